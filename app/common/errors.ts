@@ -1,0 +1,46 @@
+/** Errors a person can act on. They cross every door as `{code, message, hint, detail}`. */
+import { z } from "zod";
+
+export const ERROR_CODES = [
+  "usage", // wrong use of a command or procedure
+  "not_found",
+  "invalid_profile",
+  "invalid_record",
+  "python_missing",
+  "python_setup_failed",
+  "sandbox_missing",
+  "foreign_code", // code of others needs a container
+  "disk_full",
+  "busy",
+  "judge_failed",
+  "internal",
+] as const;
+export const errorCodeSchema = z.enum(ERROR_CODES);
+export type ErrorCode = z.infer<typeof errorCodeSchema>;
+
+export const errorReportSchema = z.object({
+  code: errorCodeSchema,
+  message: z.string(),
+  hint: z.string(),
+  detail: z.string(),
+});
+export type ErrorReport = z.infer<typeof errorReportSchema>;
+
+/** An expected failure: what happened, and what to do. Anything else that is thrown is a bug of ours. */
+export class CrusaderError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string;
+  readonly detail: string;
+
+  constructor(code: ErrorCode, message: string, hint = "", detail = "") {
+    super(message);
+    this.name = "CrusaderError";
+    this.code = code;
+    this.hint = hint;
+    this.detail = detail;
+  }
+
+  report(): ErrorReport {
+    return { code: this.code, message: this.message, hint: this.hint, detail: this.detail };
+  }
+}

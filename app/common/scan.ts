@@ -1,0 +1,39 @@
+/** What the scanner says about one file (spec/evaluation.md section 3). The shape `crusader scan --json` prints. */
+import { z } from "zod";
+
+export const findingSchema = z.object({
+  /** Stable id of the rule, e.g. "forbidden-module". */
+  rule: z.string(),
+  /** 1-based, as CPython reports it. */
+  line: z.number().int(),
+  /** 1-based column in Unicode code points. */
+  column: z.number().int(),
+  endLine: z.number().int(),
+  /** 1-based, exclusive. */
+  endColumn: z.number().int(),
+  /** What is wrong and what to do instead. */
+  message: z.string(),
+});
+export type Finding = z.infer<typeof findingSchema>;
+
+export const verdictSchema = z.object({
+  ok: z.boolean(),
+  kind: z.enum(["pass", "syntax", "security", "structure"]),
+  line: z.number().int().nullable(),
+  rule: z.string().nullable(),
+});
+export type Verdict = z.infer<typeof verdictSchema>;
+
+export const strategySchema = z.object({ dp_size: z.number().int(), tp_size: z.number().int() });
+export type Strategy = z.infer<typeof strategySchema>;
+
+/** A construct that cannot run without CUDA; never a rejection, but a rehearsal on a CPU cannot execute it. */
+export const cudaNeedSchema = z.object({ line: z.number().int(), what: z.string() });
+
+export const scanReportSchema = z.object({
+  verdict: verdictSchema,
+  findings: z.array(findingSchema),
+  strategy: strategySchema.nullable(),
+  cudaNeeds: z.array(cudaNeedSchema),
+});
+export type ScanReport = z.infer<typeof scanReportSchema>;
