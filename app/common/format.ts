@@ -1,0 +1,64 @@
+/** How numbers are written, everywhere: units, thousands separators, and as many digits as mean something. */
+
+const integers = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+const oneDigit = new Intl.NumberFormat("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const twoDigits = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const fourDigits = new Intl.NumberFormat("en-US", { minimumFractionDigits: 4, maximumFractionDigits: 4 });
+const threeSignificant = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 3 });
+
+export function formatInteger(value: number): string {
+  return integers.format(value);
+}
+
+export function formatSeconds(seconds: number): string {
+  return `${oneDigit.format(seconds)} s`;
+}
+
+export function formatMfu(percent: number): string {
+  return `${twoDigits.format(percent)} %`;
+}
+
+/** Speed relative to the reference run: "x 1.31". */
+export function formatRelativeSpeed(ratio: number): string {
+  return `x ${twoDigits.format(ratio)}`;
+}
+
+export function formatShare(share: number): string {
+  return `${integers.format(share * 100)} %`;
+}
+
+/** "+3.21 %"; always with its sign. */
+export function formatSignedPercent(percent: number): string {
+  return `${percent < 0 ? "-" : "+"}${twoDigits.format(Math.abs(percent))} %`;
+}
+
+const BYTE_UNITS = ["B", "KiB", "MiB", "GiB", "TiB"] as const;
+
+export function formatBytes(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < BYTE_UNITS.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 ? integers.format(value) : oneDigit.format(value)} ${BYTE_UNITS[unit]}`;
+}
+
+/**
+ * A measured value of any kind, with its unit: percentages and ratios to 2 decimals, seconds to 1, whole numbers whole,
+ * everything else to 4 decimals, or to 3 significant digits where 4 decimals would show none of them.
+ */
+export function formatQuantity(value: number, unit: string): string {
+  if (!Number.isFinite(value)) return withUnit(String(value), unit);
+  if (unit === "bytes") return formatBytes(value);
+  if (unit === "%") return formatMfu(value);
+  if (unit === "s") return formatSeconds(value);
+  if (unit === "x") return formatRelativeSpeed(value);
+  if (Number.isInteger(value)) return withUnit(integers.format(value), unit);
+  const small = Math.abs(value) < 0.001;
+  return withUnit(small ? threeSignificant.format(value) : fourDigits.format(value), unit);
+}
+
+function withUnit(text: string, unit: string): string {
+  return unit === "" ? text : `${text} ${unit}`;
+}
