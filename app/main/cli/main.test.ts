@@ -1,0 +1,86 @@
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+import { CrusaderError } from "../../common/errors.ts";
+import { type CommandEntry, nearestName, runCommand } from "./main.ts";
+
+const LAUNCHER = fileURLToPath(new URL("../../../bin/crusader.mjs", import.meta.url));
+
+function fakeIo() {
+  const text = { stdout: "", stderr: "" };
+  const stream = (name: "stdout" | "stderr") => ({
+    write: (part: string) => {
+      text[name] += part;
+    },
+  });
+  return { text, io: { stdout: stream("stdout"), stderr: stream("stderr") } };
+}
+
+async function run(args: string[], command: CommandEntry["load"]) {
+  const { text, io } = fakeIo();
+  const code = await runCommand(args, io, { scan: { summary: "Scan", load: command } });
+  return { code, ...text };
+}
+
+const echo = async () => async (args: readonly string[], io: ReturnType<typeof fakeIo>["io"]) => {
+  io.stdout.write(args.join(" "));
+  return 1;
+};
+
+test("a command gets its arguments and decides the exit code", async () => {
+  expect(await run(["scan", "a.py", "--json"], echo)).toEqual({ code: 1, stdout: "a.py --json", stderr: "" });
+  expect(await run(["help", "scan"], echo)).toEqual({ code: 1, stdout: "--help", stderr: "" });
+});
+
+test("an unknown command names the nearest one and is wrong use", async () => {
+  expect(await run(["scna"], echo)).toEqual({
+    code: 2,
+    stdout: "",
+    stderr: 'error: There is no command "scna".\nhint: Did you mean `crusader scan`?\n',
+  });
+  expect((await run(["constructor"], echo)).code).toBe(2);
+  expect(nearestName("deploy", ["scan", "runs"])).toBe(null);
+});
+
+test("an expected error is printed with its hint, and as JSON when asked", async () => {
+  const failing = (code: ConstructorParameters<typeof CrusaderError>[0]) => async () => async () => {
+    throw new CrusaderError(code, "No such file.", "Check the path.");
+  };
+  expect(await run(["scan"], failing("not_found"))).toEqual({
+    code: 2,
+    stdout: "",
+    stderr: "error: No such file.\nhint: Check the path.\n",
+  });
+  const json = await run(["scan", "--json"], failing("python_missing"));
+  expect({ ...json, stdout: JSON.parse(json.stdout) }).toEqual({
+    code: 3,
+    stdout: { error: { code: "python_missing", message: "No such file.", hint: "Check the path.", detail: "" } },
+    stderr: "error: No such file.\nhint: Check the path.\n",
+  });
+});
+
+test("anything else that is thrown is called a bug and shows its stack", async () => {
+  const result = await run(["scan"], async () => async () => {
+    throw new TypeError("boom");
+  });
+  expect(result.code).toBe(3);
+  expect(result.stderr).toMatch(/^TypeError: boom\n {4}at .*[^]*error: boom\nhint: This is a bug of Crusader\./);
+});
+
+test("the launcher runs it", async () => {
+  const result = await promisify(execFile)(process.execPath, [LAUNCHER, "--version"]);
+  expect(result).toEqual({ stdout: expect.stringMatching(/^crusader \d+\.\d+\.\d+\n$/), stderr: "" });
+});
+
+test("a reader that closes the pipe early is no error", async () => {
+  const child = spawn(process.execPath, [LAUNCHER, "--help"], { stdio: ["ignore", "pipe", "pipe"] });
+  child.stdout.destroy();
+  let stderr = "";
+  child.stderr.on("data", (part: Buffer) => {
+    stderr += part.toString();
+  });
+  const [code, signal] = await once(child, "close");
+  expect({ code, signal, stderr }).toEqual({ code: 0, signal: null, stderr: "" });
+});

@@ -1,0 +1,138 @@
+/** The `crusader` command: picks a command, and turns what it throws into words and an exit code. */
+import packageJson from "../../../package.json" with { type: "json" };
+import { CrusaderError, type ErrorReport } from "../../common/errors.ts";
+import { type CommandIo, EXIT } from "./io.ts";
+
+export type Command = (args: readonly string[], io: CommandIo) => Promise<number>;
+
+export interface CommandEntry {
+  readonly summary: string;
+  /** Loaded when it is called, so that `crusader scan` does not pay for the others. */
+  readonly load: () => Promise<Command>;
+}
+
+const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  scan: {
+    summary: "Say what the validator's static scan would say about a train.py",
+    load: async () => (await import("./scan.ts")).scanCommand,
+  },
+  simulate: {
+    summary: "Judge a train.py as the validator would, check by check",
+    load: async () => (await import("./simulate.ts")).simulateCommand,
+  },
+  runs: {
+    summary: "List, show, compare, export and prune recorded runs",
+    load: async () => (await import("./runs.ts")).runsCommand,
+  },
+  setup: {
+    summary: "Prepare the Python environment that rehearsals run in",
+    load: async () => (await import("./setup.ts")).setupCommand,
+  },
+};
+
+/** Runs on this process's arguments and streams, and sets its exit code. */
+export async function runProcess(): Promise<void> {
+  // `crusader ... | head` closes the pipe early: nobody reads on, which is no error.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit();
+    throw error;
+  });
+  process.exitCode = await runCommand(process.argv.slice(2), process);
+}
+
+/** Runs one command and returns its exit code (`EXIT`). Never throws: what a command throws is printed. */
+export async function runCommand(
+  args: readonly string[],
+  io: CommandIo,
+  commands: Readonly<Record<string, CommandEntry>> = COMMANDS,
+): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === "--version" || name === "-V") {
+    io.stdout.write(`crusader ${packageJson.version}\n`);
+    return EXIT.passed;
+  }
+  if (name === undefined) {
+    io.stderr.write(generalHelp(commands));
+    return EXIT.usage;
+  }
+  if (name === "--help" || name === "-h" || (name === "help" && rest.length === 0)) {
+    io.stdout.write(generalHelp(commands));
+    return EXIT.passed;
+  }
+  try {
+    if (name === "help") return await (await find(commands, rest[0] ?? "").load())(["--help"], io);
+    return await (await find(commands, name).load())(rest, io);
+  } catch (thrown) {
+    return report(thrown, args.includes("--json"), io);
+  }
+}
+
+function find(commands: Readonly<Record<string, CommandEntry>>, name: string): CommandEntry {
+  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (entry !== undefined) return entry;
+  const nearest = nearestName(name, Object.keys(commands));
+  throw new CrusaderError(
+    "usage",
+    `There is no command "${name}".`,
+    nearest === null ? "`crusader --help` lists the commands." : `Did you mean \`crusader ${nearest}\`?`,
+  );
+}
+
+function generalHelp(commands: Readonly<Record<string, CommandEntry>>): string {
+  const width = Math.max(...Object.keys(commands).map((name) => name.length));
+  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
+  return `Crusader judges a train.py on this machine as the validator of the MFU Crusades would.
+
+Usage: crusader COMMAND [options]
+
+${lines.join("\n")}
+
+  crusader COMMAND --help   options of one command
+  crusader --version        this version
+
+Exit codes: 0 passed, 1 the submission failed, 2 wrong use, 3 the environment.
+Runs and settings live in the data folder; CRUSADER_HOME moves it.
+`;
+}
+
+/** Prints what was thrown; with `--json` also as an object on stdout, so that a script needs one stream only. */
+function report(thrown: unknown, json: boolean, io: CommandIo): number {
+  const expected = thrown instanceof CrusaderError;
+  const error: ErrorReport = expected
+    ? thrown.report()
+    : {
+        code: "internal",
+        message: thrown instanceof Error ? thrown.message : String(thrown),
+        hint: "This is a bug of Crusader. Please report it with the lines above and `crusader --version`.",
+        detail: thrown instanceof Error ? (thrown.stack ?? "") : "",
+      };
+  if (json) io.stdout.write(`${JSON.stringify({ error }, null, 2)}\n`);
+  if (error.detail !== "") io.stderr.write(`${error.detail.trimEnd()}\n`);
+  io.stderr.write(`error: ${error.message}\n`);
+  if (error.hint !== "") io.stderr.write(`hint: ${error.hint}\n`);
+  return USAGE_CODES.has(error.code) ? EXIT.usage : EXIT.environment;
+}
+
+const USAGE_CODES: ReadonlySet<string> = new Set(["usage", "not_found", "invalid_profile"]);
+
+/** The name that is at most two typing mistakes away, or null. */
+export function nearestName(name: string, names: readonly string[]): string | null {
+  const scored = names.map((candidate) => ({ candidate, distance: editDistance(name, candidate) }));
+  scored.sort((left, right) => left.distance - right.distance);
+  const best = scored[0];
+  return best !== undefined && best.distance <= 2 ? best.candidate : null;
+}
+
+/** Levenshtein distance, row by row. */
+function editDistance(left: string, right: string): number {
+  let row = Array.from({ length: right.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= left.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= right.length; j += 1) {
+      const substitute = (row[j - 1] ?? 0) + (left[i - 1] === right[j - 1] ? 0 : 1);
+      next.push(Math.min(substitute, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[right.length] ?? 0;
+}
