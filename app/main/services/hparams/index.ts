@@ -1,0 +1,2 @@
+export { HparamsService } from "./hparams.ts";
+export type { Profile, ProfileSummary } from "./hparams.ts";

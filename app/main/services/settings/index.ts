@@ -1,0 +1,1 @@
+export { dataFolder } from "./data-folder.ts";
