@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { CrusaderError } from "../../common/errors.ts";
-import { type CommandEntry, nearestName, runCommand } from "./main.ts";
+import { type CommandEntry, runCommand } from "./main.ts";
 
 const LAUNCHER = fileURLToPath(new URL("../../../bin/crusader.mjs", import.meta.url));
 
@@ -41,7 +41,7 @@ test("an unknown command names the nearest one and is wrong use", async () => {
     stderr: 'error: There is no command "scna".\nhint: Did you mean `crusader scan`?\n',
   });
   expect((await run(["constructor"], echo)).code).toBe(2);
-  expect(nearestName("deploy", ["scan", "runs"])).toBe(null);
+  expect((await run(["deploy"], echo)).stderr).toContain("`crusader --help` lists the commands.");
 });
 
 test("an expected error is printed with its hint, and as JSON when asked", async () => {
@@ -66,7 +66,7 @@ test("anything else that is thrown is called a bug and shows its stack", async (
     throw new TypeError("boom");
   });
   expect(result.code).toBe(3);
-  expect(result.stderr).toMatch(/^TypeError: boom\n {4}at .*[^]*error: boom\nhint: This is a bug of Crusader\./);
+  expect(result.stderr).toMatch(/^TypeError: boom\n {4}at .*[\s\S]*error: boom\nhint: This is a bug of Crusader\./);
 });
 
 test("the launcher runs it", async () => {

@@ -1,4 +1,5 @@
 /** The `crusader` command: picks a command, and turns what it throws into words and an exit code. */
+import { closestMatch } from "leven";
 import packageJson from "../../../package.json" with { type: "json" };
 import { CrusaderError, type ErrorReport } from "../../common/errors.ts";
 import { type CommandIo, EXIT } from "./io.ts";
@@ -70,11 +71,11 @@ export async function runCommand(
 function find(commands: Readonly<Record<string, CommandEntry>>, name: string): CommandEntry {
   const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (entry !== undefined) return entry;
-  const nearest = nearestName(name, Object.keys(commands));
+  const nearest = closestMatch(name, Object.keys(commands), { maxDistance: 2 });
   throw new CrusaderError(
     "usage",
     `There is no command "${name}".`,
-    nearest === null ? "`crusader --help` lists the commands." : `Did you mean \`crusader ${nearest}\`?`,
+    nearest === undefined ? "`crusader --help` lists the commands." : `Did you mean \`crusader ${nearest}\`?`,
   );
 }
 
@@ -114,25 +115,3 @@ function report(thrown: unknown, json: boolean, io: CommandIo): number {
 }
 
 const USAGE_CODES: ReadonlySet<string> = new Set(["usage", "not_found", "invalid_profile"]);
-
-/** The name that is at most two typing mistakes away, or null. */
-export function nearestName(name: string, names: readonly string[]): string | null {
-  const scored = names.map((candidate) => ({ candidate, distance: editDistance(name, candidate) }));
-  scored.sort((left, right) => left.distance - right.distance);
-  const best = scored[0];
-  return best !== undefined && best.distance <= 2 ? best.candidate : null;
-}
-
-/** Levenshtein distance, row by row. */
-function editDistance(left: string, right: string): number {
-  let row = Array.from({ length: right.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= left.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= right.length; j += 1) {
-      const substitute = (row[j - 1] ?? 0) + (left[i - 1] === right[j - 1] ? 0 : 1);
-      next.push(Math.min(substitute, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[right.length] ?? 0;
-}

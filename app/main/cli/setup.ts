@@ -2,8 +2,8 @@
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { CrusaderError } from "../../common/errors.ts";
-import { dataFolder } from "../data-folder.ts";
 import { type PreparedPython, type PythonPhase, type PythonProgress, PythonService } from "../services/python/index.ts";
+import { dataFolder } from "../services/settings/index.ts";
 import { type CommandIo, EXIT } from "./io.ts";
 import { ProgressLine, type ProgressState } from "./progress.ts";
 
@@ -27,9 +27,14 @@ export async function setupCommand(args: readonly string[], io: CommandIo): Prom
     io.stdout.write(HELP);
     return EXIT.passed;
   }
-  const service = new PythonService({ dataFolder: dataFolder(), requirementsFolder: REQUIREMENTS_FOLDER });
+  const service = new PythonService({
+    dataFolder: dataFolder(process.env, process.platform),
+    requirementsFolder: REQUIREMENTS_FOLDER,
+  });
   const extras = options["with-test"] ? (["test"] as const) : [];
-  const prepared = await withCancelOnInterrupt((signal) => preparePython(service, io, { extras, anew: options.force, signal }));
+  const prepared = await withCancelOnInterrupt((signal) =>
+    preparePython(service, io, { extras, anew: options.force, signal }),
+  );
   if (prepared === null) {
     io.stderr.write("Cancelled. What was downloaded is kept; the next `crusader setup` goes on from there.\n");
     return EXIT.environment;

@@ -1,78 +1,97 @@
-/** Runs pip and turns what it prints into progress. Works with any pip that Python 3.11 or later brings. */
-import { readdirSync } from "node:fs";
+/** Turns a run of `pip install` into progress. Works with any pip that Python 3.11 or later brings. */
+import { readdirSync, statSync } from "node:fs";
+import path from "node:path";
 import type { PythonProgress } from "./python-service.ts";
 
-/** What the lines of one `pip install` say, as progress. `packages` is how many it is to install. */
-export class PipOutput {
-  readonly #packages: number;
-  readonly #report: (progress: PythonProgress) => void;
-  readonly #seen = new Set<string>();
-  #file = "";
-  #fileBytes: number | undefined;
+/** Small files come and go too fast to be read; a large one says how far it is. */
+const LARGE_BYTES = 5e6;
+const BYTES: Readonly<Record<string, number>> = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9 };
 
-  constructor(packages: number, report: (progress: PythonProgress) => void) {
-    this.#packages = packages;
-    this.#report = report;
+export interface PipRun {
+  /** How many packages it is to install. */
+  readonly packages: number;
+  /** pip's folder for temporary files. */
+  readonly temporary: string;
+  readonly sitePackages: string;
+  readonly report: (progress: PythonProgress) => void;
+}
+
+/**
+ * Reads pip's lines (`take`) and, as those say nothing while a file is fetched or packages are unpacked, looks at what
+ * it has written so far (`poll`). pip 24.1 and later could print bytes themselves, Python 3.11's own pip cannot.
+ */
+export class PipProgress {
+  readonly #run: PipRun;
+  readonly #seen = new Set<string>();
+  readonly #installedBefore: number;
+  #file: { name: string; bytes: number } | null = null;
+  #installing: number | null = null;
+
+  constructor(run: PipRun) {
+    this.#run = run;
+    this.#installedBefore = countInstalled(run.sitePackages);
   }
 
   take(line: string): void {
     const collecting = /^(?:Collecting|Processing|Requirement already satisfied:) (\S+)/.exec(line);
+    const download = /^\s*Downloading (\S+) \(([\d.]+) ([kMG]?B)\)/.exec(line);
     if (collecting?.[1] !== undefined) {
-      const name = packageName(collecting[1]);
-      this.#seen.add(name);
+      this.#file = null;
+      const detail = packageName(collecting[1]);
+      this.#seen.add(detail);
       // A dependency that is not pinned would make more of them than there are pins.
-      const done = Math.min(this.#seen.size, this.#packages);
-      this.#report({ phase: "download", done, total: this.#packages, unit: "packages", detail: name });
-      return;
-    }
-    const download = /^\s*Downloading (\S+)(?: \(([\d.]+) ([kMG]?B)\))?/.exec(line);
-    if (download?.[1] !== undefined && !download[1].endsWith(".metadata")) {
-      this.#file = packageName(download[1]);
-      this.#fileBytes = download[2] === undefined ? undefined : Number(download[2]) * (BYTES[download[3] ?? "B"] ?? 1);
-      this.#reportFile(0);
-      return;
-    }
-    // `--progress-bar=raw`, pip >= 24.1.
-    const raw = /^Progress (\d+) of (\d+)$/.exec(line);
-    if (raw !== null) {
-      this.#fileBytes = Number(raw[2]);
-      this.#reportFile(Number(raw[1]));
+      const done = Math.min(this.#seen.size, this.#run.packages);
+      this.#run.report({ phase: "download", done, total: this.#run.packages, unit: "packages", detail });
+    } else if (download?.[1] !== undefined) {
+      this.#file = { name: fileName(download[1]), bytes: Number(download[2]) * (BYTES[download[3] ?? "B"] ?? 1) };
+      this.poll();
+    } else if (line.startsWith("Installing collected packages:")) {
+      this.#file = null;
+      this.#installing = line.split(",").length;
+      this.poll();
     }
   }
 
-  /** Small files come and go too fast to be read; a large one says how far it is. */
-  #reportFile(done: number): void {
-    if (this.#fileBytes === undefined || this.#fileBytes < LARGE_BYTES) return;
-    this.#report({ phase: "download", done, total: this.#fileBytes, unit: "bytes", detail: this.#file });
+  poll(): void {
+    if (this.#installing !== null) {
+      const total = this.#installing;
+      const done = Math.min(countInstalled(this.#run.sitePackages) - this.#installedBefore, total);
+      this.#run.report({ phase: "install", done, total, unit: "packages", detail: "" });
+    } else if (this.#file !== null && this.#file.bytes >= LARGE_BYTES) {
+      const { name, bytes: total } = this.#file;
+      const done = Math.min(downloadedBytes(this.#run.temporary, name), total);
+      this.#run.report({ phase: "download", done, total, unit: "bytes", detail: packageName(name) });
+    }
   }
 }
-
-const BYTES: Readonly<Record<string, number>> = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9 };
-const LARGE_BYTES = 5e6;
 
 /** `torch` of `torch==2.13.0`, of `.../torch-2.13.0%2Bcpu-cp311-...whl` and of `torch-2.13.0.tar.gz`. */
 export function packageName(requirement: string): string {
-  const file = requirement.split(/[\\/]/).at(-1) ?? requirement;
+  const file = fileName(requirement);
   return (/^[A-Za-z0-9._-]*?(?=-\d|[=<>~!;[(]|$)/.exec(file)?.[0] ?? file).toLowerCase().replaceAll(/[-_.]+/g, "-");
 }
 
-/** pip's options for progress and broken downloads, as far as this version ("23.2.1") knows them. */
-export function optionsOf(pipVersion: string): string[] {
-  const [major = 0, minor = 0] = pipVersion.split(".").map(Number);
-  const since = (wantedMajor: number, wantedMinor: number) =>
-    major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
-  return [
-    ...(since(24, 1) ? ["--progress-bar=raw"] : []),
-    // Goes on where a download broke off, within one call of pip.
-    ...(since(25, 1) ? ["--resume-retries=10"] : []),
-  ];
+function fileName(url: string): string {
+  return decodeURIComponent(url.split(/[\\/]/).at(-1) ?? url);
 }
 
-/** Packages in a site-packages folder: pip adds one such folder as it finishes each. */
-export function countInstalled(sitePackages: string): number {
+/** pip fetches each file into a folder `pip-unpack-*` of its own. */
+function downloadedBytes(temporary: string, file: string): number {
+  const folders = namesIn(temporary).filter((name) => name.startsWith("pip-unpack-"));
+  const sizes = folders.map((name) => statSync(path.join(temporary, name, file), { throwIfNoEntry: false })?.size ?? 0);
+  return Math.max(0, ...sizes);
+}
+
+/** pip adds one such folder as it finishes each package. */
+function countInstalled(sitePackages: string): number {
+  return namesIn(sitePackages).filter((name) => name.endsWith(".dist-info")).length;
+}
+
+/** Empty for a folder that is gone: progress must never end a run. */
+function namesIn(folder: string): string[] {
   try {
-    return readdirSync(sitePackages).filter((name) => name.endsWith(".dist-info")).length;
+    return readdirSync(folder);
   } catch {
-    return 0;
+    return [];
   }
 }

@@ -27,7 +27,12 @@ export async function runProgram(program: string, args: readonly string[], optio
   options.signal?.throwIfAborted();
   const posix = process.platform !== "win32";
   // A group of its own, so that pip's children end with it; which also means that Ctrl-C reaches it through us only.
-  const child = spawn(program, args, { env: options.env, stdio: ["ignore", "pipe", "pipe"], detached: posix, windowsHide: true });
+  const child = spawn(program, args, {
+    env: options.env,
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: posix,
+    windowsHide: true,
+  });
   const end = () => {
     if (child.pid === undefined) return;
     if (posix) killGroup(child.pid);

@@ -15,7 +15,7 @@ import { PYTORCH_CPU_INDEX } from "../../../common/addresses.ts";
 import { CrusaderError } from "../../../common/errors.ts";
 import { type BasePython, findBasePython } from "./base-python.ts";
 import { lockFile } from "./file-lock.ts";
-import { countInstalled, optionsOf, PipOutput } from "./pip.ts";
+import { PipProgress } from "./pip.ts";
 import { type RunResult, runProgram } from "./process.ts";
 
 export type PythonPhase = "wait" | "find" | "create" | "download" | "install" | "verify";
@@ -69,9 +69,9 @@ const stampSchema = z.object({
 });
 type Stamp = z.infer<typeof stampSchema>;
 
-/** 190 MB of downloads and 1.0 GB unpacked with torch 2.13.0 on Linux x86-64; the rest is room to breathe. */
+/** 1.2 GB unpacked with torch 2.13.0 on Linux x86-64 (measured), and its archive of 0.2 GB while that happens. */
 const REQUIRED_BYTES = 1.5e9;
-const INSTALL_POLL_MS = 300;
+const POLL_MS = 300;
 
 /** Prints `{name: version}`; fails where a package does not import or, on Linux, where torch brings CUDA along. */
 const VERIFY = `
@@ -122,7 +122,12 @@ export class PythonService {
    * Throws `python_missing`, `python_setup_failed`, `disk_full`, or the signal's reason when aborted; then
    * whatever was half made is gone, and what was downloaded stays in pip's cache for the next try.
    */
-  async ensure({ extras = [], anew = false, onProgress = () => {}, signal }: EnsureOptions = {}): Promise<PreparedPython> {
+  async ensure({
+    extras = [],
+    anew = false,
+    onProgress = () => {},
+    signal,
+  }: EnsureOptions = {}): Promise<PreparedPython> {
     signal?.throwIfAborted();
     const given = this.#env.CRUSADER_PYTHON_ENV;
     if (given) return this.#checkGiven(given, extras, signal);
@@ -165,9 +170,13 @@ export class PythonService {
 
   async #checkGiven(python: string, extras: readonly PythonExtra[], signal?: AbortSignal): Promise<PreparedPython> {
     const pins = await this.#readRequirements("cpu");
-    const result = await this.#python(python, ["-c", READ_VERSIONS, ...this.#packages, ...extras.flatMap(extraPackages)], {
-      signal,
-    });
+    const result = await this.#python(
+      python,
+      ["-c", READ_VERSIONS, ...this.#packages, ...extras.flatMap(extraPackages)],
+      {
+        signal,
+      },
+    );
     if (result.status !== 0) {
       throw new CrusaderError(
         "python_missing",
@@ -177,7 +186,9 @@ export class PythonService {
       );
     }
     const versions = versionsSchema.parse(JSON.parse(result.stdout));
-    const missing = [...this.#packages, ...extras.flatMap(extraPackages)].filter((name) => versions[name] === undefined);
+    const missing = [...this.#packages, ...extras.flatMap(extraPackages)].filter(
+      (name) => versions[name] === undefined,
+    );
     const transformers = pins.versions.get("transformers");
     const problem =
       missing.length > 0
@@ -189,7 +200,10 @@ export class PythonService {
     throw new CrusaderError(
       "python_setup_failed",
       `The environment that CRUSADER_PYTHON_ENV names ${problem}.`,
-      `Install ${[...pins.versions].map(([name, version]) => `${name}==${version}`).slice(0, 3).join(" ")} there, or unset CRUSADER_PYTHON_ENV.`,
+      `Install ${[...pins.versions]
+        .map(([name, version]) => `${name}==${version}`)
+        .slice(0, 3)
+        .join(" ")} there, or unset CRUSADER_PYTHON_ENV.`,
     );
   }
 
@@ -317,48 +331,32 @@ export class PythonService {
     const python = this.#interpreter(environment);
     const temporary = path.join(environment, "tmp");
     await mkdir(temporary, { recursive: true });
-    const version = await this.#python(python, ["-m", "pip", "--version"], { signal });
-    const pipVersion = /^pip (\S+)/.exec(version.stdout)?.[1] ?? "0";
-
-    const output = new PipOutput(requirements.versions.size, onProgress);
     const sitePackages = await this.#sitePackages(environment);
-    const before = countInstalled(sitePackages);
-    let installing: NodeJS.Timeout | null = null;
-    const onLine = (line: string) => {
-      output.take(line);
-      if (!line.startsWith("Installing collected packages:")) return;
-      const total = line.split(",").length;
-      const report = () => {
-        const done = Math.min(countInstalled(sitePackages) - before, total);
-        onProgress({ phase: "install", done, total, unit: "packages", detail: "" });
-      };
-      report();
-      if (installing !== null) clearInterval(installing);
-      installing = setInterval(report, INSTALL_POLL_MS);
-    };
-    const pip = (args: readonly string[]) =>
-      this.#python(python, ["-m", "pip", "install", "--disable-pip-version-check", ...optionsOf(pipVersion), ...args], {
+    const pip = async (args: readonly string[]) => {
+      const progress = new PipProgress({
+        packages: requirements.versions.size,
+        temporary,
+        sitePackages,
+        report: onProgress,
+      });
+      const polling = setInterval(() => progress.poll(), POLL_MS);
+      const fixed = ["-m", "pip", "install", "--disable-pip-version-check", "--progress-bar=off"];
+      const result = await this.#python(python, [...fixed, ...args], {
         signal,
-        onLine,
+        onLine: (line) => progress.take(line),
         // In our folder, so that nothing is left elsewhere and a small /tmp does not matter.
         env: { TMPDIR: temporary, TEMP: temporary, TMP: temporary },
-      });
+      }).finally(() => clearInterval(polling));
+      if (result.status !== 0) throw this.#installFailed(result);
+    };
     try {
       // Builds without CUDA come from PyTorch's own index, which is asked for nothing else. Found elsewhere (a
       // mirror, a folder of wheels), they do without it: pip only warns about an index that does not answer.
       if (requirements.cpuBuilds.length > 0 && this.#platform === "linux") {
-        const result = await pip([
-          "--no-deps",
-          "--retries=2",
-          `--extra-index-url=${PYTORCH_CPU_INDEX}`,
-          ...requirements.cpuBuilds,
-        ]);
-        if (result.status !== 0) throw await this.#installFailed(result);
+        await pip(["--no-deps", "--retries=2", `--extra-index-url=${PYTORCH_CPU_INDEX}`, ...requirements.cpuBuilds]);
       }
-      const result = await pip(["--requirement", this.#requirementsFile(name)]);
-      if (result.status !== 0) throw await this.#installFailed(result);
+      await pip(["--requirement", this.#requirementsFile(name)]);
     } finally {
-      if (installing !== null) clearInterval(installing);
       await rm(temporary, { recursive: true, force: true });
     }
   }
@@ -383,19 +381,30 @@ export class PythonService {
     );
   }
 
-  async #installFailed({ output }: RunResult): Promise<CrusaderError> {
+  #installFailed({ output }: RunResult): CrusaderError {
     if (/No space left on device|Errno 28/.test(output)) return this.#diskFull("it ran full");
     const lines = output.split("\n");
-    const cause = lines.findLast((line) => line.startsWith("ERROR:"))?.slice("ERROR:".length).trim() ?? lastLine(output);
-    const network = /connection|timed? ?out|resolution|resolve|IncompleteRead|ProxyError|SSLError/i.test(output);
+    const cause =
+      lines
+        .findLast((line) => line.startsWith("ERROR:"))
+        ?.slice("ERROR:".length)
+        .trim() ?? lastLine(output);
+    // A file cut short reads as an invalid wheel to older versions of pip.
+    const network = /connection|timed? ?out|IncompleteRead|ProxyError|SSLError|is invalid|DO NOT MATCH/i.test(output);
     const unavailable = /No matching distribution found for (\S+)/.exec(output)?.[1];
     let hint = "What was downloaded is kept. Look at pip's output above and try again.";
     if (network) {
-      hint = "Check the connection (proxies and mirrors: pip's own configuration) and try again: finished downloads are kept.";
+      hint =
+        "Check the connection (proxies and mirrors: pip's own configuration) and try again: finished downloads are kept.";
     } else if (unavailable !== undefined) {
       hint = `There may be no build of ${unavailable} for this system (${this.#platform} ${process.arch}) and Python; CRUSADER_PYTHON names another Python, CRUSADER_PYTHON_ENV an environment of your own.`;
     }
-    return new CrusaderError("python_setup_failed", `The Python packages could not be installed: ${cause}`, hint, output);
+    return new CrusaderError(
+      "python_setup_failed",
+      `The Python packages could not be installed: ${cause}`,
+      hint,
+      output,
+    );
   }
 
   #python(
@@ -439,7 +448,8 @@ function extraPackages(extra: PythonExtra): readonly string[] {
 
 const versionsSchema = z.record(z.string(), z.string());
 
-const hash = (parts: readonly unknown[]) => createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
+const hash = (parts: readonly unknown[]) =>
+  createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
 const megabytes = (bytes: number) => Math.round(bytes / 1e6).toLocaleString("en-US");
 const lastLine = (text: string) => text.trimEnd().split("\n").at(-1)?.trim() || "no output";
 
