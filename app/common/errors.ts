@@ -11,6 +11,7 @@ export const ERROR_CODES = [
   "sandbox_missing",
   "foreign_code", // code of others needs a container
   "disk_full",
+  "data_folder", // the data folder cannot be read or written, or was written by a newer Crusader
   "busy",
   "judge_failed",
   "internal",

@@ -83,3 +83,49 @@ export const runResultSchema = z.object({
   repeats: z.array(repeatResultSchema),
 });
 export type RunResult = z.infer<typeof runResultSchema>;
+
+/**
+ * How a run stands. `running`: its process lives. `interrupted`: its process ended without a result, for example
+ * because the machine went down. Otherwise the result's outcome.
+ */
+export const RUN_STATES = ["running", "interrupted", "passed", "failed", "error", "cancelled"] as const;
+export const runStateSchema = z.enum(RUN_STATES);
+export type RunState = z.infer<typeof runStateSchema>;
+
+/** A row of the history: what lists and charts need, without opening the run's folder. */
+export const runSummarySchema = z.object({
+  id: z.string(),
+  state: runStateSchema,
+  createdAt: z.string(),
+  finishedAt: z.string().nullable(),
+  submission: planSchema.shape.submission.pick({ name: true, path: true, sha256: true, version: true }),
+  profile: planSchema.shape.profile.pick({ name: true, kind: true }),
+  backend: z.string(),
+  numRanks: z.number().int().positive(),
+  against: z.string().nullable(),
+  score: runResultSchema.shape.score,
+  successRate: z.number().nullable(),
+  repeatsPlanned: z.number().int().positive(),
+  failure: failureSchema.pick({ kind: true, code: true, message: true }).nullable(),
+  /** False: the score does not compare with the leaderboard's. */
+  comparable: z.boolean(),
+  /** From the start to the end; null until then. */
+  wallSeconds: z.number().nullable(),
+  /** Size of the run's folder. */
+  bytes: z.number().int(),
+});
+export type RunSummary = z.infer<typeof runSummarySchema>;
+
+/** What a run was, in full: the plan, and the result once there is one. */
+export const runRecordSchema = z.object({
+  id: z.string(),
+  state: runStateSchema,
+  bytes: z.number().int(),
+  plan: planSchema,
+  result: runResultSchema.nullable(),
+});
+export type RunRecord = z.infer<typeof runRecordSchema>;
+
+/** A folder that this version cannot read: damaged, or written by a newer one. Never deleted unless asked for by id. */
+export const unreadableRunSchema = z.object({ id: z.string(), reason: z.string(), bytes: z.number().int() });
+export type UnreadableRun = z.infer<typeof unreadableRunSchema>;

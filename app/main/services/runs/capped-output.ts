@@ -1,0 +1,74 @@
+/**
+ * The log of a run under a cap: its beginning as it comes, its end once it is over, the number of bytes dropped between
+ * them. A submission that prints without end fills neither disk nor memory.
+ */
+import { AppendFile } from "./files.ts";
+
+export type OutputLimits = { headBytes: number; tailBytes: number };
+export const OUTPUT_LIMITS: OutputLimits = { headBytes: 3 * 1024 * 1024, tailBytes: 1024 * 1024 };
+
+export class CappedOutput {
+  readonly #file: AppendFile;
+  readonly #limits: OutputLimits;
+  /** Ring of the last bytes; `#tailBytes` counts all that ever went through it. */
+  #tail: Buffer | null = null;
+  #tailBytes = 0;
+  #headBytes = 0;
+
+  constructor(path: string, limits: OutputLimits = OUTPUT_LIMITS) {
+    this.#file = new AppendFile(path);
+    this.#limits = limits;
+  }
+
+  /** Never throws; a full disk ends the head, and the tail goes on in memory. */
+  write(chunk: Uint8Array): NodeJS.ErrnoException | null {
+    const head = chunk.subarray(0, Math.max(0, this.#limits.headBytes - this.#headBytes));
+    let error: NodeJS.ErrnoException | null = null;
+    let written = 0;
+    if (head.length > 0) {
+      const before = this.#file.writtenBytes;
+      error = this.#file.append(head);
+      written = this.#file.writtenBytes - before;
+      this.#headBytes += written;
+      if (error !== null) {
+        this.#file.discard();
+        // What follows goes to the tail, so that the log never lacks a piece without a mark.
+        this.#headBytes = this.#limits.headBytes;
+      }
+    }
+    this.#keepTail(chunk.subarray(written));
+    return error;
+  }
+
+  /** Writes the end. `keptBytes` are those in the file, without the mark of what was dropped. */
+  finish(): { keptBytes: number; droppedBytes: number; error: NodeJS.ErrnoException | null } {
+    const headBytes = this.#file.writtenBytes;
+    const tail = this.#tailContent();
+    const skippedBytes = this.#tailBytes - tail.length;
+    const mark = Buffer.from(skippedBytes === 0 ? "" : `\n[${skippedBytes} bytes of output dropped here]\n`);
+    const error = this.#file.append(Buffer.concat([mark, tail]));
+    const tailWritten = Math.max(0, this.#file.writtenBytes - headBytes - mark.length);
+    this.#file.close();
+    const keptBytes = headBytes + tailWritten;
+    return { keptBytes, droppedBytes: headBytes + this.#tailBytes - keptBytes, error };
+  }
+
+  #keepTail(bytes: Uint8Array): void {
+    const size = this.#limits.tailBytes;
+    if (bytes.length === 0) return;
+    this.#tail ??= Buffer.alloc(size);
+    const kept = bytes.subarray(Math.max(0, bytes.length - size));
+    const start = (this.#tailBytes + bytes.length - kept.length) % size;
+    const beforeWrap = Math.min(kept.length, size - start);
+    this.#tail.set(kept.subarray(0, beforeWrap), start);
+    this.#tail.set(kept.subarray(beforeWrap), 0);
+    this.#tailBytes += bytes.length;
+  }
+
+  #tailContent(): Buffer {
+    if (this.#tail === null) return Buffer.alloc(0);
+    if (this.#tailBytes <= this.#limits.tailBytes) return this.#tail.subarray(0, this.#tailBytes);
+    const start = this.#tailBytes % this.#limits.tailBytes;
+    return Buffer.concat([this.#tail.subarray(start), this.#tail.subarray(0, start)]);
+  }
+}

@@ -1,0 +1,3 @@
+export { RunStore } from "./run-store.ts";
+export type { ListOptions, PlanDraft, PruneOptions, PruneReport, RunDraft, RunList, RunStoreOptions } from "./run-store.ts";
+export type { Recorder, RunOutcome } from "./recorder.ts";

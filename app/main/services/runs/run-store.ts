@@ -1,0 +1,377 @@
+/** The runs there are: created, listed, shown, deleted. `runs/<number>/` is the truth, `history.db` an index over it. */
+import { createHash, randomUUID } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { ZodType } from "zod";
+import { CrusaderError } from "../../../common/errors.ts";
+import { RECORD_VERSION, planSchema, recordedEventSchema, runResultSchema } from "../../../common/runs.ts";
+import type { Plan, RecordedEvent, RunRecord, RunResult, RunState, RunSummary, UnreadableRun } from "../../../common/runs.ts";
+import type { OutputLimits } from "./capped-output.ts";
+import { folderBytes, writeAtomically } from "./files.ts";
+import { HistoryIndex } from "./history-index.ts";
+import type { FolderEntry, RunFilter } from "./history-index.ts";
+import { isAlive, ownerSchema, thisProcess } from "./owner.ts";
+import { FREE_SPACE_HINT, Recorder, isDiskFull } from "./recorder.ts";
+
+/** A plan but for what the store gives it: number, time, and what follows from the source. */
+export type PlanDraft = Omit<Plan, "version" | "runId" | "createdAt" | "submission" | "against"> & {
+  submission: Pick<Plan["submission"], "name" | "path">;
+};
+export type RunDraft = { plan: PlanDraft; source: Uint8Array };
+
+export type ListOptions = RunFilter & { limit?: number | undefined; offset?: number | undefined };
+export type RunList = { runs: RunSummary[]; total: number; unreadable: UnreadableRun[] };
+
+/** At least one of them. A run goes when any of them says so; running and unreadable ones stay. */
+export type PruneOptions = {
+  /** Number of newest runs that stay. */
+  keep?: number | undefined;
+  olderThanDays?: number | undefined;
+  /** The oldest go until the rest takes no more than this. */
+  maxBytes?: number | undefined;
+};
+export type PruneReport = { runs: RunSummary[]; bytes: number; remaining: number; remainingBytes: number };
+
+export type RunStoreOptions = {
+  dataFolder: string;
+  /** Milliseconds since 1970. */
+  now?: () => number;
+  outputLimits?: OutputLimits;
+};
+
+const DEFAULT_LIMIT = 50;
+const RUN_ID = /^[1-9]\d{0,14}$/;
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** Folders that are being made or deleted; no records. */
+const TEMPORARY_PREFIX = ".";
+const ABANDONED_AFTER_MS = DAY_MS;
+
+export class RunStore {
+  readonly #runsFolder: string;
+  readonly #now: () => number;
+  readonly #outputLimits: OutputLimits | undefined;
+  readonly #index: HistoryIndex;
+
+  /** Creates nothing until it is used. Several stores, also in several processes, may share a folder. */
+  constructor({ dataFolder, now = Date.now, outputLimits }: RunStoreOptions) {
+    this.#runsFolder = join(dataFolder, "runs");
+    this.#now = now;
+    this.#outputLimits = outputLimits;
+    this.#index = new HistoryIndex(join(dataFolder, "history.db"), (knownIds) => this.#scan(knownIds));
+  }
+
+  close(): void {
+    this.#index.close();
+  }
+
+  /**
+   * Writes plan and source down and gives the run its number. Throws `disk_full` or `data_folder` with nothing left
+   * behind: nothing has been judged yet.
+   */
+  create(plan: PlanDraft, source: Uint8Array): Recorder {
+    return this.#create([{ plan, source }])[0] as Recorder;
+  }
+
+  /** Two runs that are each other's other side, for an interleaved A/B series. */
+  createPair(a: RunDraft, b: RunDraft): [Recorder, Recorder] {
+    return this.#create([a, b]) as [Recorder, Recorder];
+  }
+
+  list({ limit = DEFAULT_LIMIT, offset = 0, ...filter }: ListOptions = {}): RunList {
+    this.#prepare();
+    this.#settleUnfinished();
+    return { ...this.#index.list(filter, limit, offset), unreadable: this.#index.unreadable() };
+  }
+
+  /** Throws `not_found`, or `invalid_record` where the record is damaged or of a newer version. */
+  show(id: string): RunRecord {
+    return readRecord(id, this.#existing(id));
+  }
+
+  /** The judge's events in order. Lines that are torn or unknown are left out and counted. */
+  events(id: string): { events: RecordedEvent[]; unreadableLines: number } {
+    const text = readIfThere(join(this.#existing(id), "events.jsonl"))?.toString("utf8") ?? "";
+    const lines = text.split("\n").filter((line) => line !== "");
+    const events = lines.flatMap((line) => recordedEventSchema.safeParse(parseJson(line)).data ?? []);
+    return { events, unreadableLines: lines.length - events.length };
+  }
+
+  /** The log; untrusted bytes. */
+  output(id: string): Buffer {
+    return readIfThere(join(this.#existing(id), "output.log")) ?? Buffer.alloc(0);
+  }
+
+  /** The judged bytes. */
+  source(id: string): Buffer {
+    const source = readIfThere(join(this.#existing(id), "train.py"));
+    if (source === null) throw invalidRecord(id, "train.py is missing");
+    return source;
+  }
+
+  /** Throws before anything is deleted: `not_found`, or `busy` for a run that is running. */
+  delete(ids: readonly string[]): { bytes: number } {
+    this.#prepare();
+    const folders = [...new Set(ids)].map((id) => ({ id, folder: this.#existing(id) }));
+    for (const { id, folder } of folders) {
+      if (stateOf(folder) === "running") throw new CrusaderError("busy", `Run ${id} is running.`, "Cancel it first, or wait for its end.");
+    }
+    let bytes = 0;
+    for (const { id, folder } of folders) {
+      bytes += folderBytes(folder);
+      // Renamed first: a deletion that is cut short leaves no half record.
+      const doomed = join(this.#runsFolder, `${TEMPORARY_PREFIX}deleted-${id}-${randomUUID()}`);
+      renameSync(folder, doomed);
+      rmSync(doomed, { recursive: true, force: true });
+    }
+    this.#index.remove(folders.map(({ id }) => id));
+    return { bytes };
+  }
+
+  /** What the options would delete; with `dryRun: false` it is deleted. Throws `usage` without any option. */
+  prune({ keep, olderThanDays, maxBytes, dryRun }: PruneOptions & { dryRun: boolean }): PruneReport {
+    if (keep === undefined && olderThanDays === undefined && maxBytes === undefined) {
+      throw new CrusaderError("usage", "Nothing says which runs to prune.", "Give a number to keep, an age in days, or a size.");
+    }
+    const { runs } = this.list({ limit: Number.MAX_SAFE_INTEGER });
+    const oldest = olderThanDays === undefined ? "" : new Date(this.#now() - olderThanDays * DAY_MS).toISOString();
+    let keptBytes = 0;
+    const doomed: RunSummary[] = [];
+    for (const [index, run] of runs.entries()) {
+      const goes =
+        index >= (keep ?? Number.POSITIVE_INFINITY) || run.createdAt < oldest || keptBytes + run.bytes > (maxBytes ?? Number.POSITIVE_INFINITY);
+      if (goes && run.state !== "running") doomed.push(run);
+      else keptBytes += run.bytes;
+    }
+    if (!dryRun) this.delete(doomed.map(({ id }) => id));
+    return {
+      runs: doomed,
+      bytes: doomed.reduce((sum, { bytes }) => sum + bytes, 0),
+      remaining: runs.length - doomed.length,
+      remainingBytes: keptBytes,
+    };
+  }
+
+  /** Builds the index anew from the folders, and removes what a crash left half made or half deleted. */
+  reindex(): { indexed: number; unreadable: UnreadableRun[] } {
+    this.#prepare();
+    for (const entry of readdirSync(this.#runsFolder)) {
+      const path = join(this.#runsFolder, entry);
+      const { mtimeMs = this.#now() } = statSync(path, { throwIfNoEntry: false }) ?? {};
+      const abandoned = entry.startsWith(TEMPORARY_PREFIX) && this.#now() - mtimeMs > ABANDONED_AFTER_MS;
+      if (abandoned) rmSync(path, { recursive: true, force: true });
+    }
+    return this.#index.rebuild();
+  }
+
+  #create(drafts: readonly RunDraft[]): Recorder[] {
+    this.#prepare();
+    const createdAt = new Date(this.#now()).toISOString();
+    const submissions = drafts.map(({ plan, source }) => ({
+      ...plan.submission,
+      sha256: createHash("sha256").update(source).digest("hex"),
+      bytes: source.length,
+    }));
+    const plans: Plan[] = [];
+    try {
+      this.#index.allocate(
+        submissions,
+        () => this.#highestId(),
+        (ids, versions) =>
+          drafts.map(({ plan: draft, source }, index) => {
+            const plan: Plan = {
+              ...draft,
+              version: RECORD_VERSION,
+              runId: ids[index] as string,
+              createdAt,
+              submission: { ...(submissions[index] as (typeof submissions)[number]), version: versions[index] as number },
+              against: ids.length === 2 ? (ids[1 - index] as string) : null,
+            };
+            const summary = this.#writeFolder(plan, source);
+            plans.push(plan);
+            return summary;
+          }),
+      );
+    } catch (error) {
+      for (const { runId } of plans) rmSync(this.#folder(runId), { recursive: true, force: true });
+      throw error;
+    }
+    return plans.map((plan) => new Recorder(plan, this.#folder(plan.runId), (result) => this.#enter(plan, result), this.#outputLimits));
+  }
+
+  /** Appears complete or not at all. */
+  #writeFolder(plan: Plan, source: Uint8Array): RunSummary {
+    const unfinished = join(this.#runsFolder, `${TEMPORARY_PREFIX}new-${randomUUID()}`);
+    try {
+      mkdirSync(unfinished, { mode: 0o700 });
+      writeAtomically(join(unfinished, "owner.json"), `${JSON.stringify(thisProcess())}\n`);
+      writeAtomically(join(unfinished, "train.py"), source);
+      writeAtomically(join(unfinished, "plan.json"), `${JSON.stringify(plan, null, 2)}\n`);
+      const bytes = folderBytes(unfinished);
+      renameSync(unfinished, this.#folder(plan.runId));
+      return summaryOf({ id: plan.runId, state: "running", bytes, plan, result: null });
+    } catch (error) {
+      rmSync(unfinished, { recursive: true, force: true });
+      throw this.#unwritable(error);
+    }
+  }
+
+  #enter(plan: Plan, result: RunResult): void {
+    try {
+      const bytes = folderBytes(this.#folder(plan.runId));
+      this.#index.put({ summary: summaryOf({ id: plan.runId, state: result.outcome, bytes, plan, result }) });
+    } catch (error) {
+      // The next list finds the result in its folder (#settleUnfinished).
+      if (!(error instanceof CrusaderError) && (error as NodeJS.ErrnoException).code === undefined) throw error;
+    }
+  }
+
+  /** Runs that the index holds for running: some have ended meanwhile, some died. */
+  #settleUnfinished(): void {
+    for (const { id } of this.#index.list({ state: "running" }, Number.MAX_SAFE_INTEGER, 0).runs) {
+      const [entry] = this.#scanFolders([id]);
+      if (entry === undefined) this.#index.remove([id]);
+      else if ("unreadable" in entry || entry.summary.state !== "running") this.#index.put(entry);
+    }
+  }
+
+  #scan(knownIds: ReadonlySet<string> = new Set()): FolderEntry[] {
+    const ids = readdirSync(this.#runsFolder).filter((entry) => RUN_ID.test(entry) && !knownIds.has(entry));
+    return this.#scanFolders(ids);
+  }
+
+  #scanFolders(ids: readonly string[]): FolderEntry[] {
+    return ids.flatMap((id): FolderEntry[] => {
+      const folder = this.#folder(id);
+      try {
+        return [{ summary: summaryOf(readRecord(id, folder)) }];
+      } catch (error) {
+        if (!existsSync(folder)) return [];
+        const reason = error instanceof CrusaderError ? error.message : String(error);
+        return [{ unreadable: { id, reason, bytes: statSync(folder).isDirectory() ? folderBytes(folder) : 0 } }];
+      }
+    });
+  }
+
+  #highestId(): number {
+    return readdirSync(this.#runsFolder).reduce((highest, entry) => (RUN_ID.test(entry) ? Math.max(highest, Number(entry)) : highest), 0);
+  }
+
+  #folder(id: string): string {
+    return join(this.#runsFolder, id);
+  }
+
+  #existing(id: string): string {
+    const folder = this.#folder(id);
+    // The pattern also keeps "../" out.
+    if (!RUN_ID.test(id) || !existsSync(folder)) {
+      throw new CrusaderError("not_found", `There is no run ${id}.`, "crusader runs list shows those there are.");
+    }
+    return folder;
+  }
+
+  #prepare(): void {
+    try {
+      mkdirSync(this.#runsFolder, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      throw this.#unwritable(error);
+    }
+  }
+
+  #unwritable(error: unknown): unknown {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === undefined) return error;
+    return isDiskFull(error)
+      ? new CrusaderError("disk_full", "The disk is full: the run cannot be recorded and was not started.", FREE_SPACE_HINT, message)
+      : new CrusaderError(
+          "data_folder",
+          `${this.#runsFolder} cannot be written.`,
+          "Check the folder's owner and rights, or name another data folder in CRUSADER_HOME.",
+          message,
+        );
+  }
+}
+
+function readRecord(id: string, folder: string): RunRecord {
+  // The result first: a run that ends between the two reads is then seen as running, never as interrupted.
+  const state = stateOf(folder);
+  const plan = readJson(id, folder, "plan.json", planSchema);
+  if (plan === null) throw invalidRecord(id, "plan.json is missing");
+  const result = readJson(id, folder, "result.json", runResultSchema);
+  if (plan.runId !== basename(folder)) throw invalidRecord(id, `its plan is that of run ${plan.runId}`);
+  return { id, state: result?.outcome ?? state, bytes: folderBytes(folder), plan, result };
+}
+
+/** Without a result: whether its process lives. With one, whatever `readRecord` makes of it. */
+function stateOf(folder: string): RunState {
+  const owner = ownerSchema.safeParse(parseJson(readIfThere(join(folder, "owner.json"))?.toString("utf8") ?? ""));
+  const finished = existsSync(join(folder, "result.json"));
+  return !finished && owner.success && isAlive(owner.data) ? "running" : "interrupted";
+}
+
+function readJson<T>(id: string, folder: string, file: string, schema: ZodType<T>): T | null {
+  const content = readIfThere(join(folder, file));
+  if (content === null) return null;
+  const value = parseJson(content.toString("utf8"));
+  const version = (value as { version?: unknown } | undefined)?.version;
+  if (typeof version === "number" && version > RECORD_VERSION) {
+    throw new CrusaderError(
+      "invalid_record",
+      `Run ${id} was written by a newer Crusader (record version ${version}; this one reads up to ${RECORD_VERSION}).`,
+      "Update Crusader to see it. Its files are left as they are.",
+    );
+  }
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw invalidRecord(id, value === undefined ? `${file} is no JSON` : `${file}: ${issue?.path.join(".")}: ${issue?.message}`);
+  }
+  return parsed.data;
+}
+
+function invalidRecord(id: string, reason: string): CrusaderError {
+  return new CrusaderError(
+    "invalid_record",
+    `The record of run ${id} is damaged: ${reason}.`,
+    `Its other files are left as they are; crusader runs delete ${id} removes them.`,
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function readIfThere(path: string): Buffer | null {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+function summaryOf({ id, state, bytes, plan, result }: RunRecord): RunSummary {
+  const { name, path, sha256, version } = plan.submission;
+  const failure = result?.failure ?? null;
+  return {
+    id,
+    state,
+    createdAt: plan.createdAt,
+    finishedAt: result?.finishedAt ?? null,
+    submission: { name, path, sha256, version },
+    profile: { name: plan.profile.name, kind: plan.profile.kind },
+    backend: plan.backend,
+    numRanks: plan.numRanks,
+    against: plan.against,
+    score: result?.score ?? null,
+    successRate: result?.successRate ?? null,
+    repeatsPlanned: result?.repeatsPlanned ?? plan.seeds.length,
+    failure: failure === null ? null : { kind: failure.kind, code: failure.code, message: failure.message },
+    comparable: result !== null && result.notComparable.length === 0,
+    wallSeconds: result === null ? null : (Date.parse(result.finishedAt) - Date.parse(result.startedAt)) / 1000,
+    bytes,
+  };
+}
