@@ -29,13 +29,13 @@ CUDA_PACKAGES = frozenset(
 CUDA_ONLY = frozenset(
     """
     CUDAGraph CUDAPluggableAllocator Event ExternalStream MemPool Stream caching_allocator_alloc
-    change_current_allocator cudart current_blas_handle current_device current_stream default_stream device device_of get_device_capability
-    get_device_name get_device_properties get_rng_state get_sync_debug_mode graph graph_pool_handle graphs init
-    initial_seed ipc_collect is_current_stream_capturing make_graphed_callables mem_get_info memory_snapshot
-    memory_summary nvtx power_draw profiler reset_max_memory_allocated reset_max_memory_cached
-    reset_peak_memory_stats set_device set_per_process_memory_fraction set_rng_state set_stream set_sync_debug_mode
-    synchronize temperature use_mem_pool utilization BFloat16Tensor ByteTensor CharTensor DoubleTensor FloatTensor
-    HalfTensor IntTensor LongTensor ShortTensor BoolTensor
+    change_current_allocator cudart current_blas_handle current_device current_stream default_stream device
+    device_of get_device_capability get_device_name get_device_properties get_rng_state get_sync_debug_mode graph
+    graph_pool_handle graphs init initial_seed ipc_collect is_current_stream_capturing make_graphed_callables
+    mem_get_info memory_snapshot memory_summary nvtx power_draw profiler reset_max_memory_allocated
+    reset_max_memory_cached reset_peak_memory_stats set_device set_per_process_memory_fraction set_rng_state
+    set_stream set_sync_debug_mode synchronize temperature use_mem_pool utilization BFloat16Tensor ByteTensor
+    CharTensor DoubleTensor FloatTensor HalfTensor IntTensor LongTensor ShortTensor BoolTensor
     """.split()
 )
 

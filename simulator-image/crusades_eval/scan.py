@@ -105,7 +105,11 @@ RULES: dict[str, Rule] = {
     "grad-toggle-call": Rule(
         "security", "Gradients: every step has to be real training.", "Use `torch.no_grad()` where none is needed."
     ),
-    "dynamic-code-call": Rule("security", "Against code hidden in text.", "Write the code itself."),
+    "dynamic-code-call": Rule(
+        "security",
+        "Against code hidden in text.",
+        "Write the code itself; on a module, `.train(False)` does what `.eval()` does.",
+    ),
     "compile-call": Rule("security", "Against code hidden in text.", "Write `torch.compile(...)`, or no compile call."),
     # Rules 8 and 9: imports.
     "forbidden-module": Rule(

@@ -1,0 +1,140 @@
+/** `crusader scan`: what the validator's static scan would say, for any number of files. */
+import { open, readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { CrusaderError } from "../../common/errors.ts";
+import type { Finding, ScanReport } from "../../common/scan.ts";
+import { ScanService } from "../services/scan/index.ts";
+import { type CommandIo, EXIT } from "./io.ts";
+import { type Paint, paintFor, plain, safeLine } from "./terminal.ts";
+
+const HELP = `Says what the validator's static scan would say about a train.py. The code is not run.
+
+Usage: crusader scan [options] FILES...
+
+  --num-gpus N  size of a strategy declared as "ddp", "fsdp" or "tp" (default 1)
+  --json        print an array of {file, verdict, findings, strategy, cudaNeeds}
+  --help        this text
+
+Findings come in the validator's order: it stops at the first; the next would stop it once that one is repaired.
+Exit codes: 0 all files pass, 1 a file is rejected, 2 wrong use or a file that cannot be read, 3 the environment.
+`;
+
+/** More than the validator takes (500,000 bytes, spec/evaluation.md section 3), so that the scanner can say so. */
+const READ_LIMIT_BYTES = 1_000_000;
+
+const PACKAGE_FOLDER = fileURLToPath(new URL("../../../simulator-image/crusades_eval", import.meta.url));
+const POLICY_FILE = fileURLToPath(new URL("../../../hparams/scan-policy.json", import.meta.url));
+
+export async function scanCommand(args: readonly string[], io: CommandIo): Promise<number> {
+  const { files, json, help, numGpus } = parse(args);
+  if (help) {
+    io.stdout.write(HELP);
+    return EXIT.passed;
+  }
+  const service = new ScanService({ packageFolder: PACKAGE_FOLDER, policyJson: await readFile(POLICY_FILE, "utf8") });
+  const paint = io.stdout === process.stdout ? paintFor(process.stdout) : plain;
+  const results: ({ file: string } & ScanReport)[] = [];
+  let allRead = true;
+  try {
+    for (const file of files) {
+      const source = await readSource(file);
+      if (source instanceof CrusaderError) {
+        allRead = false;
+        io.stderr.write(`error: ${safeLine(source.message)}\n`);
+        continue;
+      }
+      const report = await service.scan(source, numGpus);
+      results.push({ file, ...report });
+      if (!json) io.stdout.write(describe(file, report, paint));
+    }
+  } finally {
+    await service.close();
+  }
+  if (json) io.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
+  if (!allRead) return EXIT.usage;
+  return results.every(({ verdict }) => verdict.ok) ? EXIT.passed : EXIT.submissionFailed;
+}
+
+interface ScanArguments {
+  readonly files: string[];
+  readonly json: boolean;
+  readonly help: boolean;
+  readonly numGpus: number;
+}
+
+function parse(args: readonly string[]): ScanArguments {
+  const { values, positionals } = parseOptions(args);
+  const help = values.help ?? false;
+  if (!help && positionals.length === 0) {
+    throw new CrusaderError("usage", "Name at least one file to scan.", "`crusader scan --help` shows how.");
+  }
+  const numGpus = values["num-gpus"] ?? "1";
+  if (!/^[1-9][0-9]{0,4}$/.test(numGpus)) {
+    throw new CrusaderError("usage", `--num-gpus takes a whole number from 1 to 99999, not "${numGpus}".`);
+  }
+  return { files: positionals, json: values.json ?? false, help, numGpus: Number(numGpus) };
+}
+
+function parseOptions(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { "num-gpus": { type: "string" }, json: { type: "boolean" }, help: { type: "boolean", short: "h" } },
+    });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new CrusaderError("usage", message, "`crusader scan --help` lists the options.");
+  }
+}
+
+/** The first bytes of a file, enough for the scanner to judge it; an error to print where it cannot be read. */
+async function readSource(file: string): Promise<Uint8Array | CrusaderError> {
+  try {
+    const handle = await open(file);
+    try {
+      const buffer = new Uint8Array(READ_LIMIT_BYTES);
+      let length = 0;
+      while (length < buffer.length) {
+        const { bytesRead } = await handle.read(buffer, length, buffer.length - length);
+        if (bytesRead === 0) break;
+        length += bytesRead;
+      }
+      return buffer.slice(0, length);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? "";
+    const reason = { ENOENT: "it does not exist", EISDIR: "it is a folder", EACCES: "access is denied" }[code] ?? code;
+    return new CrusaderError("not_found", `${file} cannot be read: ${reason}.`);
+  }
+}
+
+function describe(file: string, { verdict, findings, strategy, cudaNeeds }: ScanReport, paint: Paint): string {
+  const name = safeLine(file);
+  const topology = strategy === null ? "no topology declared" : `dp ${strategy.dp_size} x tp ${strategy.tp_size}`;
+  const lines: string[] = [];
+  if (verdict.ok) {
+    lines.push(`${name}: ${paint("good", "passes the scan")}, ${topology}`);
+  } else {
+    const where = verdict.line === null ? "" : ` at line ${verdict.line}`;
+    lines.push(`${name}: ${paint("bad", `rejected (${verdict.kind})`)}${where}: ${verdict.rule ?? ""}`);
+  }
+  const places = findings.map(({ line, column }) => `${line}:${column}`);
+  const width = Math.max(0, ...places.map((place) => place.length));
+  findings.forEach((finding, index) => {
+    lines.push(`  ${(places[index] ?? "").padStart(width)}  ${describeFinding(finding, index, paint)}`);
+  });
+  if (cudaNeeds.length > 0) {
+    lines.push(`  ${paint("caution", "needs CUDA")}, so a rehearsal on a CPU cannot run it:`);
+    for (const { line, what } of cudaNeeds) lines.push(`    line ${line} ${safeLine(what)}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function describeFinding({ rule, message }: Finding, index: number, paint: Paint): string {
+  const order = index === 0 ? paint("bad", "the validator stops here") : paint("faint", "would be next");
+  return `${paint("strong", rule)}: ${safeLine(message)} (${order})`;
+}

@@ -1,0 +1,1 @@
+export { ScanService, type ScanServiceOptions } from "./scan-service.ts";
