@@ -1,0 +1,88 @@
+// The checks that `npm run check` and `npm test` run: format, lint, types, layers, addresses, and the Python side's lint.
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
+import process from "node:process";
+import { ROOT, run } from "./bootstrap.mjs";
+
+/** @typedef {{ name: string, state: "passed" | "failed" | "skipped", reason: string }} CheckResult */
+
+/**
+ * Runs every check, each to its end, and prints what it finds.
+ *
+ * @param {{ python: string } | { missing: string }} python Has ruff; without one the Python checks are skipped.
+ * @param {{ fix?: boolean }} [options]
+ * @returns {Promise<CheckResult[]>}
+ */
+export async function runChecks(python, { fix = false } = {}) {
+  const node =
+    (/** @type {string} */ tool, /** @type {string[]} */ ...args) =>
+    () =>
+      run(process.execPath, [path.join(ROOT, "node_modules", tool), ...args]);
+  const folders = ["simulator-image", "templates", "bench"].filter((folder) => existsSync(path.join(ROOT, folder)));
+  const ruff = (/** @type {string[]} */ ...args) =>
+    "python" in python ? () => run(python.python, ["-m", "ruff", ...args, ...folders]) : null;
+  /** @type {[string, (() => Promise<number>) | null][]} */
+  const checks = [
+    [
+      "format and lint",
+      node("@biomejs/biome/bin/biome", "check", "--error-on-warnings", ...(fix ? ["--write"] : []), "."),
+    ],
+    ["types", node("typescript/bin/tsc", "-p", ".")],
+    ["layers", checkLayers],
+    ["addresses", checkAddresses],
+    ["Python lint", ruff("check", ...(fix ? ["--fix"] : []))],
+    ["Python format", ruff("format", ...(fix ? [] : ["--check"]))],
+  ];
+  /** @type {CheckResult[]} */
+  const results = [];
+  for (const [name, check] of checks) {
+    if (check === null) {
+      results.push({ name, state: "skipped", reason: `needs python: ${"missing" in python ? python.missing : ""}` });
+      continue;
+    }
+    process.stdout.write(`\n== check: ${name}\n`);
+    const code = await check();
+    if (code !== 0) process.stdout.write(`check failed: ${name}\n`);
+    results.push({ name, state: code === 0 ? "passed" : "failed", reason: "" });
+  }
+  return results;
+}
+
+async function checkLayers() {
+  const { layerViolations } = await import("./layers.mjs");
+  const violations = sources(/^(?:app|bin|scripts|bench|e2e)\/.*\.(?:ts|tsx|mjs)$/).flatMap(({ file, text }) =>
+    layerViolations(file, text),
+  );
+  for (const { file, line, imported, reason } of violations) {
+    process.stdout.write(`${file}:${line}: imports "${imported}": ${reason}\n`);
+  }
+  return violations.length === 0 ? 0 : 1;
+}
+
+async function checkAddresses() {
+  const { ADDRESSES_FILE, outsideAddresses, resolvedPackages } = await import("./layers.mjs");
+  const found = sources(/^(?:app|bin|scripts|simulator-image)\//)
+    // The rules' own test names addresses that break them.
+    .filter(({ file }) => file !== "scripts/layers.test.ts")
+    .flatMap(({ file, text }) => outsideAddresses(file, text));
+  for (const { file, line, address } of found) {
+    process.stdout.write(`${file}:${line}: ${address}: outside addresses live in ${ADDRESSES_FILE}\n`);
+  }
+  const resolved = resolvedPackages(JSON.parse(readFileSync(path.join(ROOT, "package-lock.json"), "utf8")));
+  for (const name of resolved) process.stdout.write(`package-lock.json: ${name} names the address of a registry\n`);
+  return found.length + resolved.length === 0 ? 0 : 1;
+}
+
+/**
+ * The repository's own text files, new ones too, whose path matches.
+ *
+ * @param {RegExp} pattern
+ */
+function sources(pattern) {
+  const listing = ["ls-files", "--cached", "--others", "--exclude-standard", "-z"];
+  const files = execFileSync("git", listing, { cwd: ROOT, encoding: "utf8" }).split("\0");
+  return files
+    .filter((file) => pattern.test(file) && existsSync(path.join(ROOT, file)))
+    .map((file) => ({ file, text: readFileSync(path.join(ROOT, file), "utf8") }));
+}
