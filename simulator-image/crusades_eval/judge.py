@@ -1,0 +1,690 @@
+"""The judge: evaluates one train.py once, and is the only one who says how it went.
+
+It never imports the submission. It scans the file, has the reference run by ranks of its own, keeps the reference's
+final state and the order of the data, hands the submission's ranks their batches when the clock starts, times them
+with its own clock beside theirs, fetches their tensors and computes every check (docs/security.md).
+
+    python -m crusades_eval.judge --events-fd 3  < order.json   (docs/architecture.md)
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import math
+import os
+import platform
+import random
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Iterator
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .events import Check, EventStream, Failure
+from .hints import HINTS
+from .mfu import mfu_percent, unique_tokens
+from .ranks import Group, Inbox, Stopped
+from .sandbox import (
+    SOCKET_FOLDER,
+    SUBMISSION_PATH,
+    RankProcesses,
+    Watch,
+    bubblewrap_command,
+    hide_from_siblings,
+    rank_environment,
+)
+from .scan import scan
+from .settings import Order, Settings
+from .topology import check_topology, effective_topology
+
+if TYPE_CHECKING:  # torch takes a second to import: not before the static checks have passed
+    import torch
+
+    from .data import BatchSource
+
+#: The validator downloads no more (spec/chain.md).
+MAX_SOURCE_BYTES = 500_000
+DATASET_PATH = "/home/appuser/.cache/templar/dataset.json"
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version(), "system": platform.platform()}
+    for package in ("torch", "transformers", "numpy", "flash-attn"):
+        with contextlib.suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return versions
+
+
+def _seconds(value: object) -> float:
+    """A duration a rank claims; NaN where it claims nonsense."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+
+
+def _shape_of(logits: object) -> list[int] | None:
+    """The shape a rank claims for its logits; None where there are none."""
+    shape = logits.get("shape") if isinstance(logits, dict) else None
+    if not isinstance(shape, list) or not all(isinstance(size, int) and size >= 0 for size in shape):
+        return None
+    return shape
+
+
+def _state_of(state: object) -> dict[str, dict[str, Any]]:
+    """The well-formed entries of the final_state a rank claims to have."""
+    if not isinstance(state, dict):
+        return {}
+    return {
+        name: entry
+        for name, entry in state.items()
+        if isinstance(entry, dict) and isinstance(entry.get("shape"), list) and isinstance(entry.get("dtype"), str)
+    }
+
+
+class Judge:
+    """One evaluation. `evaluate` writes every event, the result included, and leaves no process behind."""
+
+    def __init__(self, order: Order, events: EventStream) -> None:
+        self._order = order
+        self._settings: Settings = order.settings
+        self._events = events
+        self._inbox = Inbox()
+        self._processes: RankProcesses | None = None
+        self._watch: Watch | None = None
+        self._socket_folder: str | None = None
+        self._listener: socket.socket | None = None
+        self._stage = "scan"
+        self._strategy: dict[str, int] | None = None
+        self._checks: list[Check] = []
+        self._measured: dict[str, Any] = {
+            "mfuPercent": None,
+            "relativeSpeed": None,
+            "timedSeconds": None,
+            "judgeSeconds": None,
+            "referenceSeconds": None,
+            "uniqueTokens": None,
+            "tokensPerSecond": None,
+            "parameters": None,
+        }
+
+    def cancel(self) -> None:
+        """From any thread or signal handler: ends the evaluation within 0.1 s of its next wait."""
+        self._inbox.cancelled.set()
+
+    def kill(self) -> None:
+        if self._processes is not None:
+            self._processes.kill()
+
+    # -- the course of an evaluation ----------------------------------------------------------------------------
+
+    def evaluate(self) -> None:
+        failure: Failure | None = None
+        try:
+            with self._run_stage("scan"):
+                self._scan()
+            with self._run_stage("topology"):
+                self._read_topology()
+            self._refuse_cuda()
+            self._start_ranks()
+            self._judge_ranks()
+        except Stopped as stopped:
+            failure = stopped.failure
+        except Exception:  # a bug of ours must still end in a result
+            failure = Failure(
+                kind="internal",
+                code=None,
+                fault="workbench",
+                stage=self._stage,
+                message="The evaluation itself failed; this says nothing about the submission.",
+                hint="Please report it with the detail below.",
+                detail=traceback.format_exc(),
+            )
+        finally:
+            self._clean_up()
+        self._events.close_stages()
+        outcome = "passed"
+        if failure is not None:
+            outcome = {"submission": "failed", "user": "cancelled"}.get(failure.fault, "error")
+        from .events import to_json
+
+        self._events.result(
+            outcome,
+            failure=None if failure is None else to_json(failure),
+            seed=self._order.seed,
+            numRanks=self._order.num_ranks,
+            strategy=self._strategy,
+            device=self._settings.device,
+            **self._measured,
+            peakMemoryBytesPerRank=(self._watch.peak_bytes or None) if self._watch is not None else None,
+            versions=_versions(),
+        )
+
+    @contextlib.contextmanager
+    def _run_stage(self, stage: str) -> Iterator[None]:
+        self._stage = stage
+        self._events.stage_started(stage)
+        yield  # after an exception the stage stays open, and is closed as failed with the verdict
+        self._events.stage_ended(stage, "passed")
+
+    def _fail(self, kind: str, message: str, **fields: Any) -> Stopped:
+        fields.setdefault("fault", "submission")
+        fields.setdefault("code", None)
+        fields.setdefault("hint", HINTS.get(fields["code"], ""))
+        return Stopped(Failure(kind=kind, message=message, stage=self._stage, **fields))
+
+    # -- before anything runs -----------------------------------------------------------------------------------
+
+    def _scan(self) -> None:
+        try:
+            size = self._order.source_path.stat().st_size
+            source = self._order.source_path.read_bytes() if size <= MAX_SOURCE_BYTES else b""
+        except OSError as error:
+            raise self._fail("scan", f"The file cannot be read: {error.strerror}.", fault="environment") from error
+        if size > MAX_SOURCE_BYTES:
+            raise self._fail("scan", f"The file has {size:,} bytes; the validator takes at most {MAX_SOURCE_BYTES:,}.")
+        report = scan(source, self._order.policy, self._order.num_ranks)
+        self._strategy = report["strategy"]
+        self._cuda_needs = report["cudaNeeds"]
+        for finding in report["findings"]:
+            self._events.note("finding", finding["rule"], finding["message"], finding["line"])
+        verdict = report["verdict"]
+        if not verdict["ok"]:
+            message = next(
+                (
+                    finding["message"]
+                    for finding in report["findings"]
+                    if finding["rule"] == verdict["rule"] and verdict["line"] in (None, finding["line"])
+                ),
+                "The scan rejects the file.",
+            )
+            raise self._fail(
+                "scan",
+                f"The validator's {verdict['kind']} check rejects the file ({verdict['rule']}): {message}",
+                line=verdict["line"],
+                hint="See all findings: crusader scan FILE",
+            )
+
+    def _read_topology(self) -> None:
+        problem = check_topology(self._strategy, self._order.num_ranks)
+        if problem is not None:
+            raise self._fail(
+                "topology",
+                problem,
+                hint="get_strategy() returns a literal whose dp_size * tp_size is the number of GPUs; "
+                "--num-gpus sets that number for a run.",
+            )
+        self._strategy = effective_topology(self._strategy, self._order.num_ranks)
+
+    def _refuse_cuda(self) -> None:
+        if self._settings.device != "cpu" or not self._cuda_needs or self._order.ignore_cuda_needs:
+            return
+        for need in self._cuda_needs:
+            self._events.note("info", "needs_cuda", f"Needs CUDA: {need['what']}.", need["line"])
+        places = ", ".join(f"line {need['line']}: {need['what']}" for need in self._cuda_needs[:5])
+        self._stage = "prepare"
+        raise self._fail(
+            "needs_cuda",
+            f"The file cannot run without CUDA ({places}). Scan and topology were judged; nothing was run.",
+            fault="environment",
+            line=self._cuda_needs[0]["line"],
+            hint="Guard such lines with `if device.type == 'cuda':`, or evaluate on a GPU.",
+        )
+
+    # -- processes ----------------------------------------------------------------------------------------------
+
+    def _start_ranks(self) -> None:
+        self._stage = "prepare"
+        self._events.stage_started("prepare")
+        order, settings = self._order, self._settings
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self._threads = max(1, cores // order.num_ranks)
+        # Not in the run's folder: a Unix socket's path holds about 100 bytes.
+        self._socket_folder = tempfile.mkdtemp(prefix="crusader-")
+        path = os.path.join(self._socket_folder, "judge.sock")
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._listener.bind(path)
+        self._listener.listen(order.num_ranks)
+
+        sandboxed = order.bubblewrap is not None
+        home = "/tmp" if sandboxed else self._socket_folder
+        environment = rank_environment(run_id=order.run_id, threads=self._threads, home=home, device=settings.device)
+        launcher = [sys.executable, "-m", "crusades_eval.launcher", "--ranks", str(order.num_ranks)]
+        launcher += ["--device", settings.device]
+        if sandboxed:
+            launcher += ["--socket", f"{SOCKET_FOLDER}/judge.sock"]
+            command = bubblewrap_command(
+                order.bubblewrap,
+                source_path=str(order.source_path.resolve()),
+                socket_folder=self._socket_folder,
+                environment=environment,
+            )
+            self._processes = RankProcesses([*command, *launcher], environment)
+        else:
+            hide_from_siblings()
+            self._processes = RankProcesses([*launcher, "--socket", path], environment)
+        self._visible_source = SUBMISSION_PATH if sandboxed else str(order.source_path.resolve())
+        processes = settings.processes_per_rank
+        self._watch = Watch(
+            self._processes.process.pid,
+            memory_bytes_per_rank=settings.memory_bytes_per_rank,
+            # The launcher and the sandbox's init come on top.
+            max_processes=None if processes is None else processes * order.num_ranks + 4,
+            on_limit=lambda kind, rank, value: self._inbox.put("limit", kind, rank, value),
+        )
+        self._watch.start()
+
+    def _group(self, role: str) -> Group:
+        return Group(
+            role=role,
+            num_ranks=self._order.num_ranks,
+            listener=self._listener,
+            processes=self._processes,
+            watch=self._watch,
+            inbox=self._inbox,
+            stage_seconds=self._settings.stage_seconds,
+        )
+
+    def _clean_up(self) -> None:
+        if self._watch is not None:
+            self._watch.stop()
+        self.kill()
+        if self._listener is not None:
+            self._listener.close()
+        if self._socket_folder is not None:
+            shutil.rmtree(self._socket_folder, ignore_errors=True)
+
+    # -- the evaluation proper ----------------------------------------------------------------------------------
+
+    def _samples(self) -> tuple[torch.Tensor, int | None]:
+        """All samples in the run's order, and the size the vocabulary is resized to (None: as configured)."""
+        from . import data
+
+        settings = self._settings
+        if "name" in settings.model:
+            from transformers import AutoTokenizer
+
+            tokenizer = AutoTokenizer.from_pretrained(settings.tokenizer_name, local_files_only=True)
+            path = Path(os.environ.get("CACHED_DATASET_PATH", DATASET_PATH))
+            samples = data.text_samples(dataset=path, tokenizer=tokenizer, seq_len=settings.seq_len)
+            vocab_size = len(tokenizer) if settings.tokenizer_name != settings.model["name"] else None
+        else:
+            vocab_size = None
+            samples = data.synthetic_samples(
+                num_samples=settings.data_samples,
+                seq_len=settings.seq_len,
+                vocab_size=settings.model["vocab_size"],
+                master_seed=settings.master_seed,
+            )
+        order = data.sample_order(self._order.seed, len(samples), settings.data_samples)
+        return samples[order], vocab_size
+
+    def _source(self, samples: torch.Tensor, first: int = 0) -> BatchSource:
+        from .data import BatchSource
+
+        return BatchSource(
+            samples,
+            batch_size=self._settings.batch_size,
+            num_ranks=self._order.num_ranks,
+            dp_size=self._strategy["dp_size"],
+            tp_size=self._strategy["tp_size"],
+            first=first,
+        )
+
+    def _serve(self, group: Group, source: BatchSource | None) -> None:
+        import torch
+
+        for rank in range(self._order.num_ranks):
+            if source is None:
+                group.serve(rank, None, ())
+            else:
+                shape = (self._settings.batch_size, self._settings.seq_len)
+                group.serve(
+                    rank,
+                    lambda rank=rank: memoryview(source.draw(rank).contiguous().view(-1).view(torch.uint8).numpy()),
+                    shape,
+                )
+
+    def _judge_ranks(self) -> None:
+        from .data import torch_seed
+
+        order, settings, events = self._order, self._settings, self._events
+        samples, vocab_size = self._samples()
+        setup = {
+            "model": settings.model,
+            "vocabSize": vocab_size,
+            "torchSeed": torch_seed(order.seed),
+            "batchSize": settings.batch_size,
+            "seqLen": settings.seq_len,
+            "evalSteps": settings.eval_steps,
+            "threadsPerRank": self._threads,
+            "stageSeconds": settings.stage_seconds,
+            "sourcePath": self._visible_source,
+        }
+        if order.bubblewrap is None:
+            events.note("warning", "no_sandbox", "The ranks run without a sandbox, as this user.")
+        if settings.device == "cpu" and order.num_ranks > 1:
+            from .cpu_shim import NOTE
+
+            events.note("info", "fsdp1_cpu_shim", NOTE)
+
+        reference = self._group("reference")
+        reference.connect("prepare", setup)
+        self._serve(reference, self._source(samples))
+        reference.gather("ready", "prepare")
+        events.stage_ended("prepare", "passed")
+        with self._run_stage("reference"):
+            self._take_reference(reference)
+        reference.close()
+
+        submission = self._group("submission")
+        with self._run_stage("import"):
+            submission.connect("import", setup)
+            # From here on the submission's code may run: nobody else is let in.
+            self._listener.close()
+            submission.gather("built", "import")
+            submission.send("import")
+            self._check_import(submission.gather("imported", "import"))
+        with self._run_stage("warmup"):
+            offset = random.Random(sha256(f"warmup {order.seed}".encode()).digest()).randrange(len(samples))
+            self._serve(submission, self._source(samples, offset))
+            submission.send("warmup")
+            self._check_warmup(submission.gather("warm", "warmup"))
+            self._serve(submission, None)
+            submission.send("timed")
+            before = submission.gather("ready", "warmup")[0][0]
+        with self._run_stage("timed"):
+            source = self._source(samples)
+            self._serve(submission, source)
+            finished, clocks = self._time(submission, source)
+        self._measure(clocks)
+        with self._run_stage("checks"):
+            self._check_result(submission, before, finished, clocks, source)
+        submission.close()
+
+    def _take_reference(self, reference: Group) -> None:
+        def on_step(rank: int, done: int) -> None:
+            if rank == 0:
+                self._events.progress("reference", done, self._settings.eval_steps)
+
+        reference.send("start")
+        messages = reference.gather("reference", "reference", on_step=on_step)
+        header = messages[0][0]
+        self._reference_loss = header["finalLoss"]
+        self._reference_logits = header["logitsShape"]
+        self._measured["parameters"] = header["parameters"]
+        self._measured["referenceSeconds"] = round(max(message["seconds"] for message, _ in messages.values()), 4)
+        self._initial_state, self._reference_state = (
+            {
+                name: self._fetch(reference, label, name, description["dtype"], description["shape"])
+                for name, description in header["states"][label].items()
+            }
+            for label in ("initial", "final")
+        )
+
+    def _fetch(self, group: Group, state: str, name: str, dtype: str, shape: list[int]) -> torch.Tensor:
+        import torch
+
+        dtype = getattr(torch, dtype)
+        payload = group.fetch(0, self._stage, math.prod(shape) * dtype.itemsize, state=state, name=name)
+        if not payload:
+            return torch.empty(shape, dtype=dtype)
+        return torch.frombuffer(payload, dtype=dtype).view(shape)
+
+    def _check_import(self, imported: dict[int, tuple[dict[str, Any], float]]) -> None:
+        for rank, (header, _) in sorted(imported.items()):
+            if not header.get("hasInnerSteps"):
+                raise self._fail(
+                    "result", "The imported file has no module-level inner_steps.", rank=rank, hint="Define it there."
+                )
+        from .verify import check_functional
+
+        check = check_functional(all(header.get("crossEntropyOriginal") is True for header, _ in imported.values()))
+        self._record(check)
+        if check.state == "failed":
+            raise self._fail("check", check.message, code=check.code)
+
+    def _check_warmup(self, warm: dict[int, tuple[dict[str, Any], float]]) -> None:
+        for rank, (header, _) in sorted(warm.items()):
+            shape = _shape_of(header.get("logits"))
+            if header.get("returned") is not True:
+                raise self._fail("result", f"inner_steps returned None on rank {rank} in the warm-up.", rank=rank)
+            if shape is None:
+                raise self._fail(
+                    "result", "final_logits is missing in the warm-up's result.", code="missing_logits", rank=rank
+                )
+            if len(shape) != 3:
+                raise self._fail(
+                    "result",
+                    f"final_logits has {len(shape)} dimensions in the warm-up, not 3.",
+                    code="invalid_logits_shape",
+                    rank=rank,
+                )
+            if header.get("trainable") is not True:
+                raise self._fail(
+                    "result",
+                    f"After the warm-up some parameters on rank {rank} are no longer trainable.",
+                    code="insufficient_trainable_params",
+                    rank=rank,
+                )
+
+    def _time(self, submission: Group, source: BatchSource) -> tuple[dict[int, dict[str, Any]], dict[int, Any]]:
+        from .verify import Clocks
+
+        steps, shown = self._settings.eval_steps, 0
+
+        def progress() -> None:
+            # A batch was drawn when the step before it was done.
+            nonlocal shown
+            done = min(source.count) - 1
+            if shown < done <= steps:
+                shown = done
+                self._events.progress("timed", done, steps)
+
+        started = submission.send("start")
+        done = submission.gather("done", "timed", then="finished", poll=progress)
+        self._events.progress("timed", steps, steps)
+        finished = {rank: header for rank, (header, _) in submission.gather("finished", "timed").items()}
+        clocks = {
+            rank: Clocks(
+                perf=_seconds(header.get("perfSeconds")),
+                mono=_seconds(header.get("monoSeconds")),
+                cuda=None if header.get("cudaSeconds") is None else _seconds(header["cudaSeconds"]),
+                judge=arrived - started[rank],
+            )
+            for rank, (header, arrived) in done.items()
+        }
+        return finished, clocks
+
+    def _measure(self, clocks: dict[int, Any]) -> None:
+        settings, measured = self._settings, self._measured
+        seconds = min(clock.counted for clock in clocks.values())
+        tokens = unique_tokens(
+            batch_size=settings.batch_size,
+            seq_len=settings.seq_len,
+            steps=settings.eval_steps,
+            dp_size=self._strategy["dp_size"],
+        )
+        measured["judgeSeconds"] = round(max(clock.judge for clock in clocks.values()), 4)
+        measured["uniqueTokens"] = tokens
+        if not (seconds > 0 and math.isfinite(seconds)):
+            return  # a rank's claim that the clock check will reject
+        measured["timedSeconds"] = round(seconds, 4)
+        measured["tokensPerSecond"] = round(tokens / seconds, 1)
+        measured["relativeSpeed"] = round(measured["referenceSeconds"] / seconds, 4)
+        if settings.device == "cuda":
+            measured["mfuPercent"] = mfu_percent(
+                parameters=measured["parameters"],
+                tokens=tokens,
+                gpu_peak_tflops=settings.gpu_peak_tflops,
+                num_gpus=self._order.num_ranks,
+                seconds=seconds,
+            )
+
+    def _record(self, check: Check) -> None:
+        self._checks.append(check)
+        self._events.check(check)
+
+    def _check_result(
+        self,
+        submission: Group,
+        before: dict[str, Any],
+        finished: dict[int, dict[str, Any]],
+        clocks: dict[int, Any],
+        source: BatchSource,
+    ) -> None:
+        """All checks that can be computed, in production's order; the first failed one is the verdict."""
+        for check in self._all_checks(submission, before, finished, clocks):
+            self._record(check)
+        expected = self._settings.eval_steps
+        for rank, count in enumerate(source.count):
+            if count != expected:
+                self._events.note(
+                    "finding",
+                    "batches_drawn",
+                    f"Rank {rank} drew {count} batches from data_iterator in the timed run; {expected} steps need "
+                    f"{expected}.",
+                )
+        failed = next((check for check in self._checks if check.state == "failed"), None)
+        if failed is not None:
+            raise self._fail("result" if failed.name == "result_type" else "check", failed.message, code=failed.code)
+        # Production's report is JSON, which holds no tensor: such a result passes every check and fails all the same.
+        result = finished[0]["result"]
+        for name, described in (("total_tokens", result["totalTokens"]), ("final_loss", result["finalLoss"])):
+            if described.get("tensor") is True:
+                raise self._fail(
+                    "result", f"{name} is a tensor; the validator cannot report it.", hint=f"Return {name}.item()."
+                )
+
+    def _all_checks(
+        self,
+        submission: Group,
+        before: dict[str, Any],
+        finished: dict[int, dict[str, Any]],
+        clocks: dict[int, Any],
+    ) -> Iterator[Check]:
+        from . import verify
+
+        settings = self._settings
+        production = settings.production_verification
+        claims = finished[0]
+        result = claims.get("result")
+        if not isinstance(result, dict) or not all(isinstance(result.get(key), dict) for key in _RESULT_PARTS):
+            raise Stopped(submission.malformed("checks", 0, "a final message without a result"))
+        yield verify.check_deferred_state(
+            state_seconds=_seconds(claims.get("stateSeconds")), timed_seconds=clocks[0].counted
+        )
+        yield verify.check_clocks(
+            clocks,
+            threshold=settings.timer_divergence_threshold,
+            originals=all(
+                header.get("elapsedTimeOriginal") is True and header.get("crossEntropyOriginal") is True
+                for header in finished.values()
+            ),
+            needs_cuda=settings.device == "cuda",
+        )
+        yield verify.check_model_config(_texts(before.get("config")), _texts(claims.get("config")))
+        yield verify.check_backend_state(_texts(claims.get("backends")))
+        rejected = result.get("rejected")
+        yield verify.check_result_type(None if rejected is None else str(rejected))
+        if rejected is not None:
+            return
+        shape = _shape_of(result["logits"])
+        yield verify.check_logits(shape)
+        if shape is not None and len(shape) == 3:
+            yield verify.check_sequence(shape, settings.seq_len)
+            yield verify.check_vocabulary(shape, self._reference_logits)
+        missing = result.get("stateMissing")
+        state = _state_of(result["state"])
+        final_state = verify.check_final_state(
+            None if missing is None else str(missing), state, self._reference_state
+        )
+        yield final_state
+        sums = self._fetch_and_sum(submission, state) if final_state.state == "passed" else None
+        if sums is not None:
+            yield verify.check_params_changed(
+                sums,
+                limit=settings.min_params_changed_ratio,
+                production_limit=production.get("min_params_changed_ratio"),
+            )
+        yield verify.check_plausible_mfu(self._measured["mfuPercent"], settings.max_plausible_mfu)
+        yield verify.check_tokens(
+            result["totalTokens"], settings.batch_size * settings.seq_len * settings.eval_steps
+        )
+        yield verify.check_loss(
+            result["finalLoss"],
+            self._reference_loss,
+            limit=settings.max_loss_difference,
+            production_limit=production.get("max_loss_difference"),
+        )
+        if sums is not None:
+            yield verify.check_weights(
+                sums,
+                limit=settings.weight_relative_error_max,
+                production_limit=production.get("weight_relative_error_max"),
+            )
+        yield verify.check_min_mfu(self._measured["mfuPercent"], settings.min_mfu)
+
+    def _fetch_and_sum(self, submission: Group, state: dict[str, dict[str, Any]]) -> Any:
+        """Takes every tensor of final_state from rank 0 and compares it, one at a time.
+
+        In an order the rank cannot foresee: whatever it still computes behind the clock's back, the judge is more
+        likely to take too early.
+        """
+        from .verify import WeightSums
+
+        sums = WeightSums()
+        names = list(self._reference_state)
+        random.SystemRandom().shuffle(names)
+        for name in names:
+            dtype = state[name]["dtype"]
+            if dtype not in _STATE_DTYPES:
+                raise self._fail("check", f"final_state[{name!r}] has dtype {dtype[:40]}, which is no weight's.")
+            tensor = self._fetch(submission, "final", name, dtype, state[name]["shape"])
+            sums.add(name, tensor, self._reference_state[name], self._initial_state[name])
+        return sums
+
+
+#: Parts every rank 0's final message has, all of them JSON objects.
+_RESULT_PARTS = ("logits", "totalTokens", "finalLoss", "state")
+_STATE_DTYPES = frozenset({"bfloat16", "float16", "float32", "float64"})
+
+
+def _texts(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Evaluate one train.py; see docs/architecture.md.")
+    parser.add_argument("--events-fd", type=int, required=True)
+    arguments = parser.parse_args()
+    os.set_inheritable(arguments.events_fd, False)  # the ranks must not be able to write events
+    # Detached, so that closing it at exit cannot race with the last event.
+    out = os.fdopen(arguments.events_fd, "w", encoding="utf-8", closefd=False)
+    judge = Judge(Order.from_json(json.loads(sys.stdin.readline())), EventStream(out))
+
+    def watch_parent() -> None:
+        for line in sys.stdin:
+            if line.strip() == "cancel":
+                judge.cancel()
+        # End of file: whoever asked is gone, and nobody will read a result.
+        judge.kill()
+        os._exit(1)
+
+    threading.Thread(target=watch_parent, daemon=True).start()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: judge.cancel())
+    judge.evaluate()
+    out.flush()
+    # Not through the interpreter's end, which would wait for reader threads.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

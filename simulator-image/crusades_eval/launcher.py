@@ -1,0 +1,70 @@
+"""Starts the ranks: first the reference's, then, when those are gone, the submission's.
+
+This process imports torch once and forks every rank from that, through torchrun's own elastic agent (a single rank
+is a plain process, as in production). It never learns a secret and imports nothing of the submission.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import warnings
+
+# is_available() must not initialise CUDA here: a forked rank could not use it any more.
+os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
+warnings.filterwarnings("ignore", category=FutureWarning)
+
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError  # noqa: E402
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch  # noqa: E402
+from transformers import Qwen2ForCausalLM  # noqa: E402, F401 - the slow part of a rank's imports, paid once
+
+from .rank import rank_main  # noqa: E402
+
+
+def launch(role: str, socket_path: str, num_ranks: int, device_type: str) -> int:
+    """Runs one group to its end; 0 when every rank ended well."""
+    if num_ranks == 1:
+        pid = os.fork()
+        if pid == 0:
+            rank_main(role, socket_path, num_ranks, device_type)
+            os._exit(0)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=num_ranks,
+        run_id=role,
+        rdzv_backend="c10d",
+        rdzv_endpoint="127.0.0.1:0",
+        max_restarts=0,
+        monitor_interval=0.05,
+        start_method="fork",
+        # The sandbox resolves no names.
+        local_addr="127.0.0.1",
+    )
+    try:
+        elastic_launch(config, entrypoint=rank_main)(role, socket_path, num_ranks, device_type)
+    except ChildFailedError:
+        return 1
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--socket", required=True)
+    parser.add_argument("--ranks", type=int, required=True)
+    parser.add_argument("--device", choices=("cpu", "cuda"), required=True)
+    arguments = parser.parse_args()
+    # The agent's own account of a failed rank only repeats what the judge reports.
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    for role in ("reference", "submission"):
+        status = launch(role, arguments.socket, arguments.ranks, arguments.device)
+        if status != 0:
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,329 @@
+"""The judge's side of a group of ranks: their processes, connections, messages, limits and end."""
+
+from __future__ import annotations
+
+import queue
+import socket
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .events import Failure
+from .sandbox import RankProcesses, Watch
+from .wire import Channel, PeerClosed, ProtocolError
+
+#: After the first sign of trouble others get this long to tell the cause: a dead rank makes its peers fail too.
+GRACE_SECONDS = 0.5
+#: A flood of messages must fill the rank's socket, not the judge's memory.
+MAX_WAITING_MESSAGES = 256
+
+
+class Stopped(Exception):
+    """The evaluation ends here, with this failure."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+@dataclass(slots=True)
+class Rank:
+    channel: Channel
+    #: Payload bytes the judge is ready to take right now; 0 unless it has asked for some.
+    expected_bytes: int = 0
+    draw: Callable[[], memoryview | None] | None = None
+    shape: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Inbox:
+    """Everything that happens to a group arrives here, in order, from reader threads and the watch."""
+
+    items: queue.Queue[tuple[Any, ...]] = field(default_factory=lambda: queue.Queue(MAX_WAITING_MESSAGES))
+    #: Not an item: a signal handler sets it, and must not wait for room in the queue.
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def put(self, *item: Any) -> None:
+        self.items.put(item)
+
+
+def _peer_pid(connection: socket.socket) -> int | None:
+    """The peer's process id as this process sees it, also across process namespaces (Linux)."""
+    if sys.platform != "linux":
+        return None
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return struct.unpack("3i", credentials)[0]
+
+
+class Group:
+    """N connected ranks of one role. Its methods raise `Stopped` for whatever ends the evaluation."""
+
+    def __init__(
+        self,
+        *,
+        role: str,
+        num_ranks: int,
+        listener: socket.socket,
+        processes: RankProcesses,
+        watch: Watch,
+        inbox: Inbox,
+        stage_seconds: float,
+    ) -> None:
+        self.role = role
+        self._num_ranks = num_ranks
+        self._processes = processes
+        self._watch = watch
+        self._inbox = inbox
+        self._stage_seconds = stage_seconds
+        self._closing = False
+        self._ranks: dict[int, Rank] = {}
+        self._early: dict[int, tuple[dict[str, Any], float]] = {}
+        self._listener = listener
+
+    # -- connecting ---------------------------------------------------------------------------------------------
+
+    def connect(self, stage: str, setup: Mapping[str, Any]) -> None:
+        """Waits until every rank of this role has connected and tells it what to do.
+
+        Only code of ours runs in the ranks until then, so the first connections are theirs; whoever connects later
+        is not listened to.
+        """
+        deadline = time.monotonic() + self._stage_seconds
+        self._listener.settimeout(0.1)
+        while len(self._ranks) < self._num_ranks:
+            self._raise_for_cancel(stage)
+            # Ranks that are already connected only speak when they are in trouble, or have built their model.
+            if time.monotonic() > deadline:
+                raise Stopped(self._failure(stage, "timeout", "The ranks did not start in time."))
+            if self._processes.process.poll() is not None:
+                raise Stopped(
+                    Failure(
+                        kind="environment",
+                        code=None,
+                        fault="environment",
+                        stage=stage,
+                        message=f"The ranks' launcher ended with status {self._processes.process.returncode}.",
+                        hint="The run's output holds the reason.",
+                    )
+                )
+            try:
+                connection, _ = self._listener.accept()
+            except TimeoutError:
+                continue
+            connection.settimeout(None)
+            channel = Channel(connection)
+            hello, _ = channel.receive()
+            assert hello["role"] == self.role, hello
+            number = hello["rank"]
+            pid = _peer_pid(connection)
+            if pid is not None:
+                self._watch.ranks[pid] = number
+            rank = Rank(channel)
+            self._ranks[number] = rank
+            channel.send("setup", **setup)
+            threading.Thread(target=self._read, args=(number, rank), daemon=True).start()
+
+    def _read(self, number: int, rank: Rank) -> None:
+        """One thread a rank: answers draws at once, hands everything else to the judge."""
+        while True:
+            try:
+                header, payload = rank.channel.receive(lambda: rank.expected_bytes)
+                if header["type"] == "draw":
+                    batch = rank.draw() if rank.draw is not None else None
+                    if batch is None:
+                        rank.channel.send("end")
+                    else:
+                        rank.channel.send("batch", batch, shape=rank.shape)
+                    continue
+            except PeerClosed:
+                self._inbox.put("closed", self, number)
+                return
+            except ProtocolError as error:
+                self._inbox.put("malformed", self, number, str(error))
+                return
+            self._inbox.put("message", self, number, header, payload)
+
+    # -- talking ------------------------------------------------------------------------------------------------
+
+    def serve(self, number: int, draw: Callable[[], memoryview | None] | None, shape: tuple[int, ...]) -> None:
+        """From now on rank `number`'s data iterator yields what `draw` returns; None ends it."""
+        self._ranks[number].shape = shape
+        self._ranks[number].draw = draw
+
+    def send(self, type_: str, **fields: Any) -> dict[int, float]:
+        """To every rank; when each was told, on the judge's monotonic clock."""
+        sent = {}
+        for number in sorted(self._ranks):
+            sent[number] = time.monotonic()
+            try:
+                self._ranks[number].channel.send(type_, **fields)
+            except PeerClosed:
+                pass  # its reader reports the closed connection
+        return sent
+
+    def gather(
+        self,
+        type_: str,
+        stage: str,
+        *,
+        then: str | None = None,
+        on_step: Callable[[int, int], None] | None = None,
+        poll: Callable[[], None] | None = None,
+    ) -> dict[int, tuple[dict[str, Any], float]]:
+        """One message of `type_` from every rank, with its arrival time on the judge's monotonic clock.
+
+        A fast rank may already send its message of type `then`, which the next `gather` returns. `on_step(rank, done)`
+        hears of steps; `poll` is called many times a second.
+        """
+        deadline = time.monotonic() + self._stage_seconds
+        received = {rank: entry for rank, entry in self._early.items() if entry[0]["type"] == type_}
+        self._early = {}
+        while len(received) < self._num_ranks:
+            item = self._next(stage, deadline, missing=lambda: sorted(self._ranks.keys() - received.keys()), poll=poll)
+            if item is None:
+                continue
+            number, header, _ = item
+            entry = (header, time.monotonic())
+            if header["type"] == type_ and number not in received:
+                received[number] = entry
+            elif header["type"] == then and number in received and number not in self._early:
+                self._early[number] = entry
+            elif header["type"] == "step" and on_step is not None:
+                on_step(number, header["done"])
+            else:
+                raise Stopped(self.malformed(stage, number, f"an unexpected message {header['type'][:40]!r}"))
+        return received
+
+    def fetch(self, number: int, stage: str, size: int, **request: Any) -> bytearray:
+        """The bytes of one tensor of rank `number`; `request` says which."""
+        rank = self._ranks[number]
+        rank.expected_bytes = size
+        try:
+            rank.channel.send("tensor", **request)
+        except PeerClosed:
+            pass  # its reader reports the closed connection
+        deadline = time.monotonic() + self._stage_seconds
+        item = None
+        while item is None:
+            item = self._next(stage, deadline, missing=lambda: [number], poll=None)
+        sender, header, payload = item
+        if sender != number or header["type"] != "tensor" or len(payload) != size:
+            raise Stopped(self.malformed(stage, sender, "a message that is not the tensor that was asked for"))
+        rank.expected_bytes = 0
+        return payload
+
+    def close(self) -> None:
+        """The judge has what it wants of these ranks: their ends are no trouble any more."""
+        self._closing = True
+        for rank in self._ranks.values():
+            rank.channel.close()
+        self._watch.ranks.clear()
+
+    # -- trouble ------------------------------------------------------------------------------------------------
+
+    def _next(
+        self, stage: str, deadline: float, *, missing: Callable[[], list[int]], poll: Callable[[], None] | None
+    ) -> tuple[int, dict[str, Any], bytearray] | None:
+        """The next ordinary message, or None after a short while without one."""
+        if poll is not None:
+            poll()
+        if time.monotonic() > deadline:
+            numbers = ", ".join(str(number) for number in missing())
+            raise Stopped(
+                self._failure(
+                    stage,
+                    "timeout",
+                    f"Rank {numbers} did not finish within {self._stage_seconds:.0f} s.",
+                    hint="A rank that takes another number of steps or collectives than its peers makes them wait.",
+                    rank=missing()[0] if len(missing()) == 1 else None,
+                )
+            )
+        item = self._take(0.1)
+        self._raise_for_cancel(stage)
+        if item is None:
+            return None
+        if item[0] == "message" and item[3]["type"] != "error":
+            return item[2], item[3], item[4]
+        self._raise_for(stage, item)
+        return None
+
+    def _take(self, seconds: float) -> tuple[Any, ...] | None:
+        """The next item that is not a late word of a group that has been closed."""
+        try:
+            item = self._inbox.items.get(timeout=seconds)
+        except queue.Empty:
+            return None
+        return None if isinstance(item[1], Group) and item[1]._closing else item
+
+    def _raise_for_cancel(self, stage: str) -> None:
+        if self._inbox.cancelled.is_set():
+            raise Stopped(
+                Failure(kind="cancelled", code=None, fault="user", stage=stage, message="The run was cancelled.")
+            )
+
+    def _raise_for(self, stage: str, first: tuple[Any, ...]) -> None:
+        """Decides which of several near-simultaneous signs is the cause, and raises it."""
+        items = [first]
+        deadline = time.monotonic() + GRACE_SECONDS
+        while first[0] in ("message", "closed") and (left := deadline - time.monotonic()) > 0:
+            item = self._take(left)
+            if item is not None:
+                items.append(item)
+        for kind in ("limit", "malformed", "closed", "message"):
+            for item in items:
+                if item[0] == kind and (kind != "message" or item[3]["type"] == "error"):
+                    raise Stopped(self._as_failure(stage, item))
+
+    def _as_failure(self, stage: str, item: tuple[Any, ...]) -> Failure:
+        match item:
+            case ("limit", "memory", rank, value):
+                return self._failure(
+                    stage,
+                    "memory",
+                    f"Rank {rank} used {value / 1024**3:.2f} GiB of memory, more than the profile allows.",
+                    hint="Raise crusader.memory_per_rank in the profile if this is meant.",
+                    rank=rank,
+                )
+            case ("limit", "processes", _, value):
+                return self._failure(
+                    stage, "processes", f"The ranks started {value} processes, more than the profile allows."
+                )
+            case ("malformed", _, rank, reason):
+                return self.malformed(stage, rank, reason)
+            case ("closed", _, rank):
+                return self._failure(
+                    stage,
+                    "rank_exited",
+                    f"Rank {rank}'s process ended before its last message.",
+                    hint="It was killed or ended itself; the run's output may hold the reason.",
+                    rank=rank,
+                )
+            case ("message", _, rank, header, _):
+                line = header.get("line")
+                name, text = str(header.get("kind"))[:100], str(header.get("message"))[:2000]
+                return self._failure(
+                    stage,
+                    "exception",
+                    f"Rank {rank} raised {name}: {text}" if text else f"Rank {rank} raised {name}.",
+                    rank=rank,
+                    line=line if isinstance(line, int) and line > 0 else None,
+                    detail=str(header.get("traceback"))[:20_000],
+                )
+        raise AssertionError(item)
+
+    def malformed(self, stage: str, rank: int, reason: str) -> Failure:
+        return self._failure(
+            stage,
+            "protocol",
+            f"Rank {rank} broke the protocol between ranks and judge: {reason[:200]}.",
+            hint="Something in the rank's process writes to the judge's connection.",
+            rank=rank,
+        )
+
+    def _failure(self, stage: str, kind: str, message: str, **fields: Any) -> Failure:
+        fault = "submission" if self.role == "submission" else "environment"
+        return Failure(kind=kind, code=None, fault=fault, stage=stage, message=message, **fields)

@@ -1,0 +1,199 @@
+"""The cage the ranks run in, and the watch over what they use.
+
+bubblewrap gives the ranks their own process, network, IPC and mount namespaces: no network, a read-only view of the
+interpreter and nothing else of the disk, a bounded /tmp of their own. It bounds neither memory nor processes: a
+watchdog does (`Watch`). Without bubblewrap only the user's own code may run, which the caller has asked about.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+PACKAGE_ROOT = Path(__file__).resolve().parent.parent
+TMP_BYTES = 1024**3
+SHM_BYTES = 1024**3
+SUBMISSION_PATH = "/submission/train.py"
+SOCKET_FOLDER = "/judge"
+WATCH_SECONDS = 0.05
+
+
+def rank_environment(*, run_id: str, threads: int, home: str, device: str) -> dict[str, str]:
+    """All the environment a rank gets: nothing of the user's own leaks in."""
+    environment = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "HOME": home,
+        "USER": "miner",
+        "TMPDIR": home,
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(PACKAGE_ROOT),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OMP_NUM_THREADS": str(threads),
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "TRANSFORMERS_VERBOSITY": "error",
+        "CRUSADER_RUN_ID": run_id,
+    }
+    if device == "cpu":
+        # The sandbox has no other interface, and its host name resolves to nothing.
+        environment["GLOO_SOCKET_IFNAME"] = "lo0" if sys.platform == "darwin" else "lo"
+        environment["CUDA_VISIBLE_DEVICES"] = ""
+    else:
+        environment["PYTORCH_CUDA_ALLOC_CONF"] = "expandable_segments:True"
+        for name, value in os.environ.items():
+            if name.startswith(("NCCL_", "CUDA_", "NVIDIA_", "LD_LIBRARY_PATH", "HF_HOME", "TRITON_")):
+                environment[name] = value
+    return environment
+
+
+def bubblewrap_command(program: str, *, source_path: str, socket_folder: str, environment: Mapping[str, str]) -> list[str]:
+    """argv up to the sandboxed program. Only what Python needs is visible, read-only."""
+    command = [program, "--unshare-all", "--unshare-user", "--uid", "1000", "--gid", "1000", "--hostname", "localhost"]
+    command += ["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]
+    for name, value in environment.items():
+        command += ["--setenv", name, value]
+    for folder in ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/etc/alternatives", "/nix/store"):
+        path = Path(folder)
+        if path.is_symlink():
+            command += ["--symlink", os.readlink(path), folder]
+        elif path.is_dir():
+            command += ["--ro-bind", folder, folder]
+    for file in ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/localtime", "/etc/hosts"):
+        if Path(file).exists():
+            command += ["--ro-bind", os.path.realpath(file), file]
+    command += ["--proc", "/proc", "--dev", "/dev", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm"]
+    command += ["--size", str(TMP_BYTES), "--tmpfs", "/tmp"]
+    prefixes = {sys.prefix, sys.base_prefix, os.path.realpath(sys.prefix), os.path.realpath(sys.base_prefix)}
+    for prefix in sorted(prefixes | {str(PACKAGE_ROOT)}):
+        command += ["--ro-bind", prefix, prefix]
+    command += ["--ro-bind", source_path, SUBMISSION_PATH, "--bind", socket_folder, SOCKET_FOLDER]
+    command += ["--remount-ro", "/dev", "--chdir", "/tmp", "--"]
+    return command
+
+
+def hide_from_siblings() -> None:
+    """Linux: without a sandbox the ranks run as the same user; at least they may not read this process's memory."""
+    if sys.platform == "linux":
+        import ctypes
+
+        pr_set_dumpable = 4
+        ctypes.CDLL(None).prctl(pr_set_dumpable, 0)
+
+
+def _processes() -> dict[int, tuple[int, int]]:
+    """pid -> (parent, resident bytes) of every process there is."""
+    processes = {}
+    if sys.platform == "linux":
+        page = os.sysconf("SC_PAGESIZE")
+        for entry in os.listdir("/proc"):
+            if not entry.isdigit():
+                continue
+            try:
+                with open(f"/proc/{entry}/stat") as file:
+                    # The command in parentheses may hold anything; fields are counted from its end.
+                    fields = file.read().rpartition(")")[2].split()
+            except OSError:
+                continue
+            processes[int(entry)] = (int(fields[1]), int(fields[21]) * page)
+        return processes
+    listing = subprocess.run(["ps", "-axo", "pid=,ppid=,rss="], capture_output=True, text=True, check=True).stdout
+    for line in listing.splitlines():
+        pid, parent, kibibytes = (int(field) for field in line.split())
+        processes[pid] = (parent, kibibytes * 1024)
+    return processes
+
+
+def _descendants(processes: Mapping[int, tuple[int, int]], root: int) -> list[int]:
+    children: dict[int, list[int]] = {}
+    for pid, (parent, _) in processes.items():
+        children.setdefault(parent, []).append(pid)
+    found, frontier = [], [root]
+    while frontier:
+        pid = frontier.pop()
+        if pid in processes:
+            found.append(pid)
+            frontier += children.get(pid, [])
+    return found
+
+
+class Watch(threading.Thread):
+    """Looks at the ranks' memory and processes many times a second, and reports the first limit that is broken.
+
+    `ranks` maps a rank's process id to its number; the judge fills it as ranks connect. `peak_bytes` is the largest
+    resident memory seen in any rank's process tree.
+    """
+
+    def __init__(
+        self,
+        root: int,
+        *,
+        memory_bytes_per_rank: int | None,
+        max_processes: int | None,
+        on_limit: Callable[[str, int | None, int], None],
+    ) -> None:
+        super().__init__(daemon=True)
+        self._root = root
+        self._memory_bytes_per_rank = memory_bytes_per_rank
+        self._max_processes = max_processes
+        self._on_limit = on_limit
+        self._stopped = threading.Event()
+        self.ranks: dict[int, int] = {}
+        self.peak_bytes = 0
+
+    def run(self) -> None:
+        pause = WATCH_SECONDS if sys.platform == "linux" else 10 * WATCH_SECONDS
+        while not self._stopped.wait(pause):
+            processes = _processes()
+            count = len(_descendants(processes, self._root))
+            if self._max_processes is not None and count > self._max_processes:
+                self._on_limit("processes", None, count)
+                return
+            for pid, rank in list(self.ranks.items()):
+                resident = sum(processes[member][1] for member in _descendants(processes, pid))
+                self.peak_bytes = max(self.peak_bytes, resident)
+                if self._memory_bytes_per_rank is not None and resident > self._memory_bytes_per_rank:
+                    self._on_limit("memory", rank, resident)
+                    return
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+
+class RankProcesses:
+    """The launcher and, below it, every rank: started together, ended together."""
+
+    def __init__(self, command: list[str], environment: Mapping[str, str]) -> None:
+        self.process = subprocess.Popen(
+            command,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            # A group of its own: one signal reaches the ranks and not the judge.
+            start_new_session=True,
+        )
+
+    def kill(self) -> None:
+        """Nothing of it lives when this returns. bubblewrap's init takes its whole process namespace with it."""
+        for pid in [pid for pid in _descendants(_processes(), self.process.pid) if pid != self.process.pid]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
+
+    def wait(self, seconds: float) -> int | None:
+        deadline = time.monotonic() + seconds
+        while self.process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return self.process.poll()
