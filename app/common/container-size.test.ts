@@ -17,5 +17,5 @@ test.each([
 });
 
 test.each(["", "g", "-1g", "3 x", "0x10", "1e3", "3g\n", "three"])("%j is no size", (text) => {
-  expect(() => parseContainerSize(text)).toThrow(expect.objectContaining({ code: "invalid_profile" }));
+  expect(() => parseContainerSize(text)).toThrow(expect.objectContaining({ code: "usage" }));
 });

@@ -7,13 +7,13 @@ const UNITS = "kmgtp";
 /**
  * Bytes of a size in Docker's notation: b, k, m, g (and t, p), powers of 1024, either case; a bare number is bytes.
  *
- * Throws `invalid_profile` for anything else.
+ * Throws `usage` for anything else.
  */
 export function parseContainerSize(text: string): number {
   const match = SIZE.exec(text);
   if (match === null) {
     throw new CrusaderError(
-      "invalid_profile",
+      "usage",
       `"${text}" is no size.`,
       'Write a number and a unit: b, k, m or g, powers of 1024, for example "320g".',
     );

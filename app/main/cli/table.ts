@@ -11,8 +11,8 @@ export type Column = {
   align?: "left" | "right";
   /** Longer cells are cut and end in "..". */
   maxWidth?: number;
-  /** The tone of one cell; null for none. */
-  tone?: (cell: string) => Tone | null;
+  /** The tone of one cell; null for none. `row` counts from 0. */
+  tone?: (cell: string, row: number) => Tone | null;
 };
 
 export type TableOptions = { paint?: Paint; indent?: string };
@@ -34,7 +34,7 @@ export function renderTable(columns: Column[], rows: string[][], { paint = plain
     return `${indent}${padded.join("  ").trimEnd()}\n`;
   };
   const heading = line(columns.map((column) => column.title), () => "faint");
-  return heading + cells.map((row) => line(row, (column, text) => column.tone?.(text) ?? null)).join("");
+  return heading + cells.map((row, number) => line(row, (column, text) => column.tone?.(text, number) ?? null)).join("");
 }
 
 function cut(text: string, maxWidth = Number.POSITIVE_INFINITY): string {

@@ -3,6 +3,7 @@
  * the cursor over a verdict, retitle the window or write to the clipboard, and direction marks reorder what is read.
  */
 import { stripVTControlCharacters, styleText } from "node:util";
+import type { OutputStream } from "./io.ts";
 
 // Cc: C0, DEL, C1. Cf: direction marks, zero-width and tag characters. Zl, Zp: line breaks some terminals obey.
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
@@ -29,9 +30,24 @@ const STYLES = { good: "green", caution: "yellow", bad: "red", faint: "dim", str
 
 export type Paint = (tone: Tone, text: string) => string;
 
-/** Colours where the stream is a terminal that wants them (NO_COLOR and FORCE_COLOR are obeyed), plain text elsewhere. */
-export function paintFor(stream: NodeJS.WritableStream): Paint {
-  return (tone, text) => styleText(STYLES[tone], text, { stream, validateStream: true });
+/** JSON that is safe to print as it is: what JSON allows unescaped but a terminal may obey is escaped. */
+export function safeJson(value: unknown): string {
+  return JSON.stringify(value, null, 2).replace(/[^\n\P{C}]|[\u2028\u2029]/gu, (character) =>
+    character
+      .split("")
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+      .join(""),
+  );
+}
+
+/**
+ * Colours where the stream is a process's own and a terminal that wants them (NO_COLOR and FORCE_COLOR are obeyed), plain
+ * text elsewhere.
+ */
+export function paintFor(stream: OutputStream): Paint {
+  const own = [process.stdout, process.stderr].find((candidate) => candidate === stream);
+  if (own === undefined) return plain;
+  return (tone, text) => styleText(STYLES[tone], text, { stream: own, validateStream: true });
 }
 
 export const plain: Paint = (_tone, text) => text;
