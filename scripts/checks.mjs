@@ -30,7 +30,7 @@ export async function runChecks(python, { fix = false } = {}) {
     ],
     ["types", node("typescript/bin/tsc", "-p", ".")],
     ["layers", checkLayers],
-    ["addresses", checkAddresses],
+    ["addresses and lockfile", checkAddresses],
     ["Python lint", ruff("check", ...(fix ? ["--fix"] : []))],
     ["Python format", ruff("format", ...(fix ? [] : ["--check"]))],
   ];
@@ -61,7 +61,7 @@ async function checkLayers() {
 }
 
 async function checkAddresses() {
-  const { ADDRESSES_FILE, outsideAddresses, resolvedPackages } = await import("./layers.mjs");
+  const { ADDRESSES_FILE, lockfileProblems, outsideAddresses } = await import("./layers.mjs");
   const found = sources(/^(?:app|bin|scripts|simulator-image)\//)
     // The rules' own test names addresses that break them.
     .filter(({ file }) => file !== "scripts/layers.test.ts")
@@ -69,9 +69,9 @@ async function checkAddresses() {
   for (const { file, line, address } of found) {
     process.stdout.write(`${file}:${line}: ${address}: outside addresses live in ${ADDRESSES_FILE}\n`);
   }
-  const resolved = resolvedPackages(JSON.parse(readFileSync(path.join(ROOT, "package-lock.json"), "utf8")));
-  for (const name of resolved) process.stdout.write(`package-lock.json: ${name} names the address of a registry\n`);
-  return found.length + resolved.length === 0 ? 0 : 1;
+  const problems = lockfileProblems(JSON.parse(readFileSync(path.join(ROOT, "package-lock.json"), "utf8")));
+  for (const problem of problems) process.stdout.write(`package-lock.json: ${problem}\n`);
+  return found.length + problems.length === 0 ? 0 : 1;
 }
 
 /**

@@ -1,6 +1,6 @@
 // Which part may import which (docs/architecture.md, "Layers"). `npm run check` runs it over every source file.
 import path from "node:path";
-import { parseSync, Visitor } from "oxc-parser";
+import { parseSync, Visitor } from "rolldown/utils";
 
 /** Packages that `app/common` may import: pure, and fit for Node and for a browser. */
 const COMMON_PACKAGES = ["zod"];
@@ -118,12 +118,19 @@ function layerOf(file) {
 }
 
 /**
- * Packages whose address a lockfile names; it must name none, so that it works with any registry.
+ * What is wrong with a lockfile: an address of a registry, as it must work with any; or a package for another system
+ * that it lacks, as `npm ci` refuses such a lockfile everywhere (npm leaves out what the registry at hand lacks).
  *
- * @param {{ packages: Record<string, { version?: string, resolved?: string }> }} lock
+ * @param {{ packages: Record<string, { version?: string, resolved?: string, optionalDependencies?: Record<string, string> }> }} lock
  */
-export function resolvedPackages(lock) {
-  return Object.entries(lock.packages).flatMap(([name, { resolved }]) => (resolved === undefined ? [] : [name]));
+export function lockfileProblems({ packages }) {
+  const names = Object.keys(packages);
+  return Object.entries(packages).flatMap(([name, { resolved, optionalDependencies = {} }]) => [
+    ...(resolved === undefined ? [] : [`${name} names the address of a registry`]),
+    ...Object.keys(optionalDependencies)
+      .filter((optional) => !names.some((present) => present.endsWith(`node_modules/${optional}`)))
+      .map((optional) => `${name} needs an entry for ${optional}`),
+  ]);
 }
 
 /** The one file that holds the outside addresses of the product. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { importsOf, layerViolations, outsideAddresses, resolvedPackages } from "./layers.mjs";
+import { importsOf, layerViolations, lockfileProblems, outsideAddresses } from "./layers.mjs";
 
 const reasons = (file: string, source: string) => layerViolations(file, source).map(({ reason }) => reason);
 
@@ -103,7 +103,13 @@ const c = "wss://node.somewhere.io";
   expect(outsideAddresses("app/common/addresses.ts", source)).toEqual([]);
 });
 
-test("a lockfile with the address of a registry is found", () => {
-  const packages = { a: { version: "1.0.0" }, b: { version: "1.0.0", resolved: "https://registry.example/b.tgz" } };
-  expect(resolvedPackages({ packages })).toEqual(["b"]);
+test("a lockfile names no registry and every system's packages", () => {
+  const packages = {
+    "node_modules/a": { version: "1.0.0", optionalDependencies: { "a-linux": "1.0.0", "a-darwin": "1.0.0" } },
+    "node_modules/a-linux": { version: "1.0.0", resolved: "https://registry.example/a-linux.tgz" },
+  };
+  expect(lockfileProblems({ packages })).toEqual([
+    "node_modules/a needs an entry for a-darwin",
+    "node_modules/a-linux names the address of a registry",
+  ]);
 });

@@ -53,7 +53,12 @@ test("anything else gets a plain line a step, and one every ten seconds", () => 
   vi.advanceTimersByTime(11_500);
   progress.update({ title: "Verifying" });
   progress.stop();
-  expect(stream.writes).toEqual(["Installing\n", "Installing  10 s  torch\n", "Installing  20 s  torch\n", "Verifying\n"]);
+  expect(stream.writes).toEqual([
+    "Installing\n",
+    "Installing  10 s  torch\n",
+    "Installing  20 s  torch\n",
+    "Verifying\n",
+  ]);
 });
 
 test("time left is shown once it can be told", () => {
