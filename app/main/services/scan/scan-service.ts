@@ -149,9 +149,7 @@ function crashReport(why: string): ScanReport {
   const rule = "scanner-crash";
   return {
     verdict: { ok: false, kind: "security", line: null, rule },
-    findings: [
-      { rule, line: 1, column: 1, endLine: 1, endColumn: 1, message: `${why} Write it in a simpler way.` },
-    ],
+    findings: [{ rule, line: 1, column: 1, endLine: 1, endColumn: 1, message: `${why} Write it in a simpler way.` }],
     strategy: null,
     cudaNeeds: [],
   };
