@@ -1,8 +1,10 @@
-import { execFile, spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { CrusaderError } from "../../common/errors.ts";
 import { type CommandEntry, runCommand } from "./main.ts";
 
@@ -69,9 +71,20 @@ test("anything else that is thrown is called a bug and shows its stack", async (
   expect(result.stderr).toMatch(/^TypeError: boom\n {4}at .*[\s\S]*error: boom\nhint: This is a bug of Crusader\./);
 });
 
-test("the launcher runs it", async () => {
-  const result = await promisify(execFile)(process.execPath, [LAUNCHER, "--version"]);
-  expect(result).toEqual({ stdout: expect.stringMatching(/^crusader \d+\.\d+\.\d+\n$/), stderr: "" });
+test("paths are relative to where npm was called from", async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "crusader-launcher-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(path.join(folder, "train.py"), "import os\n");
+  const npm = { npm_package_name: "crusader", npm_lifecycle_event: "crusader", INIT_CWD: folder };
+  const result = spawnSync(process.execPath, [LAUNCHER, "scan", "--json", "train.py"], {
+    env: { ...process.env, ...npm },
+    encoding: "utf8",
+  });
+  expect({ status: result.status, stderr: result.stderr, first: JSON.parse(result.stdout)[0].verdict }).toEqual({
+    status: 1,
+    stderr: "",
+    first: { ok: false, kind: "security", line: 1, rule: "forbidden-module" },
+  });
 });
 
 test("a reader that closes the pipe early is no error", async () => {

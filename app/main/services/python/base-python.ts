@@ -77,7 +77,11 @@ function pyenvVersions(root: string): string[] {
 
 async function ask(program: string, args: readonly string[], options: FindOptions): Promise<BasePython | null> {
   const { env, signal } = options;
-  const result = await runProgram(program, [...args, "-I", "-c", ASK], { env, signal, timeoutMs: ASK_TIMEOUT_MS });
+  const result = await runProgram(program, [...args, "-I", "-X", "utf8", "-c", ASK], {
+    env,
+    signal,
+    timeoutMs: ASK_TIMEOUT_MS,
+  });
   const answer = result.status === 0 ? parseJson(result.stdout) : null;
   return answerSchema.safeParse(answer).data ?? null;
 }

@@ -8,7 +8,7 @@
  * environment. The stamp is written last and at once, so an environment is either complete or not there.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
+import { access, constants, mkdir, readdir, readFile, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { PYTORCH_CPU_INDEX } from "../../../common/addresses.ts";
@@ -250,10 +250,11 @@ export class PythonService {
   async #makeFolder(): Promise<void> {
     try {
       await mkdir(this.#folder, { recursive: true });
+      await access(this.#folder, constants.W_OK);
     } catch (error) {
       throw new CrusaderError(
         "python_setup_failed",
-        `The folder for the Python environment cannot be made: ${(error as Error).message}`,
+        `The folder for the Python environment cannot be used: ${(error as Error).message}`,
         "Make it writable, or set CRUSADER_HOME to a folder that is.",
       );
     }
@@ -412,10 +413,10 @@ export class PythonService {
     args: readonly string[],
     options: { signal?: AbortSignal | undefined; onLine?: (line: string) => void; env?: NodeJS.ProcessEnv },
   ): Promise<RunResult> {
-    const env: NodeJS.ProcessEnv = { ...this.#env, PYTHONIOENCODING: "utf-8", ...options.env };
+    const env: NodeJS.ProcessEnv = { ...this.#env, ...options.env };
     // Settings that would send packages, or imports, elsewhere than into the environment.
     for (const name of ["PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PYTHONHOME", "PYTHONPATH"]) delete env[name];
-    return runProgram(python, ["-I", ...args], { env, signal: options.signal, onLine: options.onLine });
+    return runProgram(python, ["-I", "-X", "utf8", ...args], { env, signal: options.signal, onLine: options.onLine });
   }
 
   #requirementsFile(name: string): string {
