@@ -1,5 +1,5 @@
 /** History of 10,000 runs: any list, filter or show within 20 ms; beside them what the disk and SQLite need bare. */
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -29,10 +29,13 @@ export async function benchHistory() {
     const select = bare.prepare("SELECT summary FROM runs ORDER BY id DESC LIMIT 50");
     const selectMs = slowMilliseconds(() => select.all().map(({ summary }) => JSON.parse(String(summary))));
     const readMs = slowMilliseconds((index) => {
-      for (const file of ["plan.json", "result.json"]) JSON.parse(readFileSync(join(runsFolder, runId(index), file), "utf8"));
+      for (const file of ["plan.json", "result.json"])
+        JSON.parse(readFileSync(join(runsFolder, runId(index), file), "utf8"));
     });
     const globStart = performance.now();
-    readdirSync(runsFolder).filter((id) => JSON.parse(readFileSync(join(runsFolder, id, "result.json"), "utf8")).outcome === "failed");
+    readdirSync(runsFolder).filter(
+      (id) => JSON.parse(readFileSync(join(runsFolder, id, "result.json"), "utf8")).outcome === "failed",
+    );
     const globMs = performance.now() - globStart;
     bare.close();
 
@@ -48,9 +51,18 @@ export async function benchHistory() {
       timed("filter by profile and submission, peer: reading every folder", globMs, () =>
         store.list({ profile: "rehearsal", submission: "train_3.py" }),
       ),
-      timed("search, peer: reading every folder", globMs, (index) => store.list({ search: `weights differ in layer ${index % 7}` })),
+      timed("search, peer: reading every folder", globMs, (index) =>
+        store.list({ search: `weights differ in layer ${index % 7}` }),
+      ),
       timed("show, peer: reading its two files", readMs, (index) => store.show(runId(index))),
-      { name: "history of 10,000: rebuild of the index", value: reindexSeconds, unit: "s", limit: null, peer: globMs / 1000, ratio: (reindexSeconds * 1000) / globMs },
+      {
+        name: "history of 10,000: rebuild of the index",
+        value: reindexSeconds,
+        unit: "s",
+        limit: null,
+        peer: globMs / 1000,
+        ratio: (reindexSeconds * 1000) / globMs,
+      },
     ];
   } finally {
     store.close();
@@ -79,14 +91,29 @@ function writeRuns(dataFolder) {
     const folder = join(dataFolder, "runs", String(number));
     const outcome = STATES[number % STATES.length] ?? "passed";
     const name = `train_${number % 20}.py`;
-    const plan = samplePlan({ runId: String(number), submission: { name, path: `/work/${name}`, sha256: "a".repeat(64), bytes: 12, version: 1 + (number % 300) } });
+    const plan = samplePlan({
+      runId: String(number),
+      submission: { name, path: `/work/${name}`, sha256: "a".repeat(64), bytes: 12, version: 1 + (number % 300) },
+    });
     const [check] = sampleRepeat(4).checks;
     // As large as a real one: three repeats of sixteen checks.
-    const repeat = sampleRepeat(4 + (number % 10) / 10, { checks: check === undefined ? [] : Array.from({ length: 16 }, () => check) });
-    const failure = outcome !== "failed" ? null : {
-      kind: /** @type {const} */ ("check"), code: /** @type {const} */ ("weight_mismatch"), fault: /** @type {const} */ ("submission"),
-      message: `The weights differ in layer ${number % 7}.`, hint: "", stage: /** @type {const} */ ("checks"), rank: null, line: null, detail: "",
-    };
+    const repeat = sampleRepeat(4 + (number % 10) / 10, {
+      checks: check === undefined ? [] : Array.from({ length: 16 }, () => check),
+    });
+    const failure =
+      outcome !== "failed"
+        ? null
+        : {
+            kind: /** @type {const} */ ("check"),
+            code: /** @type {const} */ ("weight_mismatch"),
+            fault: /** @type {const} */ ("submission"),
+            message: `The weights differ in layer ${number % 7}.`,
+            hint: "",
+            stage: /** @type {const} */ ("checks"),
+            rank: null,
+            line: null,
+            detail: "",
+          };
     const result = sampleResult([repeat, repeat, repeat], { runId: String(number), outcome, failure });
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, "plan.json"), JSON.stringify(plan));

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { compareRuns } from "./compare.ts";
 import type { ComparedRun } from "./compare.ts";
+import { compareRuns } from "./compare.ts";
 import type { Plan, RepeatResult } from "./runs.ts";
 import { samplePlan, sampleRepeat, sampleResult } from "./sample-runs.ts";
 
@@ -9,7 +9,8 @@ function run(runId: string, repeats: RepeatResult[], plan: Partial<Plan> = {}, s
 }
 /** Repeats with these timed seconds, each with a seed of its own. */
 const timed = (...seconds: number[]) => seconds.map((value, index) => sampleRepeat(value, { seed: `s${index + 1}` }));
-const onGpu = (...percents: number[]) => percents.map((mfuPercent) => sampleRepeat(4, { mfuPercent, device: "NVIDIA A100" }));
+const onGpu = (...percents: number[]) =>
+  percents.map((mfuPercent) => sampleRepeat(4, { mfuPercent, device: "NVIDIA A100" }));
 const speed = (a: ComparedRun, b: ComparedRun) => compareRuns(a, b).speed;
 
 test("what changed in code, profile and environment", () => {
@@ -33,14 +34,9 @@ test("what changed in code, profile and environment", () => {
     b: { runId: "2", name: "train.py", version: 2 },
     code: {
       identical: false,
-      diff: [
-        "--- train.py v1 (run 1)",
-        "+++ train.py v2 (run 2)",
-        "@@ -1,1 +1,1 @@",
-        "-x = 1",
-        "+x = 2",
-        "",
-      ].join("\n"),
+      diff: ["--- train.py v1 (run 1)", "+++ train.py v2 (run 2)", "@@ -1,1 +1,1 @@", "-x = 1", "+x = 2", ""].join(
+        "\n",
+      ),
     },
     profile: [
       { path: "eval_steps", a: 20, b: 10 },
@@ -58,7 +54,10 @@ test("what changed in code, profile and environment", () => {
 // By hand, A: 10, 10.2 s and B: 5, 5.1 s. Logs differ by ln 2; each side's log variance is ln(1.02)^2 / 2 = 1.96070e-4, so
 // the standard error is sqrt(2 * 1.96070e-4 / 2) = 0.0140025, with 2 degrees of freedom: ln 2 +- 4.303 * 0.0140025.
 test("two repeats a side: Welch's t on the logs", () => {
-  const { verdict, reasons, metric, changePercent, intervalPercent, method } = speed(run("1", timed(10, 10.2)), run("2", timed(5, 5.1)));
+  const { verdict, reasons, metric, changePercent, intervalPercent, method } = speed(
+    run("1", timed(10, 10.2)),
+    run("2", timed(5, 5.1)),
+  );
   expect({ verdict, reasons, metric, method }).toEqual({
     verdict: "faster",
     reasons: [],
@@ -85,7 +84,14 @@ test("interleaved pairs with equal seeds cancel the drift that both sides share"
   const b = timed(9.8, 11.75, 13.7);
   const unpaired = speed(run("1", a), run("2", b));
   const paired = speed(run("1", a, { against: "2" }), run("2", b, { against: "1" }));
-  const otherSeeds = speed(run("1", a, { against: "2" }), run("2", b.map((repeat) => ({ ...repeat, seed: "other" })), { against: "1" }));
+  const otherSeeds = speed(
+    run("1", a, { against: "2" }),
+    run(
+      "2",
+      b.map((repeat) => ({ ...repeat, seed: "other" })),
+      { against: "1" },
+    ),
+  );
   expect([unpaired, paired, otherSeeds].map(({ verdict, method }) => [verdict, method])).toEqual([
     ["within_noise", "3 and 3 repeats: 95 % interval of the difference of mean logs (Welch's t)"],
     ["faster", "3 interleaved pairs with equal seeds: 95 % interval of the mean log ratio (paired t)"],
@@ -109,7 +115,12 @@ test("one run a side never claims a winner", () => {
 
 test("MFU is compared where every repeat has it", () => {
   const { metric, a, verdict } = speed(run("1", onGpu(50, 50.1)), run("2", onGpu(60, 60.1)));
-  expect({ metric, values: a.values, median: a.median, verdict }).toEqual({ metric: "mfu_percent", values: [50, 50.1], median: 50, verdict: "faster" });
+  expect({ metric, values: a.values, median: a.median, verdict }).toEqual({
+    metric: "mfu_percent",
+    values: [50, 50.1],
+    median: 50,
+    verdict: "faster",
+  });
 });
 
 test("failed repeats do not count", () => {
@@ -122,16 +133,32 @@ const profileWith = (content: object, kind: "rehearsal" | "production" = "rehear
 });
 
 test.each<[string, ComparedRun, string[]]>([
-  ["another batch size", run("2", timed(4, 5), profileWith({ benchmark_batch_size: 16 })), ["profile: benchmark_batch_size is 8 in A and 16 in B"]],
-  ["an unknown key", run("2", timed(4, 5), profileWith({ novelty: 1 })), ["profile: novelty is absent in A and 1 in B"]],
-  ["another kind", run("2", timed(4, 5), profileWith({}, "production")), ["profile: A is a rehearsal run, B a production run"]],
+  [
+    "another batch size",
+    run("2", timed(4, 5), profileWith({ benchmark_batch_size: 16 })),
+    ["profile: benchmark_batch_size is 8 in A and 16 in B"],
+  ],
+  [
+    "an unknown key",
+    run("2", timed(4, 5), profileWith({ novelty: 1 })),
+    ["profile: novelty is absent in A and 1 in B"],
+  ],
+  [
+    "another kind",
+    run("2", timed(4, 5), profileWith({}, "production")),
+    ["profile: A is a rehearsal run, B a production run"],
+  ],
   ["other ranks", run("2", timed(4, 5), { numRanks: 4 }), ["ranks: 2 in A and 4 in B"]],
   ["another backend", run("2", timed(4, 5), { backend: "docker" }), ["backend: local in A and docker in B"]],
   ["another device", run("2", onGpu(50, 51)), ["device: cpu in A and NVIDIA A100 in B"]],
   ["no result", { ...run("2", []), result: null }, ["B has no passed and timed repeat (run 2: no result)"]],
 ])("%s does not compare", (_name, b, reasons) => {
   const { verdict, reasons: given, changePercent } = speed(run("1", timed(4, 5)), b);
-  expect({ verdict, reasons: given, changePercent }).toEqual({ verdict: "not_comparable", reasons, changePercent: null });
+  expect({ verdict, reasons: given, changePercent }).toEqual({
+    verdict: "not_comparable",
+    reasons,
+    changePercent: null,
+  });
 });
 
 test("other limits and another number of runs do compare", () => {

@@ -2,9 +2,9 @@
  * Two runs side by side: what changed in code, configuration and environment, and whether B is faster than A by more than
  * the noise. Pure.
  */
-import { FILE_HEADERS_ONLY, createTwoFilesPatch } from "diff";
-import { lowMedian } from "./score.ts";
+import { createTwoFilesPatch, FILE_HEADERS_ONLY } from "diff";
 import type { RepeatResult, RunRecord } from "./runs.ts";
+import { lowMedian } from "./score.ts";
 
 /** A run with the source it judged. */
 export type ComparedRun = Pick<RunRecord, "plan" | "result"> & { source: string };
@@ -76,7 +76,14 @@ function codeChange(a: ComparedRun, b: ComparedRun): Comparison["code"] {
 /** What was known before the start, and what the judge found out. */
 function environmentOf({ plan, result }: ComparedRun): Record<string, unknown> {
   const { versions = {}, device } = result?.repeats[0] ?? {};
-  return { ...plan.environment, ...versions, backend: plan.backend, sandbox: plan.sandbox, numRanks: plan.numRanks, ...(device === undefined ? {} : { device }) };
+  return {
+    ...plan.environment,
+    ...versions,
+    backend: plan.backend,
+    sandbox: plan.sandbox,
+    numRanks: plan.numRanks,
+    ...(device === undefined ? {} : { device }),
+  };
 }
 
 function changes(a: Record<string, unknown>, b: Record<string, unknown>): Change[] {
@@ -130,21 +137,30 @@ function compareSpeed(a: ComparedRun, b: ComparedRun, profile: Change[]): SpeedC
   const passedB = passedRepeats(b);
   const withMfu = [...passedA, ...passedB].every(({ mfuPercent }) => mfuPercent !== null);
   const metric = withMfu ? "mfu_percent" : "tokens_per_second";
-  const speedOf = (repeat: RepeatResult | undefined) => (withMfu ? repeat?.mfuPercent : repeat?.tokensPerSecond) ?? null;
+  const speedOf = (repeat: RepeatResult | undefined) =>
+    (withMfu ? repeat?.mfuPercent : repeat?.tokensPerSecond) ?? null;
 
   const reasons = whyNotComparable(a, b, passedA, passedB, profile);
   if (reasons.length > 0) {
     return { ...unknownSpeed("not_comparable", reasons), a: measured([], speedOf), b: measured([], speedOf) };
   }
 
-  const pairs = pairsOf(a, b).filter((pair) => pair.every((repeat) => repeat.outcome === "passed" && isPositive(speedOf(repeat))));
+  const pairs = pairsOf(a, b).filter((pair) =>
+    pair.every((repeat) => repeat.outcome === "passed" && isPositive(speedOf(repeat))),
+  );
   if (pairs.length >= 2) {
     const logRatios = pairs.map(([repeatA, repeatB]) => Math.log(Number(speedOf(repeatB)) / Number(speedOf(repeatA))));
     return {
       ...judged(meanOf(logRatios), Math.sqrt(varianceOf(logRatios) / pairs.length), pairs.length - 1),
       metric,
-      a: measured(pairs.map(([repeat]) => repeat), speedOf),
-      b: measured(pairs.map(([, repeat]) => repeat), speedOf),
+      a: measured(
+        pairs.map(([repeat]) => repeat),
+        speedOf,
+      ),
+      b: measured(
+        pairs.map(([, repeat]) => repeat),
+        speedOf,
+      ),
       method: `${pairs.length} interleaved pairs with equal seeds: 95 % interval of the mean log ratio (paired t)`,
     };
   }
@@ -181,23 +197,41 @@ function compareSpeed(a: ComparedRun, b: ComparedRun, profile: Change[]): SpeedC
   };
 }
 
-function whyNotComparable(a: ComparedRun, b: ComparedRun, passedA: RepeatResult[], passedB: RepeatResult[], profile: Change[]): string[] {
+function whyNotComparable(
+  a: ComparedRun,
+  b: ComparedRun,
+  passedA: RepeatResult[],
+  passedB: RepeatResult[],
+  profile: Change[],
+): string[] {
   const show = (value: unknown) => (value === undefined ? "absent" : JSON.stringify(value));
-  const reasons = profile.filter(affectsSpeed).map((change) => `profile: ${change.path} is ${show(change.a)} in A and ${show(change.b)} in B`);
-  if (a.plan.profile.kind !== b.plan.profile.kind) reasons.push(`profile: A is a ${a.plan.profile.kind} run, B a ${b.plan.profile.kind} run`);
+  const reasons = profile
+    .filter(affectsSpeed)
+    .map((change) => `profile: ${change.path} is ${show(change.a)} in A and ${show(change.b)} in B`);
+  if (a.plan.profile.kind !== b.plan.profile.kind)
+    reasons.push(`profile: A is a ${a.plan.profile.kind} run, B a ${b.plan.profile.kind} run`);
   if (a.plan.numRanks !== b.plan.numRanks) reasons.push(`ranks: ${a.plan.numRanks} in A and ${b.plan.numRanks} in B`);
   if (a.plan.backend !== b.plan.backend) reasons.push(`backend: ${a.plan.backend} in A and ${b.plan.backend} in B`);
   const devices = (repeats: RepeatResult[]) => [...new Set(repeats.map(({ device }) => device))].sort().join(", ");
   const [devicesA, devicesB] = [devices(passedA), devices(passedB)];
-  for (const [name, run, passed] of [["A", a, passedA], ["B", b, passedB]] as const) {
-    if (passed.length === 0) reasons.push(`${name} has no passed and timed repeat (run ${run.plan.runId}: ${run.result?.outcome ?? "no result"})`);
+  for (const [name, run, passed] of [
+    ["A", a, passedA],
+    ["B", b, passedB],
+  ] as const) {
+    if (passed.length === 0)
+      reasons.push(
+        `${name} has no passed and timed repeat (run ${run.plan.runId}: ${run.result?.outcome ?? "no result"})`,
+      );
   }
-  if (passedA.length > 0 && passedB.length > 0 && devicesA !== devicesB) reasons.push(`device: ${devicesA} in A and ${devicesB} in B`);
+  if (passedA.length > 0 && passedB.length > 0 && devicesA !== devicesB)
+    reasons.push(`device: ${devicesA} in A and ${devicesB} in B`);
   return reasons;
 }
 
 function passedRepeats({ result }: ComparedRun): RepeatResult[] {
-  return (result?.repeats ?? []).filter(({ outcome, tokensPerSecond }) => outcome === "passed" && isPositive(tokensPerSecond));
+  return (result?.repeats ?? []).filter(
+    ({ outcome, tokensPerSecond }) => outcome === "passed" && isPositive(tokensPerSecond),
+  );
 }
 
 /** Repeats of an interleaved series that stand side by side: same place, same seed. */
@@ -206,24 +240,39 @@ function pairsOf(a: ComparedRun, b: ComparedRun): [RepeatResult, RepeatResult][]
   if (!linked) return [];
   return (a.result?.repeats ?? []).flatMap((repeatA, index) => {
     const repeatB = b.result?.repeats[index];
-    return repeatB !== undefined && repeatA.seed === repeatB.seed ? [[repeatA, repeatB] as [RepeatResult, RepeatResult]] : [];
+    return repeatB !== undefined && repeatA.seed === repeatB.seed
+      ? [[repeatA, repeatB] as [RepeatResult, RepeatResult]]
+      : [];
   });
 }
 
 function measured(repeats: RepeatResult[], speedOf: (repeat: RepeatResult) => number | null): SpeedComparison["a"] {
   const values = repeats.map(speedOf).filter((value) => value !== null);
-  return { values, median: lowMedian(values) ?? null, timedSeconds: repeats.map(({ timedSeconds }) => timedSeconds).filter((value) => value !== null) };
+  return {
+    values,
+    median: lowMedian(values) ?? null,
+    timedSeconds: repeats.map(({ timedSeconds }) => timedSeconds).filter((value) => value !== null),
+  };
 }
 
 function unknownSpeed(verdict: SpeedVerdict, reasons: string[]): Omit<SpeedComparison, "a" | "b"> {
   return { verdict, reasons, metric: null, changePercent: null, intervalPercent: null, method: "none" };
 }
 
-function judged(logRatio: number, standardError: number, degrees: number): Pick<SpeedComparison, "verdict" | "reasons" | "changePercent" | "intervalPercent"> {
+function judged(
+  logRatio: number,
+  standardError: number,
+  degrees: number,
+): Pick<SpeedComparison, "verdict" | "reasons" | "changePercent" | "intervalPercent"> {
   const half = tQuantile95(degrees) * standardError;
   const [low, high] = [logRatio - half, logRatio + half];
   const verdict = low > 0 ? "faster" : high < 0 ? "slower" : "within_noise";
-  return { verdict, reasons: [], changePercent: percentOf(logRatio), intervalPercent: [percentOf(low), percentOf(high)] };
+  return {
+    verdict,
+    reasons: [],
+    changePercent: percentOf(logRatio),
+    intervalPercent: [percentOf(low), percentOf(high)],
+  };
 }
 
 function percentOf(logRatio: number): number {
@@ -246,8 +295,8 @@ function varianceOf(values: number[]): number {
 
 // Two-sided 95 % points of Student's t for 1, 2, 3 ... degrees of freedom, then for 40, 60, 120.
 const T_95 = [
-  12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145, 2.131, 2.12, 2.11, 2.101, 2.093,
-  2.086, 2.08, 2.074, 2.069, 2.064, 2.06, 2.056, 2.052, 2.048, 2.045, 2.042,
+  12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145, 2.131, 2.12, 2.11,
+  2.101, 2.093, 2.086, 2.08, 2.074, 2.069, 2.064, 2.06, 2.056, 2.052, 2.048, 2.045, 2.042,
 ];
 
 /** Rounds the degrees down to a tabulated number, so that an interval is never too narrow. */

@@ -1,6 +1,7 @@
 /** Plausible run records, complete but small, for tests and the benchmark. */
-import { RECORD_VERSION } from "./runs.ts";
+
 import type { Plan, RepeatResult, RunResult } from "./runs.ts";
+import { RECORD_VERSION } from "./runs.ts";
 
 export function samplePlan(overrides: Partial<Plan> = {}): Plan {
   return {
@@ -12,7 +13,12 @@ export function samplePlan(overrides: Partial<Plan> = {}): Plan {
       name: "rehearsal",
       kind: "rehearsal",
       sha256: "b".repeat(64),
-      content: { evaluation_runs: 3, eval_steps: 20, benchmark_batch_size: 8, verification: { weight_relative_error_max: 0.005 } },
+      content: {
+        evaluation_runs: 3,
+        eval_steps: 20,
+        benchmark_batch_size: 8,
+        verification: { weight_relative_error_max: 0.005 },
+      },
     },
     backend: "local",
     sandbox: "bubblewrap",

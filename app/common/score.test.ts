@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Failure, ValidatorCode } from "./events.ts";
-import { isFatal, lowMedian, mfuPercent, seriesScore, uniqueTokens } from "./score.ts";
 import type { ScoredRepeat } from "./score.ts";
+import { isFatal, lowMedian, mfuPercent, seriesScore, uniqueTokens } from "./score.ts";
 
 test.each([
   [[], undefined],
@@ -64,23 +64,104 @@ const failure = (code: ValidatorCode | null): Failure => ({
   line: null,
   detail: "",
 });
-const passed = (value: number): ScoredRepeat => ({ outcome: "passed", failure: null, mfuPercent: value, relativeSpeed: null });
-const rehearsed = (value: number): ScoredRepeat => ({ outcome: "passed", failure: null, mfuPercent: null, relativeSpeed: value });
-const failed = (code: ValidatorCode | null): ScoredRepeat => ({ outcome: "failed", failure: failure(code), mfuPercent: null, relativeSpeed: null });
+const passed = (value: number): ScoredRepeat => ({
+  outcome: "passed",
+  failure: null,
+  mfuPercent: value,
+  relativeSpeed: null,
+});
+const rehearsed = (value: number): ScoredRepeat => ({
+  outcome: "passed",
+  failure: null,
+  mfuPercent: null,
+  relativeSpeed: value,
+});
+const failed = (code: ValidatorCode | null): ScoredRepeat => ({
+  outcome: "failed",
+  failure: failure(code),
+  mfuPercent: null,
+  relativeSpeed: null,
+});
 const ended = (outcome: "error" | "cancelled"): ScoredRepeat => ({ ...failed(null), outcome });
 
 test.each<[string, ScoredRepeat[], number, number, object]>([
-  ["all passed: low median", [passed(60), passed(50)], 2, 0.3, { outcome: "passed", failure: null, score: { kind: "mfu_percent", value: 50 }, successRate: 1 }],
-  ["on a CPU: relative speed", [rehearsed(1.3)], 1, 0.5, { outcome: "passed", failure: null, score: { kind: "relative_speed", value: 1.3 }, successRate: 1 }],
-  ["failures below the limit do not count", [failed("loss_mismatch"), passed(50), passed(60)], 3, 0.5, { outcome: "passed", failure: null, score: { kind: "mfu_percent", value: 50 }, successRate: 2 / 3 }],
-  ["exactly the share is enough", [passed(50), failed("loss_mismatch")], 2, 0.5, { outcome: "passed", failure: null, score: { kind: "mfu_percent", value: 50 }, successRate: 0.5 }],
-  ["too few passed", [passed(50), failed("loss_mismatch"), failed(null)], 3, 0.5, { outcome: "failed", failure: failure("loss_mismatch"), score: null, successRate: 1 / 3 }],
-  ["none passed, though none need to", [failed("weight_mismatch")], 1, 0, { outcome: "failed", failure: failure("weight_mismatch"), score: null, successRate: 0 }],
-  ["a fatal code fails whatever earlier runs gave", [passed(50), passed(60), failed("timer_tampering")], 4, 0.3, { outcome: "failed", failure: failure("timer_tampering"), score: null, successRate: 0.5 }],
-  ["a fatal code outweighs an earlier harmless failure", [failed("loss_mismatch"), failed("insufficient_mfu")], 2, 0.3, { outcome: "failed", failure: failure("insufficient_mfu"), score: null, successRate: 0 }],
-  ["trouble of ours counts as not passed", [ended("error"), passed(50)], 2, 0.5, { outcome: "passed", failure: null, score: { kind: "mfu_percent", value: 50 }, successRate: 0.5 }],
-  ["and is no failure of the submission", [failed("loss_mismatch"), ended("error")], 2, 0.5, { outcome: "error", failure: failure(null), score: null, successRate: 0 }],
-  ["cancelled", [passed(50), ended("cancelled")], 2, 0.5, { outcome: "cancelled", failure: failure(null), score: null, successRate: 0.5 }],
+  [
+    "all passed: low median",
+    [passed(60), passed(50)],
+    2,
+    0.3,
+    { outcome: "passed", failure: null, score: { kind: "mfu_percent", value: 50 }, successRate: 1 },
+  ],
+  [
+    "on a CPU: relative speed",
+    [rehearsed(1.3)],
+    1,
+    0.5,
+    { outcome: "passed", failure: null, score: { kind: "relative_speed", value: 1.3 }, successRate: 1 },
+  ],
+  [
+    "failures below the limit do not count",
+    [failed("loss_mismatch"), passed(50), passed(60)],
+    3,
+    0.5,
+    { outcome: "passed", failure: null, score: { kind: "mfu_percent", value: 50 }, successRate: 2 / 3 },
+  ],
+  [
+    "exactly the share is enough",
+    [passed(50), failed("loss_mismatch")],
+    2,
+    0.5,
+    { outcome: "passed", failure: null, score: { kind: "mfu_percent", value: 50 }, successRate: 0.5 },
+  ],
+  [
+    "too few passed",
+    [passed(50), failed("loss_mismatch"), failed(null)],
+    3,
+    0.5,
+    { outcome: "failed", failure: failure("loss_mismatch"), score: null, successRate: 1 / 3 },
+  ],
+  [
+    "none passed, though none need to",
+    [failed("weight_mismatch")],
+    1,
+    0,
+    { outcome: "failed", failure: failure("weight_mismatch"), score: null, successRate: 0 },
+  ],
+  [
+    "a fatal code fails whatever earlier runs gave",
+    [passed(50), passed(60), failed("timer_tampering")],
+    4,
+    0.3,
+    { outcome: "failed", failure: failure("timer_tampering"), score: null, successRate: 0.5 },
+  ],
+  [
+    "a fatal code outweighs an earlier harmless failure",
+    [failed("loss_mismatch"), failed("insufficient_mfu")],
+    2,
+    0.3,
+    { outcome: "failed", failure: failure("insufficient_mfu"), score: null, successRate: 0 },
+  ],
+  [
+    "trouble of ours counts as not passed",
+    [ended("error"), passed(50)],
+    2,
+    0.5,
+    { outcome: "passed", failure: null, score: { kind: "mfu_percent", value: 50 }, successRate: 0.5 },
+  ],
+  [
+    "and is no failure of the submission",
+    [failed("loss_mismatch"), ended("error")],
+    2,
+    0.5,
+    { outcome: "error", failure: failure(null), score: null, successRate: 0 },
+  ],
+  [
+    "cancelled",
+    [passed(50), ended("cancelled")],
+    2,
+    0.5,
+    { outcome: "cancelled", failure: failure(null), score: null, successRate: 0.5 },
+  ],
 ])("series: %s", (_name, repeats, planned, minSuccessRate, expected) => {
   expect(seriesScore(repeats, planned, minSuccessRate)).toEqual(expected);
 });

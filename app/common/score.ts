@@ -1,6 +1,7 @@
 /** From repeats to a score, and MFU (spec/evaluation.md sections 4 and 5). */
-import { FATAL_CODES } from "./events.ts";
+
 import type { ValidatorCode } from "./events.ts";
+import { FATAL_CODES } from "./events.ts";
 import type { RepeatResult, RunResult } from "./runs.ts";
 
 /** Whether a run that failed with this code ends its series (section 5). */
@@ -14,7 +15,12 @@ export function lowMedian(values: readonly number[]): number | undefined {
 }
 
 /** Tokens that count: every data group's own, each once however many tensor-parallel ranks see it (section 4). */
-export function uniqueTokens(sizes: { batchSize: number; sequenceLength: number; evalSteps: number; dpSize: number }): number {
+export function uniqueTokens(sizes: {
+  batchSize: number;
+  sequenceLength: number;
+  evalSteps: number;
+  dpSize: number;
+}): number {
   return sizes.batchSize * sizes.sequenceLength * sizes.evalSteps * sizes.dpSize;
 }
 
@@ -48,7 +54,11 @@ export type SeriesScore = Pick<RunResult, "outcome" | "failure" | "score" | "suc
  * `failure` is the one that decided. A repeat that ended for a reason outside the submission counts, as in production, as
  * one that did not pass; where that costs the series its success, the outcome is `error`, not `failed`.
  */
-export function seriesScore(repeats: readonly ScoredRepeat[], repeatsPlanned: number, minSuccessRate: number): SeriesScore {
+export function seriesScore(
+  repeats: readonly ScoredRepeat[],
+  repeatsPlanned: number,
+  minSuccessRate: number,
+): SeriesScore {
   const passed = repeats.filter(({ outcome }) => outcome === "passed");
   const successRate = passed.length / repeatsPlanned;
   const ended = (outcome: SeriesScore["outcome"], repeat: ScoredRepeat | undefined): SeriesScore => ({
@@ -67,7 +77,10 @@ export function seriesScore(repeats: readonly ScoredRepeat[], repeatsPlanned: nu
   }
   const error = repeats.find(({ outcome }) => outcome === "error");
   if (error !== undefined) return ended("error", error);
-  return ended("failed", repeats.find(({ outcome }) => outcome === "failed"));
+  return ended(
+    "failed",
+    repeats.find(({ outcome }) => outcome === "failed"),
+  );
 }
 
 /** MFU where every passed repeat measured it (on GPUs), else speed relative to the reference. */
@@ -78,7 +91,13 @@ function scoreOf(passed: readonly ScoredRepeat[]): SeriesScore["score"] {
     return value === undefined ? null : { kind, value };
   };
   return (
-    median("mfu_percent", passed.map((repeat) => repeat.mfuPercent)) ??
-    median("relative_speed", passed.map((repeat) => repeat.relativeSpeed))
+    median(
+      "mfu_percent",
+      passed.map((repeat) => repeat.mfuPercent),
+    ) ??
+    median(
+      "relative_speed",
+      passed.map((repeat) => repeat.relativeSpeed),
+    )
   );
 }

@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { samplePlan, sampleRepeat, sampleResult } from "../../common/sample-runs.ts";
 import type { RepeatResult, RunResult } from "../../common/runs.ts";
+import { samplePlan, sampleRepeat, sampleResult } from "../../common/sample-runs.ts";
 import { RunStore } from "../services/runs/index.ts";
 import { runsCommand } from "./runs.ts";
 
@@ -25,7 +25,10 @@ async function crusader(...args: string[]): Promise<{ exit: number; stdout: stri
 }
 const printed = async (...args: string[]) => (await crusader(...args)).stdout;
 
-function record(repeats: RepeatResult[], { source = "x = 1\n", name = "train.py", ...result }: Partial<RunResult> & { source?: string; name?: string } = {}): void {
+function record(
+  repeats: RepeatResult[],
+  { source = "x = 1\n", name = "train.py", ...result }: Partial<RunResult> & { source?: string; name?: string } = {},
+): void {
   const { version: _v, runId: _r, createdAt: _c, submission: _s, against: _a, ...plan } = samplePlan();
   const store = new RunStore({ dataFolder: folder, now: () => Date.parse("2026-11-01T10:00:00.000Z") });
   const recorder = store.create({ ...plan, submission: { name, path: `/work/a/${name}` } }, Buffer.from(source));
@@ -61,7 +64,11 @@ test("list", async () => {
     ].join("\n"),
   );
   expect(await printed("list", "--state", "running")).toBe("No run matches.\n");
-  expect(JSON.parse(await printed("list", "--search", "MISMATCH", "--json"))).toMatchObject({ runs: [{ id: "2" }], total: 1, unreadable: [] });
+  expect(JSON.parse(await printed("list", "--search", "MISMATCH", "--json"))).toMatchObject({
+    runs: [{ id: "2" }],
+    total: 1,
+    unreadable: [],
+  });
 });
 
 /** Sizes depend on the width of numbers such as process ids. */
@@ -74,7 +81,10 @@ test("an empty history teaches", async () => {
 });
 
 test("show: stages, checks with value and limit, the failure with its hint; nothing that a terminal obeys", async () => {
-  record([sampleRepeat(4, { notes: [{ level: "finding", id: "x", message: "Half of the batches\u001b[A.", line: 3 }] })], { outcome: "failed", failure, score: null });
+  record(
+    [sampleRepeat(4, { notes: [{ level: "finding", id: "x", message: "Half of the batches\u001b[A.", line: 3 }] })],
+    { outcome: "failed", failure, score: null },
+  );
   expect((await printed("show", "1")).replace(/\d+\.\d KiB/, "SIZE").replace(/[0-9a-f]{64}/, "SHA")).toBe(
     [
       "run 1  FAILED",
@@ -105,12 +115,19 @@ test("show: stages, checks with value and limit, the failure with its hint; noth
       "",
     ].join("\n"),
   );
-  expect(JSON.parse(await printed("show", "1", "--json"))).toMatchObject({ id: "1", state: "failed", result: { failure } });
+  expect(JSON.parse(await printed("show", "1", "--json"))).toMatchObject({
+    id: "1",
+    state: "failed",
+    result: { failure },
+  });
 });
 
 test("compare: code, configuration, environment, and the numbers behind the verdict", async () => {
   record([sampleRepeat(10), sampleRepeat(10.2)]);
-  record([sampleRepeat(5), sampleRepeat(5.1)].map((repeat) => ({ ...repeat, versions: { torch: "2.14.0" } })), { source: "x = 2\n" });
+  record(
+    [sampleRepeat(5), sampleRepeat(5.1)].map((repeat) => ({ ...repeat, versions: { torch: "2.14.0" } })),
+    { source: "x = 2\n" },
+  );
   expect(await printed("compare", "1", "2")).toBe(
     [
       "A  run 1 (train.py v1)",
@@ -157,13 +174,21 @@ test("export holds everything of the run and overwrites nothing", async () => {
 test("prune shows first and removes with --yes; delete and reindex say what they did", async () => {
   for (let number = 0; number < 4; number += 1) record([sampleRepeat(4)]);
   const dry = await printed("prune", "--keep", "3");
-  expect(dry.replace(/\d+\.\d KiB/g, "SIZE").split("\n").at(-2)).toBe(
-    "1 run, SIZE, would go; 3 runs, SIZE would stay. Repeat with --yes to remove them.",
+  expect(
+    dry
+      .replace(/\d+\.\d KiB/g, "SIZE")
+      .split("\n")
+      .at(-2),
+  ).toBe("1 run, SIZE, would go; 3 runs, SIZE would stay. Repeat with --yes to remove them.");
+  expect((await printed("prune", "--keep", "3", "--yes")).replace(/\d+\.\d KiB/g, "SIZE")).toBe(
+    "Removed 1 run, SIZE; 3 runs, SIZE stay.\n",
   );
-  expect((await printed("prune", "--keep", "3", "--yes")).replace(/\d+\.\d KiB/g, "SIZE")).toBe("Removed 1 run, SIZE; 3 runs, SIZE stay.\n");
   expect((await printed("delete", "4")).replace(/\d+\.\d KiB/g, "SIZE")).toBe("Deleted 1 run, SIZE.\n");
   expect(await printed("reindex")).toBe("The history holds 2 runs.\n");
-  expect(JSON.parse(await printed("prune", "--max-size", "1k", "--json"))).toMatchObject({ dryRun: true, runs: [{ id: "3" }, { id: "2" }] });
+  expect(JSON.parse(await printed("prune", "--max-size", "1k", "--json"))).toMatchObject({
+    dryRun: true,
+    runs: [{ id: "3" }, { id: "2" }],
+  });
 });
 
 test.each([
@@ -190,5 +215,8 @@ test.each([
 
 test("help", async () => {
   const { exit, stdout } = await crusader("--help");
-  expect({ exit, first: stdout.split("\n")[0] }).toEqual({ exit: 0, first: "Lists, shows, compares, exports and removes recorded runs." });
+  expect({ exit, first: stdout.split("\n")[0] }).toEqual({
+    exit: 0,
+    first: "Lists, shows, compares, exports and removes recorded runs.",
+  });
 });

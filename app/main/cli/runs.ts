@@ -2,22 +2,30 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { closestMatch } from "leven";
-import { compareRuns } from "../../common/compare.ts";
 import type { Change, Comparison, SpeedComparison } from "../../common/compare.ts";
+import { compareRuns } from "../../common/compare.ts";
 import { parseContainerSize } from "../../common/container-size.ts";
 import { CrusaderError } from "../../common/errors.ts";
-import { STAGES } from "../../common/events.ts";
 import type { Failure } from "../../common/events.ts";
-import { formatBytes, formatInteger, formatMfu, formatRelativeSpeed, formatSeconds, formatShare, formatSignedPercent } from "../../common/format.ts";
-import { RUN_STATES, runStateSchema } from "../../common/runs.ts";
+import { STAGES } from "../../common/events.ts";
+import {
+  formatBytes,
+  formatInteger,
+  formatMfu,
+  formatRelativeSpeed,
+  formatSeconds,
+  formatShare,
+  formatSignedPercent,
+} from "../../common/format.ts";
 import type { RepeatResult, RunRecord, RunResult, RunState, RunSummary } from "../../common/runs.ts";
+import { RUN_STATES, runStateSchema } from "../../common/runs.ts";
 import { RunStore } from "../services/runs/index.ts";
 import { dataFolder } from "../services/settings/index.ts";
-import { EXIT } from "./io.ts";
 import type { CommandIo } from "./io.ts";
+import { EXIT } from "./io.ts";
 import { renderChecks, renderTable } from "./table.ts";
-import { paintFor, safeJson, safeLine, safeText } from "./terminal.ts";
 import type { Paint, Tone } from "./terminal.ts";
+import { paintFor, safeJson, safeLine, safeText } from "./terminal.ts";
 
 const HELP = `Lists, shows, compares, exports and removes recorded runs.
 
@@ -59,10 +67,18 @@ type OptionName = keyof typeof OPTIONS;
 type Options = { [Name in OptionName]?: (typeof OPTIONS)[Name]["type"] extends "boolean" ? boolean : string };
 
 type Context = { store: RunStore; options: Options; ids: string[]; io: CommandIo; paint: Paint };
-type Subcommand = { options: readonly OptionName[]; ids: { least: number; most: number }; run: (context: Context) => void };
+type Subcommand = {
+  options: readonly OptionName[];
+  ids: { least: number; most: number };
+  run: (context: Context) => void;
+};
 
 const SUBCOMMANDS: Record<string, Subcommand> = {
-  list: { options: ["json", "state", "profile", "submission", "search", "since", "limit", "offset"], ids: { least: 0, most: 0 }, run: list },
+  list: {
+    options: ["json", "state", "profile", "submission", "search", "since", "limit", "offset"],
+    ids: { least: 0, most: 0 },
+    run: list,
+  },
   show: { options: ["json"], ids: { least: 1, most: 1 }, run: show },
   compare: { options: ["json"], ids: { least: 2, most: 2 }, run: compare },
   export: { options: ["output"], ids: { least: 1, most: 1 }, run: exportRun },
@@ -72,7 +88,11 @@ const SUBCOMMANDS: Record<string, Subcommand> = {
 };
 
 /** Throws CrusaderError: `usage` and `not_found` for wrong use, others for the environment. */
-export async function runsCommand(args: readonly string[], io: CommandIo, folder = dataFolder(process.env, process.platform)): Promise<number> {
+export async function runsCommand(
+  args: readonly string[],
+  io: CommandIo,
+  folder = dataFolder(process.env, process.platform),
+): Promise<number> {
   const { values: options, positionals } = parse(args);
   if (options.help === true) {
     io.stdout.write(HELP);
@@ -112,11 +132,24 @@ function find(name: string): Subcommand {
 function checkUse(name: string, { options, ids: { least, most } }: Subcommand, given: Options, ids: string[]): void {
   const stranger = Object.keys(given).find((option) => !options.includes(option as OptionName));
   if (stranger !== undefined) {
-    throw new CrusaderError("usage", `\`crusader runs ${name}\` has no option --${stranger}.`, "`crusader runs --help` shows the options.");
+    throw new CrusaderError(
+      "usage",
+      `\`crusader runs ${name}\` has no option --${stranger}.`,
+      "`crusader runs --help` shows the options.",
+    );
   }
   if (ids.length < least || ids.length > most) {
-    const wanted = most === 0 ? "takes no run" : most > 2 ? "needs at least one run" : `needs ${least === 1 ? "one run" : "two runs"}`;
-    throw new CrusaderError("usage", `\`crusader runs ${name}\` ${wanted}.`, "Runs are named by their number; `crusader runs list` shows them.");
+    const wanted =
+      most === 0
+        ? "takes no run"
+        : most > 2
+          ? "needs at least one run"
+          : `needs ${least === 1 ? "one run" : "two runs"}`;
+    throw new CrusaderError(
+      "usage",
+      `\`crusader runs ${name}\` ${wanted}.`,
+      "Runs are named by their number; `crusader runs list` shows them.",
+    );
   }
 }
 
@@ -143,11 +176,16 @@ function list({ store, options, io, paint }: Context): void {
   }
   const { runs, total, unreadable } = found;
   const filtered = Object.values(filter).some((value) => value !== undefined);
-  if (total === 0) io.stdout.write(filtered ? "No run matches.\n" : "No runs yet. `crusader simulate FILE` records one.\n");
+  if (total === 0)
+    io.stdout.write(filtered ? "No run matches.\n" : "No runs yet. `crusader simulate FILE` records one.\n");
   else {
     io.stdout.write(runTable(runs, paint));
     io.stdout.write(`\n${formatInteger(runs.length)} of ${counted(total, "run")}.`);
-    io.stdout.write(runs.some(({ score }) => score?.kind === "relative_speed") ? " x: speed relative to the reference run, not a score.\n" : "\n");
+    io.stdout.write(
+      runs.some(({ score }) => score?.kind === "relative_speed")
+        ? " x: speed relative to the reference run, not a score.\n"
+        : "\n",
+    );
   }
   for (const { id, reason, bytes } of unreadable) {
     io.stdout.write(`${paint("caution", "unreadable")} ${id} (${formatBytes(bytes)}): ${safeLine(reason)}\n`);
@@ -228,10 +266,13 @@ function show({ store, options, ids: [id = ""], io, paint }: Context): void {
   io.stdout.write(heading(record, paint));
   const { result } = record;
   if (result === null) {
-    io.stdout.write(record.state === "running" ? "\nNo result yet.\n" : "\nNo result: its process ended before the run did.\n");
+    io.stdout.write(
+      record.state === "running" ? "\nNo result yet.\n" : "\nNo result: its process ended before the run did.\n",
+    );
     return;
   }
-  for (const [index, repeat] of result.repeats.entries()) io.stdout.write(describeRepeat(repeat, index + 1, result.repeatsPlanned, paint));
+  for (const [index, repeat] of result.repeats.entries())
+    io.stdout.write(describeRepeat(repeat, index + 1, result.repeatsPlanned, paint));
   if (result.failure !== null) io.stdout.write(`\n${describeFailure(result.failure, paint)}`);
 }
 
@@ -249,12 +290,21 @@ function heading({ id, state, bytes, plan, result }: RunRecord, paint: Paint): s
   if (plan.against !== null) facts.push(["against", `run ${plan.against}`]);
   if (result !== null) {
     const passed = result.repeats.filter(({ outcome }) => outcome === "passed").length;
-    facts.push(["passed", `${passed} of ${result.repeatsPlanned}, at least ${formatShare(result.minSuccessRate)} needed`]);
+    facts.push([
+      "passed",
+      `${passed} of ${result.repeatsPlanned}, at least ${formatShare(result.minSuccessRate)} needed`,
+    ]);
     if (result.score !== null) facts.push(["score", `${scoreText(result.score)}, ${meaningOf(result.score)}`]);
-    if (result.output.droppedBytes > 0) facts.push(["output", `${formatBytes(result.output.keptBytes)} kept, ${formatBytes(result.output.droppedBytes)} dropped`]);
+    if (result.output.droppedBytes > 0)
+      facts.push([
+        "output",
+        `${formatBytes(result.output.keptBytes)} kept, ${formatBytes(result.output.droppedBytes)} dropped`,
+      ]);
   }
   const lines = facts.map(([name, value]) => `  ${name.padEnd(10)}  ${safeLine(value)}\n`);
-  const caveats = (result?.notComparable ?? []).map((reason) => `  ${paint("caution", "no score")}    ${safeLine(reason)}\n`);
+  const caveats = (result?.notComparable ?? []).map(
+    (reason) => `  ${paint("caution", "no score")}    ${safeLine(reason)}\n`,
+  );
   return `run ${id}  ${paint(toneOf(state, comparable), state.toUpperCase())}\n${lines.join("")}${caveats.join("")}`;
 }
 
@@ -271,14 +321,19 @@ function describeRepeat(repeat: RepeatResult, number: number, planned: number, p
     repeat.device,
     repeat.peakMemoryBytesPerRank === null ? "" : `${formatBytes(repeat.peakMemoryBytesPerRank)} a rank at most`,
   ].filter((part) => part !== "");
-  const stages = STAGES.filter((stage) => repeat.stageSeconds[stage] !== undefined).map((stage) => [stage, formatSeconds(repeat.stageSeconds[stage] ?? 0)]);
+  const stages = STAGES.filter((stage) => repeat.stageSeconds[stage] !== undefined).map((stage) => [
+    stage,
+    formatSeconds(repeat.stageSeconds[stage] ?? 0),
+  ]);
   const notes = repeat.notes.map(({ level, message, line }) => {
     const where = line === null ? "" : `line ${line}: `;
     return `  ${paint(level === "info" ? "faint" : "caution", level)}: ${where}${safeLine(message)}\n`;
   });
   return [
     `\n${paint("strong", `repeat ${number} of ${planned}`)}: ${repeat.outcome}, ${safeLine(speed.join(", "))}\n`,
-    stages.length === 0 ? "" : renderTable([{ title: "stage" }, { title: "time", align: "right" }], stages, { paint, indent: "  " }),
+    stages.length === 0
+      ? ""
+      : renderTable([{ title: "stage" }, { title: "time", align: "right" }], stages, { paint, indent: "  " }),
     repeat.checks.length === 0 ? "" : `\n${renderChecks(repeat.checks, { paint, indent: "  " })}`,
     ...notes,
   ].join("");
@@ -319,7 +374,8 @@ function compare({ store, options, ids: [idA = "", idB = ""], io, paint }: Conte
 function codeText({ identical, diff }: Comparison["code"], paint: Paint): string {
   if (identical) return ": the same\n";
   if (diff === null) return ": too different to show line by line\n";
-  const toneOfLine = (line: string): Tone | null => (line.startsWith("+") ? "good" : line.startsWith("-") ? "bad" : line.startsWith("@") ? "faint" : null);
+  const toneOfLine = (line: string): Tone | null =>
+    line.startsWith("+") ? "good" : line.startsWith("-") ? "bad" : line.startsWith("@") ? "faint" : null;
   const lines = safeText(diff).trimEnd().split("\n");
   const painted = lines.map((line) => {
     const tone = toneOfLine(line);
@@ -330,7 +386,8 @@ function codeText({ identical, diff }: Comparison["code"], paint: Paint): string
 
 function changesText(title: string, changes: Change[], paint: Paint): string {
   if (changes.length === 0) return `\n${paint("strong", title)}: the same\n`;
-  const shown = (value: unknown) => (value === undefined ? "-" : typeof value === "string" ? value : JSON.stringify(value));
+  const shown = (value: unknown) =>
+    value === undefined ? "-" : typeof value === "string" ? value : JSON.stringify(value);
   const rows = changes.map(({ path, a, b }) => [path, shown(a), shown(b)]);
   const columns = [{ title: "" }, { title: "A", maxWidth: 48 }, { title: "B", maxWidth: 48 }];
   return `\n${paint("strong", title)}\n${renderTable(columns, rows, { paint, indent: "  " })}`;
@@ -344,11 +401,17 @@ const VERDICTS = {
   not_comparable: { words: "not comparable", tone: "caution" },
 } as const;
 
-function speedText({ verdict, reasons, metric, a, b, changePercent, intervalPercent, method }: SpeedComparison, paint: Paint): string {
+function speedText(
+  { verdict, reasons, metric, a, b, changePercent, intervalPercent, method }: SpeedComparison,
+  paint: Paint,
+): string {
   const { words, tone } = VERDICTS[verdict];
   const change = changePercent === null ? "" : `: B ${formatSignedPercent(changePercent)}`;
   const interval = intervalPercent === null ? "" : ` [${intervalPercent.map(formatSignedPercent).join(" .. ")}]`;
-  const lines = [`\n${paint("strong", "speed")}: ${paint(tone, words)}${change}${interval}\n`, ...reasons.map((reason) => `  ${safeLine(reason)}\n`)];
+  const lines = [
+    `\n${paint("strong", "speed")}: ${paint(tone, words)}${change}${interval}\n`,
+    ...reasons.map((reason) => `  ${safeLine(reason)}\n`),
+  ];
   if (metric !== null) {
     const valueText = (value: number) => (metric === "mfu_percent" ? formatMfu(value) : formatInteger(value));
     const row = (name: string, { values, median, timedSeconds }: SpeedComparison["a"]) => [
@@ -393,8 +456,14 @@ function exportRun({ store, options, ids: [id = ""], io }: Context): void {
     writeFileSync(options.output, `${JSON.stringify(content, null, 2)}\n`, { flag: "wx" });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST") throw new CrusaderError("usage", `${options.output} is there already.`, "Name another file.");
-    throw new CrusaderError(code === "ENOSPC" ? "disk_full" : "usage", `${options.output} cannot be written.`, "Name another file.", message);
+    if (code === "EEXIST")
+      throw new CrusaderError("usage", `${options.output} is there already.`, "Name another file.");
+    throw new CrusaderError(
+      code === "ENOSPC" ? "disk_full" : "usage",
+      `${options.output} cannot be written.`,
+      "Name another file.",
+      message,
+    );
   }
   io.stderr.write(`Run ${id} is in ${safeLine(options.output)}.\n`);
 }
@@ -427,13 +496,17 @@ function prune({ store, options, io, paint }: Context): void {
   if (runs.length > 0 && dryRun) io.stdout.write(`${runTable(runs, paint)}\n`);
   const rest = `${counted(remaining, "run")}, ${formatBytes(remainingBytes)}`;
   if (runs.length === 0) io.stdout.write(`Nothing to prune: ${rest}.\n`);
-  else if (dryRun) io.stdout.write(`${counted(runs.length, "run")}, ${formatBytes(bytes)}, would go; ${rest} would stay. Repeat with --yes to remove them.\n`);
+  else if (dryRun)
+    io.stdout.write(
+      `${counted(runs.length, "run")}, ${formatBytes(bytes)}, would go; ${rest} would stay. Repeat with --yes to remove them.\n`,
+    );
   else io.stdout.write(`Removed ${counted(runs.length, "run")}, ${formatBytes(bytes)}; ${rest} stay.\n`);
 }
 
 function daysOption(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  if (!/^\d{1,6}(\.\d+)?$/.test(text)) throw new CrusaderError("usage", `--older-than is a number of days, not "${text}".`);
+  if (!/^\d{1,6}(\.\d+)?$/.test(text))
+    throw new CrusaderError("usage", `--older-than is a number of days, not "${text}".`);
   return Number(text);
 }
 
@@ -444,5 +517,6 @@ function reindex({ store, options, io, paint }: Context): void {
     return;
   }
   io.stdout.write(`The history holds ${counted(report.indexed, "run")}.\n`);
-  for (const { id, reason } of report.unreadable) io.stdout.write(`${paint("caution", "unreadable")} ${id}: ${safeLine(reason)}\n`);
+  for (const { id, reason } of report.unreadable)
+    io.stdout.write(`${paint("caution", "unreadable")} ${id}: ${safeLine(reason)}\n`);
 }

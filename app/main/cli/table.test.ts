@@ -3,10 +3,17 @@ import type { Check } from "../../common/events.ts";
 import { renderChecks, renderTable } from "./table.ts";
 
 test("numbers line up on the right, wide characters count twice, long cells are cut", () => {
-  const columns = [{ title: "name", maxWidth: 8 }, { title: "bytes", align: "right" as const }];
-  expect(renderTable(columns, [["short", "1,024"], ["\u706b\u661f", "7"], ["a-very-long-name", "12"]])).toBe(
-    ["name      bytes", "short     1,024", "\u706b\u661f          7", "a-very..     12", ""].join("\n"),
-  );
+  const columns = [
+    { title: "name", maxWidth: 8 },
+    { title: "bytes", align: "right" as const },
+  ];
+  expect(
+    renderTable(columns, [
+      ["short", "1,024"],
+      ["\u706b\u661f", "7"],
+      ["a-very-long-name", "12"],
+    ]),
+  ).toBe(["name      bytes", "short     1,024", "\u706b\u661f          7", "a-very..     12", ""].join("\n"));
 });
 
 test("a hostile cell cannot break out of its row", () => {
@@ -29,10 +36,35 @@ const check = (overrides: Partial<Check>): Check => ({
 
 test("checks show value, limit, share used and production's own limit", () => {
   const checks = [
-    check({ name: "tokens", value: 40960, limit: 40960, rule: "equal", unit: "tokens", used: null, productionLimit: null }),
-    check({ name: "logits", state: "not_measured", value: null, limit: null, rule: "holds", used: null, productionLimit: null }),
+    check({
+      name: "tokens",
+      value: 40960,
+      limit: 40960,
+      rule: "equal",
+      unit: "tokens",
+      used: null,
+      productionLimit: null,
+    }),
+    check({
+      name: "logits",
+      state: "not_measured",
+      value: null,
+      limit: null,
+      rule: "holds",
+      used: null,
+      productionLimit: null,
+    }),
     check({}),
-    check({ name: "loss", state: "failed", value: 0.6, limit: 0.4, used: 1.5, productionLimit: 0.3, code: "loss_mismatch", message: "The loss\u001b[0m differs." }),
+    check({
+      name: "loss",
+      state: "failed",
+      value: 0.6,
+      limit: 0.4,
+      used: 1.5,
+      productionLimit: 0.3,
+      code: "loss_mismatch",
+      message: "The loss\u001b[0m differs.",
+    }),
   ];
   expect(renderChecks(checks)).toBe(
     [

@@ -1,9 +1,9 @@
 /** Tables for the terminal: aligned by display width, with units, safe against what submissions name things. */
 import stringWidth from "string-width";
-import { formatQuantity, formatShare } from "../../common/format.ts";
 import type { Check } from "../../common/events.ts";
-import { plain, safeLine } from "./terminal.ts";
+import { formatQuantity, formatShare } from "../../common/format.ts";
 import type { Paint, Tone } from "./terminal.ts";
+import { plain, safeLine } from "./terminal.ts";
 
 export type Column = {
   title: string;
@@ -18,7 +18,11 @@ export type Column = {
 export type TableOptions = { paint?: Paint; indent?: string };
 
 /** Lines of a table with its heading, each ending in a newline. Cells may hold anything: they are made safe here. */
-export function renderTable(columns: Column[], rows: string[][], { paint = plain, indent = "" }: TableOptions = {}): string {
+export function renderTable(
+  columns: Column[],
+  rows: string[][],
+  { paint = plain, indent = "" }: TableOptions = {},
+): string {
   const cells = rows.map((row) => columns.map((column, index) => cut(safeLine(row[index] ?? ""), column.maxWidth)));
   const widths = columns.map((column, index) =>
     Math.max(stringWidth(column.title), ...cells.map((row) => stringWidth(row[index] ?? ""))),
@@ -33,8 +37,13 @@ export function renderTable(columns: Column[], rows: string[][], { paint = plain
     });
     return `${indent}${padded.join("  ").trimEnd()}\n`;
   };
-  const heading = line(columns.map((column) => column.title), () => "faint");
-  return heading + cells.map((row, number) => line(row, (column, text) => column.tone?.(text, number) ?? null)).join("");
+  const heading = line(
+    columns.map((column) => column.title),
+    () => "faint",
+  );
+  return (
+    heading + cells.map((row, number) => line(row, (column, text) => column.tone?.(text, number) ?? null)).join("")
+  );
 }
 
 function cut(text: string, maxWidth = Number.POSITIVE_INFINITY): string {
@@ -74,7 +83,9 @@ export function renderChecks(checks: Check[], options: TableOptions = {}): strin
     check.limit === null ? "" : RULES[check.rule] + measured(check.limit, check.unit),
     check.used === null ? "" : formatShare(check.used),
     check.used === null ? "" : bar(check.used),
-    ...(withProduction ? [check.productionLimit === null ? "" : RULES[check.rule] + measured(check.productionLimit, check.unit)] : []),
+    ...(withProduction
+      ? [check.productionLimit === null ? "" : RULES[check.rule] + measured(check.productionLimit, check.unit)]
+      : []),
   ]);
   const { paint = plain, indent = "" } = options;
   const failures = checks

@@ -30,7 +30,10 @@ afterEach(() => rm(folder, { recursive: true }));
 
 async function file(content: unknown, name = "mine.json"): Promise<string> {
   const path = join(folder, name);
-  await writeFile(path, typeof content === "string" || content instanceof Uint8Array ? content : JSON.stringify(content, null, 2));
+  await writeFile(
+    path,
+    typeof content === "string" || content instanceof Uint8Array ? content : JSON.stringify(content, null, 2),
+  );
   return path;
 }
 
@@ -48,7 +51,10 @@ test("every bundled profile is valid, known and complete", async () => {
     { name: "rehearsal", kind: "rehearsal", unknownKeys: [] },
   ]);
   for (const { resolved } of profiles) {
-    const { docker, crusader } = resolved as { docker: Record<string, string>; crusader: Record<string, string | null> };
+    const { docker, crusader } = resolved as {
+      docker: Record<string, string>;
+      crusader: Record<string, string | null>;
+    };
     expect(parseContainerSize(docker.memory_limit as string)).toBeGreaterThan(0);
     expect(parseContainerSize(crusader.memory_per_rank ?? "1g")).toBeGreaterThan(0);
   }
@@ -111,7 +117,9 @@ test("a production file is taken as it is; absent keys get production's defaults
         assumed: [],
       },
     },
-    sha256: createHash("sha256").update(await readFile(path)).digest("hex"),
+    sha256: createHash("sha256")
+      .update(await readFile(path))
+      .digest("hex"),
     unknownKeys: ["novelty", "docker.color"],
     assumed: [],
   });
@@ -179,7 +187,10 @@ test("a byte order mark is let pass", async () => {
 
 test("a missing profile names the nearest and those there are", async () => {
   const hint = "There are: production-2026-04, production-3b, rehearsal. A path to a file works too.";
-  await expect(service.load("rehersal")).rejects.toMatchObject({ code: "not_found", hint: `Did you mean rehearsal? ${hint}` });
+  await expect(service.load("rehersal")).rejects.toMatchObject({
+    code: "not_found",
+    hint: `Did you mean rehearsal? ${hint}`,
+  });
   await expect(service.load(join(folder, "zzz.json"))).rejects.toMatchObject({ code: "not_found", hint });
 });
 
@@ -194,5 +205,8 @@ test("the user's profiles stand beside the bundled ones and cannot take their na
     { name: "rehearsal", title: null, code: "invalid_profile" },
     { name: "torn", title: null, code: "invalid_profile" },
   ]);
-  expect([(await service.load("own")).title, (await service.load("rehearsal")).path]).toEqual(["Mine", join(profilesFolder, "rehearsal.json")]);
+  expect([(await service.load("own")).title, (await service.load("rehearsal")).path]).toEqual([
+    "Mine",
+    join(profilesFolder, "rehearsal.json"),
+  ]);
 });

@@ -3,15 +3,15 @@
  * hparams keys"). The judge gets the resolved profile and has no defaults of its own.
  */
 import { createHash } from "node:crypto";
-import { readFile, readdir, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { findNodeAtLocation, parseTree, printParseErrorCode } from "jsonc-parser";
 import type { Node, ParseError } from "jsonc-parser";
+import { findNodeAtLocation, parseTree, printParseErrorCode } from "jsonc-parser";
 import { closestMatch } from "leven";
-import { CrusaderError } from "../../../common/errors.ts";
 import type { ErrorReport } from "../../../common/errors.ts";
-import { ProfileValidator } from "./validate.ts";
+import { CrusaderError } from "../../../common/errors.ts";
 import type { Problem } from "./validate.ts";
+import { ProfileValidator } from "./validate.ts";
 
 export type Profile = {
   /** The file's name without ".json". */
@@ -47,7 +47,10 @@ export class HparamsService {
   #validator: Promise<ProfileValidator> | null = null;
 
   /** `profilesFolder` is the bundled `hparams/`; `userProfilesFolder` may be missing. */
-  constructor({ profilesFolder, userProfilesFolder = null }: { profilesFolder: string; userProfilesFolder?: string | null }) {
+  constructor({
+    profilesFolder,
+    userProfilesFolder = null,
+  }: { profilesFolder: string; userProfilesFolder?: string | null }) {
     this.#profilesFolder = profilesFolder;
     this.#userProfilesFolder = userProfilesFolder;
   }
@@ -85,7 +88,12 @@ export class HparamsService {
     if (/[/\\]|\.json$/i.test(nameOrPath)) return this.#read(resolve(nameOrPath));
     const files = (await this.#files()).filter(({ takenBy }) => takenBy === null);
     const file = files.find(({ name }) => name === nameOrPath);
-    if (file === undefined) throw notFound(`There is no profile named ${nameOrPath}.`, nameOrPath, files.map(({ name }) => name));
+    if (file === undefined)
+      throw notFound(
+        `There is no profile named ${nameOrPath}.`,
+        nameOrPath,
+        files.map(({ name }) => name),
+      );
     return this.#read(file.path);
   }
 
@@ -129,14 +137,23 @@ export class HparamsService {
     try {
       const { size } = await stat(path);
       if (size > MAX_PROFILE_BYTES) {
-        throw new CrusaderError("invalid_profile", `${path} is too large for a profile.`, `A profile has at most ${MAX_PROFILE_BYTES} bytes.`);
+        throw new CrusaderError(
+          "invalid_profile",
+          `${path} is too large for a profile.`,
+          `A profile has at most ${MAX_PROFILE_BYTES} bytes.`,
+        );
       }
       return await readFile(path);
     } catch (error) {
       if (error instanceof CrusaderError) throw error;
       const { code = "", message } = error as NodeJS.ErrnoException;
       if (code !== "ENOENT" && code !== "ENOTDIR") {
-        throw new CrusaderError("invalid_profile", `The profile ${path} cannot be read.`, "Check that it is a file and may be read.", message);
+        throw new CrusaderError(
+          "invalid_profile",
+          `The profile ${path} cannot be read.`,
+          "Check that it is a file and may be read.",
+          message,
+        );
       }
       const names = (await this.#files()).filter(({ takenBy }) => takenBy === null).map(({ name }) => name);
       throw notFound(`There is no profile at ${path}.`, profileName(path), names);
@@ -159,7 +176,11 @@ async function jsonFiles(folder: string): Promise<string[]> {
 function notFound(message: string, wanted: string, names: string[]): CrusaderError {
   const nearest = closestMatch(wanted, names, { maxDistance: Math.max(2, Math.floor(wanted.length / 2)) });
   const question = nearest === undefined ? "" : `Did you mean ${nearest}? `;
-  return new CrusaderError("not_found", message, `${question}There are: ${names.join(", ")}. A path to a file works too.`);
+  return new CrusaderError(
+    "not_found",
+    message,
+    `${question}There are: ${names.join(", ")}. A path to a file works too.`,
+  );
 }
 
 /** Strict JSON in UTF-8 (a byte order mark is let pass); an error says where. */
@@ -171,12 +192,22 @@ function parse(path: string, bytes: Buffer): { text: string; tree: Node; raw: Re
   if (first !== undefined || tree === undefined) {
     const { line, column } = position(text, first?.offset ?? 0);
     // "CommaExpected" -> "comma expected"
-    const reason = printParseErrorCode(first?.error ?? 4).replace(/(?<!^)([A-Z])/g, " $1").toLowerCase();
-    throw new CrusaderError("invalid_profile", `${path} is no JSON: ${reason} at line ${line}, column ${column}.`, "Correct the file there.");
+    const reason = printParseErrorCode(first?.error ?? 4)
+      .replace(/(?<!^)([A-Z])/g, " $1")
+      .toLowerCase();
+    throw new CrusaderError(
+      "invalid_profile",
+      `${path} is no JSON: ${reason} at line ${line}, column ${column}.`,
+      "Correct the file there.",
+    );
   }
   const raw: unknown = JSON.parse(text);
   if (tree.type !== "object") {
-    throw new CrusaderError("invalid_profile", `${path} holds no JSON object.`, "A profile is the validator's hparams.json: an object with keys such as evaluation_runs.");
+    throw new CrusaderError(
+      "invalid_profile",
+      `${path} holds no JSON object.`,
+      "A profile is the validator's hparams.json: an object with keys such as evaluation_runs.",
+    );
   }
   return { text, tree, raw: raw as Record<string, unknown> };
 }
@@ -187,7 +218,11 @@ function parseTreeWithin(path: string, text: string, errors: ParseError[]): Node
   } catch (error) {
     // The parser recurses; tens of thousands of nested brackets end its stack.
     if (!(error instanceof RangeError)) throw error;
-    throw new CrusaderError("invalid_profile", `${path} is nested too deeply for a profile.`, "A profile has at most a few levels.");
+    throw new CrusaderError(
+      "invalid_profile",
+      `${path} is nested too deeply for a profile.`,
+      "A profile has at most a few levels.",
+    );
   }
 }
 
@@ -219,6 +254,7 @@ function invalidValues(path: string, problems: Problem[], line: (at: (string | n
     .map(({ at, text }) => ({ line: line(at), text }))
     .sort((a, b) => a.line - b.line)
     .map((problem) => `  line ${problem.line}: ${problem.text}`);
-  const count = problems.length === 1 ? "a value that is not allowed" : `${problems.length} values that are not allowed`;
+  const count =
+    problems.length === 1 ? "a value that is not allowed" : `${problems.length} values that are not allowed`;
   return new CrusaderError("invalid_profile", `${path} has ${count}:\n${lines.join("\n")}`, "Correct the file.");
 }

@@ -1,2 +1,2 @@
-export { HparamsService } from "./hparams.ts";
 export type { Profile, ProfileSummary } from "./hparams.ts";
+export { HparamsService } from "./hparams.ts";

@@ -1,6 +1,7 @@
 /** Checks a profile against the schema and says every wrong value in words. */
-import { Ajv2020 } from "ajv/dist/2020.js";
+
 import type { ErrorObject, ValidateFunction } from "ajv/dist/2020.js";
+import { Ajv2020 } from "ajv/dist/2020.js";
 
 /** `at` is the path as keys; `text` names path, value and what is allowed. */
 export type Problem = { at: (string | number)[]; text: string };
@@ -27,12 +28,23 @@ export class ProfileValidator {
 
   constructor(schema: Schema) {
     this.#schema = schema;
-    const ajv = new Ajv2020({ allErrors: true, verbose: true, useDefaults: true, allowUnionTypes: true, strictTypes: false, strictRequired: false });
+    const ajv = new Ajv2020({
+      allErrors: true,
+      verbose: true,
+      useDefaults: true,
+      allowUnionTypes: true,
+      strictTypes: false,
+      strictRequired: false,
+    });
     this.#validate = ajv.compile(schema);
   }
 
   /** `raw` is left as it is; `resolved` is a copy with every default filled in, meaningful only without problems. */
-  validate(raw: Record<string, unknown>): { resolved: Record<string, unknown>; problems: Problem[]; unknownKeys: string[] } {
+  validate(raw: Record<string, unknown>): {
+    resolved: Record<string, unknown>;
+    problems: Problem[];
+    unknownKeys: string[];
+  } {
     const resolved = structuredClone(raw);
     const problems = this.#validate(resolved) ? modelProblems(resolved) : this.#problems(this.#validate.errors ?? []);
     return { resolved, problems, unknownKeys: [...unknownKeys(this.#schema, raw, "")] };
@@ -70,11 +82,19 @@ function modelProblems(resolved: Record<string, unknown>): Problem[] {
   if (model === null) return [];
   const problems: Problem[] = [];
   const need = (holds: boolean, key: string, rule: string) => {
-    if (!holds) problems.push({ at: ["crusader", "model", key], text: `crusader.model.${key} is ${model[key]}; allowed: ${rule}` });
+    if (!holds)
+      problems.push({
+        at: ["crusader", "model", key],
+        text: `crusader.model.${key} is ${model[key]}; allowed: ${rule}`,
+      });
   };
   const value = (key: string) => model[key] as number;
   const sequenceLength = resolved.benchmark_sequence_length as number;
-  need(value("hidden_size") % value("num_attention_heads") === 0, "hidden_size", `a multiple of num_attention_heads (${value("num_attention_heads")})`);
+  need(
+    value("hidden_size") % value("num_attention_heads") === 0,
+    "hidden_size",
+    `a multiple of num_attention_heads (${value("num_attention_heads")})`,
+  );
   need(
     value("num_attention_heads") % value("num_key_value_heads") === 0,
     "num_key_value_heads",
@@ -122,7 +142,9 @@ function allowed(schema: Schema): string {
     schema.maximum === undefined ? "" : `to ${numbers.format(schema.maximum)}`,
     schema.minLength === undefined ? "" : "that is not empty",
     schema.maxLength === undefined ? "" : `of at most ${numbers.format(schema.maxLength)} characters`,
-    schema.pattern === undefined || schema.examples === undefined ? "" : `such as ${JSON.stringify(schema.examples[0])}`,
+    schema.pattern === undefined || schema.examples === undefined
+      ? ""
+      : `such as ${JSON.stringify(schema.examples[0])}`,
   ].filter((part) => part !== "");
   return ["allowed:", types.join(" or "), ...range].join(" ");
 }

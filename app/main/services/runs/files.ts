@@ -10,7 +10,10 @@ export function writeAtomically(path: string, content: string | Uint8Array): voi
 
 /** Size of the files directly in a folder; those that vanish meanwhile count nothing. */
 export function folderBytes(folder: string): number {
-  return readdirSync(folder).reduce((sum, entry) => sum + (statSync(join(folder, entry), { throwIfNoEntry: false })?.size ?? 0), 0);
+  return readdirSync(folder).reduce(
+    (sum, entry) => sum + (statSync(join(folder, entry), { throwIfNoEntry: false })?.size ?? 0),
+    0,
+  );
 }
 
 /**

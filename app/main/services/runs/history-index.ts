@@ -3,8 +3,8 @@
  * older index is built anew from them. So a schema needs no migration steps: raising SCHEMA_VERSION is one.
  */
 import { renameSync, rmSync, statSync } from "node:fs";
-import { DatabaseSync } from "node:sqlite";
 import type { SQLInputValue } from "node:sqlite";
+import { DatabaseSync } from "node:sqlite";
 import { CrusaderError } from "../../../common/errors.ts";
 import type { RunState, RunSummary, UnreadableRun } from "../../../common/runs.ts";
 import { FREE_SPACE_HINT, isDiskFull } from "./recorder.ts";
@@ -92,7 +92,9 @@ export class HistoryIndex {
   list(filter: RunFilter, limit: number, offset: number): { runs: RunSummary[]; total: number } {
     return this.#use((database) => {
       const { where, values } = conditions(filter);
-      const rows = database.prepare(`SELECT summary FROM runs ${where} ORDER BY id DESC LIMIT ? OFFSET ?`).all(...values, limit, offset);
+      const rows = database
+        .prepare(`SELECT summary FROM runs ${where} ORDER BY id DESC LIMIT ? OFFSET ?`)
+        .all(...values, limit, offset);
       const count = database.prepare(`SELECT count(*) AS total FROM runs ${where}`).get(...values);
       return { runs: rows.map(({ summary }) => JSON.parse(String(summary))), total: Number(count?.total) };
     });
@@ -217,12 +219,17 @@ function schemaVersion(database: DatabaseSync): number {
   return Number(database.prepare("PRAGMA user_version").get()?.user_version);
 }
 
-function build(database: DatabaseSync, scan: (knownIds?: ReadonlySet<string>) => FolderEntry[]): { indexed: number; unreadable: UnreadableRun[] } {
+function build(
+  database: DatabaseSync,
+  scan: (knownIds?: ReadonlySet<string>) => FolderEntry[],
+): { indexed: number; unreadable: UnreadableRun[] } {
   // Reading thousands of folders takes a while: it happens before the lock is taken. Under the lock follow those that
   // came or may have ended meanwhile.
   const entries = new Map<string, FolderEntry>(scan().map((entry) => [entryId(entry), entry]));
   return inTransaction(database, () => {
-    const settled = [...entries].filter(([, entry]) => !("summary" in entry && entry.summary.state === "running")).map(([id]) => id);
+    const settled = [...entries]
+      .filter(([, entry]) => !("summary" in entry && entry.summary.state === "running"))
+      .map(([id]) => id);
     for (const entry of scan(new Set(settled))) entries.set(entryId(entry), entry);
 
     dropMirrors(database);
@@ -246,7 +253,9 @@ function build(database: DatabaseSync, scan: (knownIds?: ReadonlySet<string>) =>
 function dropMirrors(database: DatabaseSync): void {
   const keep = schemaVersion(database) === SCHEMA_VERSION ? "'versions', 'memory'" : "''";
   const tables = database
-    .prepare(`SELECT type, name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' AND name NOT IN (${keep})`)
+    .prepare(
+      `SELECT type, name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' AND name NOT IN (${keep})`,
+    )
     .all();
   for (const { type, name } of tables) database.exec(`DROP ${type} "${String(name).replaceAll('"', '""')}"`);
 }
@@ -276,7 +285,16 @@ function putEntry(database: DatabaseSync, entry: FolderEntry): void {
   }
   const { id, state, createdAt, profile, submission, failure, bytes } = entry.summary;
   const version = `v${submission.version}`;
-  const searchable = [id, submission.name, version, submission.path, profile.name, failure?.kind, failure?.code, failure?.message];
+  const searchable = [
+    id,
+    submission.name,
+    version,
+    submission.path,
+    profile.name,
+    failure?.kind,
+    failure?.code,
+    failure?.message,
+  ];
   database
     .prepare("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
     .run(
@@ -292,11 +310,15 @@ function putEntry(database: DatabaseSync, entry: FolderEntry): void {
     );
 }
 
-function conditions({ state, profile, submission, search, since }: RunFilter): { where: string; values: SQLInputValue[] } {
+function conditions({ state, profile, submission, search, since }: RunFilter): {
+  where: string;
+  values: SQLInputValue[];
+} {
   const parts: { sql: string; values: SQLInputValue[] }[] = [];
   if (state !== undefined) parts.push({ sql: "state = ?", values: [state] });
   if (profile !== undefined) parts.push({ sql: "profile = ?", values: [profile] });
-  if (submission !== undefined) parts.push({ sql: "(submission_name = ? OR submission_path = ?)", values: [submission, submission] });
+  if (submission !== undefined)
+    parts.push({ sql: "(submission_name = ? OR submission_path = ?)", values: [submission, submission] });
   if (since !== undefined) parts.push({ sql: "created_at >= ?", values: [since] });
   if (search !== undefined) {
     parts.push({ sql: "searchable LIKE ? ESCAPE '\\'", values: [`%${search.replace(/[\\%_]/g, "\\$&")}%`] });
@@ -341,7 +363,8 @@ function translated(error: unknown): unknown {
   if (code === SQLITE_BUSY || code === SQLITE_LOCKED) {
     return new CrusaderError("busy", "Another process is using the history.", "Try again in a moment.", message);
   }
-  if (isDiskFull(error)) return new CrusaderError("disk_full", "The disk is full: the history cannot be written.", FREE_SPACE_HINT, message);
+  if (isDiskFull(error))
+    return new CrusaderError("disk_full", "The disk is full: the history cannot be written.", FREE_SPACE_HINT, message);
   return new CrusaderError(
     "data_folder",
     "The history cannot be opened.",

@@ -1,3 +1,11 @@
-export { RunStore } from "./run-store.ts";
-export type { ListOptions, PlanDraft, PruneOptions, PruneReport, RunDraft, RunList, RunStoreOptions } from "./run-store.ts";
 export type { Recorder, RunOutcome } from "./recorder.ts";
+export type {
+  ListOptions,
+  PlanDraft,
+  PruneOptions,
+  PruneReport,
+  RunDraft,
+  RunList,
+  RunStoreOptions,
+} from "./run-store.ts";
+export { RunStore } from "./run-store.ts";

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { CrusaderError } from "../../../common/errors.ts";
 import type { Event } from "../../../common/events.ts";
 import { formatBytes, formatInteger } from "../../../common/format.ts";
-import { RECORD_VERSION } from "../../../common/runs.ts";
 import type { Plan, RecordedEvent, RunResult } from "../../../common/runs.ts";
-import { CappedOutput } from "./capped-output.ts";
+import { RECORD_VERSION } from "../../../common/runs.ts";
 import type { OutputLimits } from "./capped-output.ts";
+import { CappedOutput } from "./capped-output.ts";
 import { AppendFile, writeAtomically } from "./files.ts";
 
 /** A result but for what the recorder knows itself. */
@@ -65,7 +65,9 @@ export class Recorder {
       ...outcome,
       output: { keptBytes, droppedBytes },
     };
-    const resultError = attempt(() => writeAtomically(join(this.folder, "result.json"), `${JSON.stringify(result, null, 2)}\n`));
+    const resultError = attempt(() =>
+      writeAtomically(join(this.folder, "result.json"), `${JSON.stringify(result, null, 2)}\n`),
+    );
     this.#onFinished(result);
     const error = resultError ?? eventsError ?? outputError;
     if (error === null && !this.#outputLost(droppedBytes)) this.#problem = null;
@@ -88,7 +90,8 @@ export class Recorder {
   }
 
   #note(error: NodeJS.ErrnoException | null): void {
-    if (error !== null) this.#problem ??= recordingProblem(error, this.runId, "The run goes on; the rest is held in memory.", null);
+    if (error !== null)
+      this.#problem ??= recordingProblem(error, this.runId, "The run goes on; the rest is held in memory.", null);
   }
 }
 

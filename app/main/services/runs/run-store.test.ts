@@ -1,6 +1,18 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -9,8 +21,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Event } from "../../../common/events.ts";
 import type { RunResult } from "../../../common/runs.ts";
 import { samplePlan, sampleRepeat, sampleResult } from "../../../common/sample-runs.ts";
-import { RunStore } from "./index.ts";
 import type { PlanDraft, Recorder, RunOutcome } from "./index.ts";
+import { RunStore } from "./index.ts";
 
 let dataFolder: string;
 let store: RunStore;
@@ -37,14 +49,16 @@ function outcome(overrides: Partial<RunResult> = {}): RunOutcome {
 }
 
 const event: Event = { v: 1, seq: 0, t: 0.5, type: "stage", stage: "scan", state: "passed", seconds: 0.02 };
-const create = (source = "one", plan: Partial<PlanDraft> = {}): Recorder => store.create(draft(plan), Buffer.from(source));
+const create = (source = "one", plan: Partial<PlanDraft> = {}): Recorder =>
+  store.create(draft(plan), Buffer.from(source));
 const record = (source?: string, plan?: Partial<PlanDraft>, result?: Partial<RunResult>): string => {
   const recorder = create(source, plan);
   recorder.finish(outcome(result));
   return recorder.runId;
 };
 const runFolder = (id: string) => join(dataFolder, "runs", id);
-const listed = (options?: Parameters<RunStore["list"]>[0]) => store.list(options).runs.map(({ id, state }) => `${id} ${state}`);
+const listed = (options?: Parameters<RunStore["list"]>[0]) =>
+  store.list(options).runs.map(({ id, state }) => `${id} ${state}`);
 const code = (expected: string) => expect.objectContaining({ code: expected });
 
 test("a run is recorded whole: plan, source, events, output, result", () => {
@@ -78,7 +92,11 @@ test("a run is recorded whole: plan, source, events, output, result", () => {
     source: "print(1)",
     problem: null,
   });
-  expect({ bytes, version, output: result.output }).toEqual({ bytes: 8, version: 1, output: { keptBytes: 6, droppedBytes: 0 } });
+  expect({ bytes, version, output: result.output }).toEqual({
+    bytes: 8,
+    version: 1,
+    output: { keptBytes: 6, droppedBytes: 0 },
+  });
 });
 
 test("distinct contents of one path are its versions, in order", () => {
@@ -102,7 +120,10 @@ test("numbers and versions are not given again after a deletion, nor after a reb
 });
 
 test("the two runs of a pair know each other", () => {
-  const [a, b] = store.createPair({ plan: draft(), source: Buffer.from("one") }, { plan: draft(), source: Buffer.from("two") });
+  const [a, b] = store.createPair(
+    { plan: draft(), source: Buffer.from("one") },
+    { plan: draft(), source: Buffer.from("two") },
+  );
   expect([a, b].map(({ plan }) => [plan.runId, plan.against, plan.submission.version])).toEqual([
     ["1", "2", 1],
     ["2", "1", 2],
@@ -114,7 +135,25 @@ test("lists are filtered, paged and newest first", () => {
   record("two", { profile: { ...draft().profile, name: "production-3b" } });
   now += 3_600_000;
   record("three", { submission: { name: "fast_100%.py", path: "/work/b/fast_100%.py" } });
-  record("four", {}, { outcome: "failed", score: null, failure: { kind: "check", code: "weight_mismatch", fault: "submission", message: "Weights differ.", hint: "", stage: "checks", rank: null, line: null, detail: "" } });
+  record(
+    "four",
+    {},
+    {
+      outcome: "failed",
+      score: null,
+      failure: {
+        kind: "check",
+        code: "weight_mismatch",
+        fault: "submission",
+        message: "Weights differ.",
+        hint: "",
+        stage: "checks",
+        rank: null,
+        line: null,
+        detail: "",
+      },
+    },
+  );
   create("five");
   expect({
     all: listed(),
@@ -152,7 +191,9 @@ function otherProcess(body: string) {
     const store = new RunStore({ dataFolder: process.argv[1] });
     const draft = JSON.parse(process.argv[2]);
     ${body}`;
-  return spawn(process.execPath, ["--input-type=module", "-e", script, dataFolder, JSON.stringify(draft())], { stdio: ["pipe", "pipe", "inherit"] });
+  return spawn(process.execPath, ["--input-type=module", "-e", script, dataFolder, JSON.stringify(draft())], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
 }
 
 test("a run whose process died is interrupted, one whose process lives is running", async () => {
@@ -162,12 +203,19 @@ test("a run whose process died is interrupted, one whose process lives is runnin
   expect(() => store.delete(["1"])).toThrow(code("busy"));
   child.kill("SIGKILL");
   await once(child, "exit");
-  expect([listed(), listed({ state: "interrupted" }), store.show("1").state]).toEqual([["1 interrupted"], ["1 interrupted"], "interrupted"]);
+  expect([listed(), listed({ state: "interrupted" }), store.show("1").state]).toEqual([
+    ["1 interrupted"],
+    ["1 interrupted"],
+    "interrupted",
+  ]);
 });
 
 test("a process id that now belongs to another process does not keep a run alive", () => {
   const { runId } = create();
-  writeFileSync(join(runFolder(runId), "owner.json"), JSON.stringify({ host: hostname(), pid: process.pid, started: "before" }));
+  writeFileSync(
+    join(runFolder(runId), "owner.json"),
+    JSON.stringify({ host: hostname(), pid: process.pid, started: "before" }),
+  );
   expect(store.show(runId).state).toBe("interrupted");
 });
 
@@ -179,7 +227,9 @@ test("several processes create runs at once without a number or a version twice"
   const numbers = Array.from({ length: 60 }, (_value, index) => index + 1);
   expect({
     versions: versions.sort((a, b) => a - b),
-    ids: readdirSync(join(dataFolder, "runs")).map(Number).sort((a, b) => a - b),
+    ids: readdirSync(join(dataFolder, "runs"))
+      .map(Number)
+      .sort((a, b) => a - b),
     total: store.list().total,
   }).toEqual({ versions: numbers, ids: numbers, total: 60 });
 });
@@ -196,27 +246,30 @@ test("a running record that gets damaged is listed as unreadable", () => {
   expect(store.list()).toMatchObject({ runs: [], total: 0, unreadable: [{ id: "1" }] });
 });
 
-test.skipIf(process.platform !== "linux")("a full disk while recording keeps the verdict and says what was kept", () => {
-  const recorder = create();
-  symlinkSync("/dev/full", join(recorder.folder, "events.jsonl"));
-  symlinkSync("/dev/full", join(recorder.folder, "output.log"));
-  symlinkSync("/dev/full", join(recorder.folder, "result.json.new"));
-  recorder.event(0, event);
-  recorder.output(Buffer.from("hello"));
-  expect(recorder.problem).toEqual(code("disk_full"));
-  const result = recorder.finish(outcome());
-  expect({ result, problem: recorder.problem?.report() }).toEqual({
-    result: { ...outcome(), version: 1, runId: "1", output: { keptBytes: 0, droppedBytes: 5 } },
-    problem: {
-      code: "disk_full",
-      message:
-        "The disk is full: run 1 is not recorded completely. Kept: the plan and train.py, a part of the events, 0 B of output. " +
-        "The result is not: note the verdict that is shown.",
-      hint: "Free some space; crusader runs prune shows what old runs take.",
-      detail: expect.stringContaining("ENOSPC"),
-    },
-  });
-});
+test.skipIf(process.platform !== "linux")(
+  "a full disk while recording keeps the verdict and says what was kept",
+  () => {
+    const recorder = create();
+    symlinkSync("/dev/full", join(recorder.folder, "events.jsonl"));
+    symlinkSync("/dev/full", join(recorder.folder, "output.log"));
+    symlinkSync("/dev/full", join(recorder.folder, "result.json.new"));
+    recorder.event(0, event);
+    recorder.output(Buffer.from("hello"));
+    expect(recorder.problem).toEqual(code("disk_full"));
+    const result = recorder.finish(outcome());
+    expect({ result, problem: recorder.problem?.report() }).toEqual({
+      result: { ...outcome(), version: 1, runId: "1", output: { keptBytes: 0, droppedBytes: 5 } },
+      problem: {
+        code: "disk_full",
+        message:
+          "The disk is full: run 1 is not recorded completely. Kept: the plan and train.py, a part of the events, 0 B of output. " +
+          "The result is not: note the verdict that is shown.",
+        hint: "Free some space; crusader runs prune shows what old runs take.",
+        detail: expect.stringContaining("ENOSPC"),
+      },
+    });
+  },
+);
 
 test.skipIf(process.platform !== "linux")("what a full disk refused is written once there is space again", () => {
   const recorder = create();
@@ -227,11 +280,15 @@ test.skipIf(process.platform !== "linux")("what a full disk refused is written o
   rmSync(events, { recursive: true });
   recorder.event(1, event);
   recorder.finish(outcome());
-  expect({ problem: recorder.problem, events: store.events("1").events.map(({ repeat }) => repeat) }).toEqual({ problem: null, events: [0, 1] });
+  expect({ problem: recorder.problem, events: store.events("1").events.map(({ repeat }) => repeat) }).toEqual({
+    problem: null,
+    events: [0, 1],
+  });
 });
 
 // A real file system of 256 KiB, in a mount namespace of its own.
-const canMount = spawnSync("unshare", ["--user", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).status === 0;
+const canMount =
+  spawnSync("unshare", ["--user", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).status === 0;
 test.skipIf(!canMount)("a file system that fills up ends neither the run nor the store", () => {
   const store = JSON.stringify(fileURLToPath(new URL("./index.ts", import.meta.url)));
   const script = `import { RunStore } from ${store};
@@ -247,10 +304,31 @@ test.skipIf(!canMount)("a file system that fills up ends neither the run nor the
   const mounted = `mount -t tmpfs -o size=256k tmpfs /mnt && exec "$@"`;
   const { stdout, stderr } = spawnSync(
     "unshare",
-    ["--user", "--map-root-user", "--mount", "sh", "-c", mounted, "sh", process.execPath, "--input-type=module", "-e", script, JSON.stringify(draft()), JSON.stringify(outcome()), JSON.stringify(event)],
+    [
+      "--user",
+      "--map-root-user",
+      "--mount",
+      "sh",
+      "-c",
+      mounted,
+      "sh",
+      process.execPath,
+      "--input-type=module",
+      "-e",
+      script,
+      JSON.stringify(draft()),
+      JSON.stringify(outcome()),
+      JSON.stringify(event),
+    ],
     { encoding: "utf8" },
   );
-  expect({ stderr, ...JSON.parse(stdout) }).toEqual({ stderr: "", outcome: "passed", dropped: true, problem: "disk_full", second: "disk_full" });
+  expect({ stderr, ...JSON.parse(stdout) }).toEqual({
+    stderr: "",
+    outcome: "passed",
+    dropped: true,
+    problem: "disk_full",
+    second: "disk_full",
+  });
 });
 
 test.skipIf(process.getuid?.() === 0)("a data folder that may not be written is said before the run starts", () => {
@@ -264,7 +342,9 @@ test("an index of an older version is rebuilt from the folders", () => {
   record("two");
   store.close();
   const database = new DatabaseSync(join(dataFolder, "history.db"));
-  database.exec("DROP TABLE runs; DROP TABLE versions; CREATE TABLE runs (number TEXT); CREATE TABLE versions (x); CREATE VIEW old AS SELECT 1; PRAGMA user_version = 0");
+  database.exec(
+    "DROP TABLE runs; DROP TABLE versions; CREATE TABLE runs (number TEXT); CREATE TABLE versions (x); CREATE VIEW old AS SELECT 1; PRAGMA user_version = 0",
+  );
   database.close();
   expect(listed()).toEqual(["2 passed", "1 passed"]);
   expect(create("two").plan.submission.version).toBe(2);
@@ -273,13 +353,15 @@ test("an index of an older version is rebuilt from the folders", () => {
 test("a missing index is rebuilt from the folders", () => {
   record();
   store.close();
-  for (const file of readdirSync(dataFolder).filter((name) => name.startsWith("history.db"))) unlinkSync(join(dataFolder, file));
+  for (const file of readdirSync(dataFolder).filter((name) => name.startsWith("history.db")))
+    unlinkSync(join(dataFolder, file));
   expect(listed()).toEqual(["1 passed"]);
 });
 
 test("an index that vanishes under an open store is rebuilt", () => {
   record();
-  for (const file of readdirSync(dataFolder).filter((name) => name.startsWith("history.db"))) unlinkSync(join(dataFolder, file));
+  for (const file of readdirSync(dataFolder).filter((name) => name.startsWith("history.db")))
+    unlinkSync(join(dataFolder, file));
   expect(listed()).toEqual(["1 passed"]);
 });
 
@@ -297,11 +379,18 @@ test("an index of a newer version is left alone, until a rebuild is asked for", 
 });
 
 test.each([
-  ["no database at all", (path: string) => writeFileSync(path, "this is no database, whatever its name says, and it is long enough".repeat(200))],
-  ["damaged inside", (path: string) => {
-    const bytes = readFileSync(path);
-    writeFileSync(path, bytes.fill(0xee, 4096));
-  }],
+  [
+    "no database at all",
+    (path: string) =>
+      writeFileSync(path, "this is no database, whatever its name says, and it is long enough".repeat(200)),
+  ],
+  [
+    "damaged inside",
+    (path: string) => {
+      const bytes = readFileSync(path);
+      writeFileSync(path, bytes.fill(0xee, 4096));
+    },
+  ],
 ])("an index that is %s is set aside and rebuilt", (_name, damage) => {
   record("one");
   record("two");
@@ -328,7 +417,11 @@ test("damaged and newer records are listed as unreadable, and stay", () => {
     { id: "9", reason: "The record of run 9 is damaged: its plan is that of run 5.", bytes: expect.any(Number) },
     { id: "4", reason: "The record of run 4 is damaged: plan.json is missing.", bytes: expect.any(Number) },
     { id: "3", reason: expect.stringContaining("plan.json: numRanks"), bytes: expect.any(Number) },
-    { id: "2", reason: "Run 2 was written by a newer Crusader (record version 2; this one reads up to 1).", bytes: expect.any(Number) },
+    {
+      id: "2",
+      reason: "Run 2 was written by a newer Crusader (record version 2; this one reads up to 1).",
+      bytes: expect.any(Number),
+    },
     { id: "1", reason: "The record of run 1 is damaged: plan.json is no JSON.", bytes: expect.any(Number) },
   ];
   expect(store.reindex()).toEqual({ indexed: 1, unreadable: expect.arrayContaining(unreadable) });

@@ -1,17 +1,25 @@
 /** The runs there are: created, listed, shown, deleted. `runs/<number>/` is the truth, `history.db` an index over it. */
 import { createHash, randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { ZodType } from "zod";
 import { CrusaderError } from "../../../common/errors.ts";
-import { RECORD_VERSION, planSchema, recordedEventSchema, runResultSchema } from "../../../common/runs.ts";
-import type { Plan, RecordedEvent, RunRecord, RunResult, RunState, RunSummary, UnreadableRun } from "../../../common/runs.ts";
+import type {
+  Plan,
+  RecordedEvent,
+  RunRecord,
+  RunResult,
+  RunState,
+  RunSummary,
+  UnreadableRun,
+} from "../../../common/runs.ts";
+import { planSchema, RECORD_VERSION, recordedEventSchema, runResultSchema } from "../../../common/runs.ts";
 import type { OutputLimits } from "./capped-output.ts";
 import { folderBytes, writeAtomically } from "./files.ts";
-import { HistoryIndex } from "./history-index.ts";
 import type { FolderEntry, RunFilter } from "./history-index.ts";
+import { HistoryIndex } from "./history-index.ts";
 import { isAlive, ownerSchema, thisProcess } from "./owner.ts";
-import { FREE_SPACE_HINT, Recorder, isDiskFull } from "./recorder.ts";
+import { FREE_SPACE_HINT, isDiskFull, Recorder } from "./recorder.ts";
 
 /** A plan but for what the store gives it: number, time, and what follows from the source. */
 export type PlanDraft = Omit<Plan, "version" | "runId" | "createdAt" | "submission" | "against"> & {
@@ -113,7 +121,8 @@ export class RunStore {
     this.#prepare();
     const folders = [...new Set(ids)].map((id) => ({ id, folder: this.#existing(id) }));
     for (const { id, folder } of folders) {
-      if (stateOf(folder) === "running") throw new CrusaderError("busy", `Run ${id} is running.`, "Cancel it first, or wait for its end.");
+      if (stateOf(folder) === "running")
+        throw new CrusaderError("busy", `Run ${id} is running.`, "Cancel it first, or wait for its end.");
     }
     let bytes = 0;
     for (const { id, folder } of folders) {
@@ -130,7 +139,11 @@ export class RunStore {
   /** What the options would delete; with `dryRun: false` it is deleted. Throws `usage` without any option. */
   prune({ keep, olderThanDays, maxBytes, dryRun }: PruneOptions & { dryRun: boolean }): PruneReport {
     if (keep === undefined && olderThanDays === undefined && maxBytes === undefined) {
-      throw new CrusaderError("usage", "Nothing says which runs to prune.", "Give a number to keep, an age in days, or a size.");
+      throw new CrusaderError(
+        "usage",
+        "Nothing says which runs to prune.",
+        "Give a number to keep, an age in days, or a size.",
+      );
     }
     const { runs } = this.list({ limit: Number.MAX_SAFE_INTEGER });
     const oldest = olderThanDays === undefined ? "" : new Date(this.#now() - olderThanDays * DAY_MS).toISOString();
@@ -138,7 +151,9 @@ export class RunStore {
     const doomed: RunSummary[] = [];
     for (const [index, run] of runs.entries()) {
       const goes =
-        index >= (keep ?? Number.POSITIVE_INFINITY) || run.createdAt < oldest || keptBytes + run.bytes > (maxBytes ?? Number.POSITIVE_INFINITY);
+        index >= (keep ?? Number.POSITIVE_INFINITY) ||
+        run.createdAt < oldest ||
+        keptBytes + run.bytes > (maxBytes ?? Number.POSITIVE_INFINITY);
       if (goes && run.state !== "running") doomed.push(run);
       else keptBytes += run.bytes;
     }
@@ -183,7 +198,10 @@ export class RunStore {
               version: RECORD_VERSION,
               runId: ids[index] as string,
               createdAt,
-              submission: { ...(submissions[index] as (typeof submissions)[number]), version: versions[index] as number },
+              submission: {
+                ...(submissions[index] as (typeof submissions)[number]),
+                version: versions[index] as number,
+              },
               against: ids.length === 2 ? (ids[1 - index] as string) : null,
             };
             const summary = this.#writeFolder(plan, source);
@@ -195,7 +213,9 @@ export class RunStore {
       for (const { runId } of plans) rmSync(this.#folder(runId), { recursive: true, force: true });
       throw error;
     }
-    return plans.map((plan) => new Recorder(plan, this.#folder(plan.runId), (result) => this.#enter(plan, result), this.#outputLimits));
+    return plans.map(
+      (plan) => new Recorder(plan, this.#folder(plan.runId), (result) => this.#enter(plan, result), this.#outputLimits),
+    );
   }
 
   /** Appears complete or not at all. */
@@ -253,7 +273,10 @@ export class RunStore {
   }
 
   #highestId(): number {
-    return readdirSync(this.#runsFolder).reduce((highest, entry) => (RUN_ID.test(entry) ? Math.max(highest, Number(entry)) : highest), 0);
+    return readdirSync(this.#runsFolder).reduce(
+      (highest, entry) => (RUN_ID.test(entry) ? Math.max(highest, Number(entry)) : highest),
+      0,
+    );
   }
 
   #folder(id: string): string {
@@ -281,7 +304,12 @@ export class RunStore {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === undefined) return error;
     return isDiskFull(error)
-      ? new CrusaderError("disk_full", "The disk is full: the run cannot be recorded and was not started.", FREE_SPACE_HINT, message)
+      ? new CrusaderError(
+          "disk_full",
+          "The disk is full: the run cannot be recorded and was not started.",
+          FREE_SPACE_HINT,
+          message,
+        )
       : new CrusaderError(
           "data_folder",
           `${this.#runsFolder} cannot be written.`,
@@ -323,7 +351,10 @@ function readJson<T>(id: string, folder: string, file: string, schema: ZodType<T
   const parsed = schema.safeParse(value);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    throw invalidRecord(id, value === undefined ? `${file} is no JSON` : `${file}: ${issue?.path.join(".")}: ${issue?.message}`);
+    throw invalidRecord(
+      id,
+      value === undefined ? `${file} is no JSON` : `${file}: ${issue?.path.join(".")}: ${issue?.message}`,
+    );
   }
   return parsed.data;
 }
