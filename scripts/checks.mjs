@@ -1,6 +1,5 @@
 // The checks that `npm run check` and `npm test` run: format, lint, types, layers, addresses, and the Python side's lint.
-import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { ROOT, run } from "./bootstrap.mjs";
@@ -51,7 +50,7 @@ export async function runChecks(python, { fix = false } = {}) {
 
 async function checkLayers() {
   const { layerViolations } = await import("./layers.mjs");
-  const violations = sources(/^(?:app|bin|scripts|bench|e2e)\/.*\.(?:ts|tsx|mjs)$/).flatMap(({ file, text }) =>
+  const violations = sources(["app", "bin", "scripts", "bench", "e2e"], /\.(?:ts|tsx|mjs)$/).flatMap(({ file, text }) =>
     layerViolations(file, text),
   );
   for (const { file, line, imported, reason } of violations) {
@@ -62,7 +61,7 @@ async function checkLayers() {
 
 async function checkAddresses() {
   const { ADDRESSES_FILE, lockfileProblems, outsideAddresses } = await import("./layers.mjs");
-  const found = sources(/^(?:app|bin|scripts|simulator-image)\//)
+  const found = sources(["app", "bin", "scripts", "simulator-image"], /./)
     // The rules' own test names addresses that break them.
     .filter(({ file }) => file !== "scripts/layers.test.ts")
     .flatMap(({ file, text }) => outsideAddresses(file, text));
@@ -75,14 +74,19 @@ async function checkAddresses() {
 }
 
 /**
- * The repository's own text files, new ones too, whose path matches.
+ * The repository's text files in `folders` whose path matches; without git, as a downloaded copy has none.
  *
+ * @param {readonly string[]} folders
  * @param {RegExp} pattern
  */
-function sources(pattern) {
-  const listing = ["ls-files", "--cached", "--others", "--exclude-standard", "-z"];
-  const files = execFileSync("git", listing, { cwd: ROOT, encoding: "utf8" }).split("\0");
-  return files
-    .filter((file) => pattern.test(file) && existsSync(path.join(ROOT, file)))
-    .map((file) => ({ file, text: readFileSync(path.join(ROOT, file), "utf8") }));
+function sources(folders, pattern) {
+  return folders
+    .filter((folder) => existsSync(path.join(ROOT, folder)))
+    .flatMap((folder) => readdirSync(path.join(ROOT, folder), { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile() && pattern.test(entry.name) && !/__pycache__|\.\w+_cache/.test(entry.parentPath))
+    .map((entry) => path.join(entry.parentPath, entry.name))
+    .map((full) => ({
+      file: path.relative(ROOT, full).split(path.sep).join("/"),
+      text: readFileSync(full, "utf8"),
+    }));
 }

@@ -17,7 +17,7 @@ export function neededPart({ name, reason }) {
 }
 
 /** What no machine can be made to have by installing something. */
-const NOT_INSTALLABLE = ["gpu", "cuda", "windows", "macos", "posix"];
+const NOT_INSTALLABLE = ["gpu", "windows", "macos", "posix", "nonroot"];
 
 /**
  * Whether a skip is a failure. Where parts are required, a test may skip only for want of another part.

@@ -24,7 +24,7 @@ function folderOf(name: string, programs: Record<string, { version: string; venv
 const find = (PATH: string, env: NodeJS.ProcessEnv = {}) =>
   findBasePython({ env: { PATH, HOME: root, ...env }, platform: "linux" });
 
-describe.skipIf(process.platform === "win32")("the base Python (needs a POSIX shell)", () => {
+describe.skipIf(process.platform === "win32")("the base Python (needs posix)", () => {
   test("is 3.11, production's, before a newer one", async () => {
     const folder = folderOf("both", { python3: { version: "3.13.1" }, "python3.11": { version: "3.11.9" } });
     expect((await find(folder)).version).toBe("3.11.9");

@@ -1,8 +1,8 @@
+export type { PythonPhase, PythonProgress } from "./progress.ts";
 export {
+  type EnsureOptions,
   type PreparedPython,
   type PythonExtra,
-  type PythonPhase,
-  type PythonProgress,
   PythonService,
   type PythonServiceOptions,
 } from "./python-service.ts";

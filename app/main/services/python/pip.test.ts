@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { PipProgress, packageName } from "./pip.ts";
-import type { PythonProgress } from "./python-service.ts";
+import type { PythonProgress } from "./progress.ts";
 
 const TORCH = "torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl";
 

@@ -1,7 +1,7 @@
 /** Turns a run of `pip install` into progress. Works with any pip that Python 3.11 or later brings. */
 import { readdirSync, statSync } from "node:fs";
 import path from "node:path";
-import type { PythonProgress } from "./python-service.ts";
+import type { PythonProgress } from "./progress.ts";
 
 /** Small files come and go too fast to be read; a large one says how far it is. */
 const LARGE_BYTES = 5e6;

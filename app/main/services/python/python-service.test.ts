@@ -122,14 +122,14 @@ describe.skipIf(base === null)("the Python environment (needs python)", { timeou
     // With nothing on the PATH no Python could be started.
     const again = new PythonService(options({ ...offline(), PATH: "" }));
     expect(await again.ensure({ onProgress: () => expect.unreachable() })).toEqual(made);
-    expect(await service.verify(made.python)).toEqual(made.versions);
+    await service.verify(made);
 
     expect(await service.ensure({ extras: ["test"] })).toEqual(made);
     expect(await again.ensure({ extras: ["test"], onProgress: () => expect.unreachable() })).toEqual(made);
     execFileSync(made.python, ["-I", "-c", "import tiny_one, tiny_two, pytest, ruff"]);
   });
 
-  test("is made anew when its stamp is damaged, its requirements change or it is asked for", async () => {
+  test("is made anew when its stamp is damaged or it is asked for", async () => {
     const service = new PythonService(options(offline()));
     const first = await service.ensure();
     const stamp = readFileSync(stampFile(), "utf8");
@@ -142,10 +142,7 @@ describe.skipIf(base === null)("the Python environment (needs python)", { timeou
     });
     expect(environments()).toHaveLength(1);
 
-    writeFileSync(path.join(root, "requirements-cpu.txt"), "tiny_one==1.0\n");
-    const third = await service.ensure();
-    expect(third.python).not.toBe(second.python);
-    expect((await service.ensure({ anew: true })).python).not.toBe(third.python);
+    expect((await service.ensure({ anew: true })).python).not.toBe(second.python);
   });
 
   test("is made by one of two processes, and waited for by the other", async () => {

@@ -11,25 +11,16 @@ import { createHash, randomBytes } from "node:crypto";
 import { access, constants, mkdir, readdir, readFile, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
-import { PYTORCH_CPU_INDEX } from "../../../common/addresses.ts";
 import { CrusaderError } from "../../../common/errors.ts";
-import { type BasePython, findBasePython } from "./base-python.ts";
+import { findBasePython } from "./base-python.ts";
+import { Environment, interpreterOf, runPython, versionsSchema } from "./environment.ts";
 import { lockFile } from "./file-lock.ts";
-import { PipProgress } from "./pip.ts";
-import { type RunResult, runProgram } from "./process.ts";
-
-export type PythonPhase = "wait" | "find" | "create" | "download" | "install" | "verify";
-export interface PythonProgress {
-  readonly phase: PythonPhase;
-  readonly done?: number | undefined;
-  readonly total?: number | undefined;
-  /** "packages" or "bytes" (of the one file named in `detail`). */
-  readonly unit?: string | undefined;
-  readonly detail: string;
-}
+import type { PythonProgress } from "./progress.ts";
+import { type Requirements, readRequirements } from "./requirements.ts";
 
 /** What more than a rehearsal needs: "test" is pytest and ruff. */
 export type PythonExtra = "test";
+const EXTRA_PACKAGES: Record<PythonExtra, readonly string[]> = { test: ["pytest", "ruff"] };
 
 export interface PreparedPython {
   /** Path of the interpreter. */
@@ -71,22 +62,7 @@ type Stamp = z.infer<typeof stampSchema>;
 
 /** 1.2 GB unpacked with torch 2.13.0 on Linux x86-64 (measured), and its archive of 0.2 GB while that happens. */
 const REQUIRED_BYTES = 1.5e9;
-const POLL_MS = 300;
-
-/** Prints `{name: version}`; fails where a package does not import or, on Linux, where torch brings CUDA along. */
-const VERIFY = `
-import importlib, importlib.metadata, json, platform, sys
-names, cpu_only = sys.argv[2:], sys.argv[1] == "cpu"
-versions = {"python": platform.python_version()}
-for name in names:
-    importlib.import_module(name)
-    versions[name] = importlib.metadata.version(name)
-if cpu_only and "torch" in sys.modules and sys.modules["torch"].version.cuda is not None:
-    sys.exit("this PyTorch is a CUDA build: " + versions["torch"])
-print(json.dumps(versions))
-`;
-
-/** As VERIFY, but from the packages' metadata: a tenth of a second instead of several. */
+/** Versions of the packages that are there, from their metadata: a tenth of a second, where imports take several. */
 const READ_VERSIONS = `
 import importlib.metadata, json, platform, sys
 versions = {"python": platform.python_version()}
@@ -122,17 +98,13 @@ export class PythonService {
    * Throws `python_missing`, `python_setup_failed`, `disk_full`, or the signal's reason when aborted; then
    * whatever was half made is gone, and what was downloaded stays in pip's cache for the next try.
    */
-  async ensure({
-    extras = [],
-    anew = false,
-    onProgress = () => {},
-    signal,
-  }: EnsureOptions = {}): Promise<PreparedPython> {
+  async ensure(options: EnsureOptions = {}): Promise<PreparedPython> {
+    const { extras = [], anew = false, onProgress, signal } = options;
     signal?.throwIfAborted();
     const given = this.#env.CRUSADER_PYTHON_ENV;
-    if (given) return this.#checkGiven(given, extras, signal);
+    if (given) return this.#checkGiven(given, options);
 
-    const requirements = await this.#readRequirements("cpu");
+    const requirements = await this.#requirements("cpu");
     const key = hash([STAMP_VERSION, requirements.text, this.#env.CRUSADER_PYTHON ?? "", this.#platform, process.arch]);
     const ready = await this.#findReady(key, extras);
     if (ready !== null && !anew) return ready;
@@ -140,7 +112,7 @@ export class PythonService {
     await this.#makeFolder();
     const release = await lockFile(
       path.join(this.#folder, `${key}.lock`),
-      () => onProgress({ phase: "wait", detail: "another process is preparing the environment" }),
+      () => onProgress?.({ phase: "wait", detail: "another process is preparing the environment" }),
       signal,
     );
     try {
@@ -148,35 +120,23 @@ export class PythonService {
       // The one that held the lock may have made it.
       const made = await this.#findReady(key, extras);
       if (made !== null) return made;
-      const stamp = (await this.#readStamp(key)) ?? (await this.#build(key, requirements, onProgress, signal));
-      return this.#prepared(await this.#addExtras(key, stamp, extras, onProgress, signal));
+      const stamp = (await this.#readStamp(key)) ?? (await this.#build(key, requirements, options));
+      return this.#prepared(await this.#addExtras(key, stamp, options));
     } finally {
       release();
     }
   }
 
   /** Imports what a rehearsal imports. Throws `python_setup_failed` where the environment is broken. Takes seconds. */
-  async verify(python: string, signal?: AbortSignal): Promise<Record<string, string>> {
-    const build = this.#platform === "linux" && !this.#env.CRUSADER_PYTHON_ENV ? "cpu" : "any";
-    const result = await this.#python(python, ["-c", VERIFY, build, ...this.#packages], { signal });
-    if (result.status === 0) return versionsSchema.parse(JSON.parse(result.stdout));
-    throw new CrusaderError(
-      "python_setup_failed",
-      `The Python environment does not work: ${lastLine(result.output)}`,
-      "`crusader setup --force` makes it anew.",
-      result.output,
-    );
+  async verify(prepared: PreparedPython): Promise<void> {
+    const given = prepared.python === this.#env.CRUSADER_PYTHON_ENV;
+    const folder = path.dirname(path.dirname(prepared.python));
+    await this.#environment(folder, {}).check(this.#packages, this.#platform === "linux" && !given);
   }
 
-  async #checkGiven(python: string, extras: readonly PythonExtra[], signal?: AbortSignal): Promise<PreparedPython> {
-    const pins = await this.#readRequirements("cpu");
-    const result = await this.#python(
-      python,
-      ["-c", READ_VERSIONS, ...this.#packages, ...extras.flatMap(extraPackages)],
-      {
-        signal,
-      },
-    );
+  async #checkGiven(python: string, { extras = [], signal }: EnsureOptions): Promise<PreparedPython> {
+    const wanted = [...this.#packages, ...extras.flatMap((extra) => EXTRA_PACKAGES[extra])];
+    const result = await runPython(python, ["-c", READ_VERSIONS, ...wanted], { env: this.#env, signal });
     if (result.status !== 0) {
       throw new CrusaderError(
         "python_missing",
@@ -186,24 +146,18 @@ export class PythonService {
       );
     }
     const versions = versionsSchema.parse(JSON.parse(result.stdout));
-    const missing = [...this.#packages, ...extras.flatMap(extraPackages)].filter(
-      (name) => versions[name] === undefined,
-    );
-    const transformers = pins.versions.get("transformers");
-    const problem =
-      missing.length > 0
-        ? `lacks ${missing.join(", ")}`
-        : transformers !== undefined && versions.transformers !== transformers
-          ? `has transformers ${versions.transformers}; production runs ${transformers}, and others compute other numbers`
-          : null;
-    if (problem === null) return { python, versions };
+    const pins = (await this.#requirements("cpu")).versions;
+    const transformers = pins.get("transformers");
+    const missing = wanted.filter((name) => versions[name] === undefined);
+    if (missing.length === 0 && (transformers === undefined || versions.transformers === transformers)) {
+      return { python, versions };
+    }
     throw new CrusaderError(
       "python_setup_failed",
-      `The environment that CRUSADER_PYTHON_ENV names ${problem}.`,
-      `Install ${[...pins.versions]
-        .map(([name, version]) => `${name}==${version}`)
-        .slice(0, 3)
-        .join(" ")} there, or unset CRUSADER_PYTHON_ENV.`,
+      missing.length > 0
+        ? `The environment that CRUSADER_PYTHON_ENV names lacks ${missing.join(", ")}.`
+        : `The environment that CRUSADER_PYTHON_ENV names has transformers ${versions.transformers}; production has ${transformers}.`,
+      `Install ${wanted.map((name) => (pins.has(name) ? `${name}==${pins.get(name)}` : name)).join(" ")} there, or unset CRUSADER_PYTHON_ENV.`,
     );
   }
 
@@ -211,7 +165,7 @@ export class PythonService {
     const stamp = await this.#readStamp(key);
     if (stamp === null) return null;
     for (const extra of extras) {
-      if (stamp.extras[extra] !== hash([(await this.#readRequirements(extra)).text])) return null;
+      if (stamp.extras[extra] !== hash([(await this.#requirements(extra)).text])) return null;
     }
     return this.#prepared(stamp);
   }
@@ -238,13 +192,7 @@ export class PythonService {
   }
 
   #prepared({ folder, versions }: Stamp): PreparedPython {
-    return { python: this.#interpreter(path.join(this.#folder, folder)), versions };
-  }
-
-  #interpreter(environment: string): string {
-    return this.#platform === "win32"
-      ? path.join(environment, "Scripts", "python.exe")
-      : path.join(environment, "bin", "python");
+    return { python: interpreterOf(path.join(this.#folder, folder), this.#platform), versions };
   }
 
   async #makeFolder(): Promise<void> {
@@ -261,199 +209,68 @@ export class PythonService {
   }
 
   /** Holds the lock: makes the environment, and its stamp last. */
-  async #build(
-    key: string,
-    requirements: Requirements,
-    onProgress: (progress: PythonProgress) => void,
-    signal?: AbortSignal,
-  ): Promise<Stamp> {
+  async #build(key: string, requirements: Requirements, options: EnsureOptions): Promise<Stamp> {
     for (const name of await readdir(this.#folder)) {
       if (name.startsWith(`${key}-`)) await rm(path.join(this.#folder, name), { recursive: true, force: true });
     }
     await this.#checkDisk();
-
+    const { onProgress = () => {}, signal } = options;
     onProgress({ phase: "find", detail: "a Python to start from" });
     const base = await findBasePython({ env: this.#env, platform: this.#platform, signal });
+
     const folder = `${key}-${randomBytes(4).toString("hex")}`;
-    const environment = path.join(this.#folder, folder);
+    const environment = this.#environment(path.join(this.#folder, folder), options);
     try {
-      onProgress({ phase: "create", detail: `from Python ${base.version}` });
-      await this.#create(base, environment, signal);
-      await this.#install(environment, "cpu", requirements, onProgress, signal);
-      onProgress({ phase: "verify", detail: this.#packages.join(", ") });
-      const versions = await this.verify(this.#interpreter(environment), signal);
+      await environment.create(base);
+      await environment.install(requirements);
+      const versions = await environment.check(this.#packages, this.#platform === "linux");
       const stamp: Stamp = { version: STAMP_VERSION, folder, versions, extras: {} };
       await this.#writeStamp(key, stamp);
       return stamp;
     } catch (error) {
-      await rm(environment, { recursive: true, force: true });
+      await rm(environment.folder, { recursive: true, force: true });
       throw error;
     }
   }
 
-  async #addExtras(
-    key: string,
-    stamp: Stamp,
-    extras: readonly PythonExtra[],
-    onProgress: (progress: PythonProgress) => void,
-    signal?: AbortSignal,
-  ): Promise<Stamp> {
+  /** Holds the lock. An extra that breaks off leaves the environment as good for rehearsals as it was. */
+  async #addExtras(key: string, stamp: Stamp, options: EnsureOptions): Promise<Stamp> {
+    const environment = this.#environment(path.join(this.#folder, stamp.folder), options);
     let current = stamp;
-    for (const extra of extras) {
-      const requirements = await this.#readRequirements(extra);
+    for (const extra of options.extras ?? []) {
+      const requirements = await this.#requirements(extra);
       const wanted = hash([requirements.text]);
       if (current.extras[extra] === wanted) continue;
-      await this.#install(path.join(this.#folder, stamp.folder), extra, requirements, onProgress, signal);
+      await environment.install(requirements);
       current = { ...current, extras: { ...current.extras, [extra]: wanted } };
       await this.#writeStamp(key, current);
     }
     return current;
   }
 
-  async #create(base: BasePython, environment: string, signal?: AbortSignal): Promise<void> {
-    const result = await this.#python(base.executable, ["-m", "venv", environment], { signal });
-    if (result.status !== 0) {
-      throw new CrusaderError(
-        "python_setup_failed",
-        `Python ${base.version} (${base.executable}) could not make an environment: ${lastLine(result.output)}`,
-        "Name another Python in CRUSADER_PYTHON.",
-        result.output,
-      );
-    }
-  }
-
-  async #install(
-    environment: string,
-    name: string,
-    requirements: Requirements,
-    onProgress: (progress: PythonProgress) => void,
-    signal?: AbortSignal,
-  ): Promise<void> {
-    const python = this.#interpreter(environment);
-    const temporary = path.join(environment, "tmp");
-    await mkdir(temporary, { recursive: true });
-    const sitePackages = await this.#sitePackages(environment);
-    const pip = async (args: readonly string[]) => {
-      const progress = new PipProgress({
-        packages: requirements.versions.size,
-        temporary,
-        sitePackages,
-        report: onProgress,
-      });
-      const polling = setInterval(() => progress.poll(), POLL_MS);
-      const fixed = ["-m", "pip", "install", "--disable-pip-version-check", "--progress-bar=off"];
-      const result = await this.#python(python, [...fixed, ...args], {
-        signal,
-        onLine: (line) => progress.take(line),
-        // In our folder, so that nothing is left elsewhere and a small /tmp does not matter.
-        env: { TMPDIR: temporary, TEMP: temporary, TMP: temporary },
-      }).finally(() => clearInterval(polling));
-      if (result.status !== 0) throw this.#installFailed(result);
-    };
-    try {
-      // Builds without CUDA come from PyTorch's own index, which is asked for nothing else. Found elsewhere (a
-      // mirror, a folder of wheels), they do without it: pip only warns about an index that does not answer.
-      if (requirements.cpuBuilds.length > 0 && this.#platform === "linux") {
-        await pip(["--no-deps", "--retries=2", `--extra-index-url=${PYTORCH_CPU_INDEX}`, ...requirements.cpuBuilds]);
-      }
-      await pip(["--requirement", this.#requirementsFile(name)]);
-    } finally {
-      await rm(temporary, { recursive: true, force: true });
-    }
-  }
-
-  async #sitePackages(environment: string): Promise<string> {
-    if (this.#platform === "win32") return path.join(environment, "Lib", "site-packages");
-    const [version = ""] = await readdir(path.join(environment, "lib"));
-    return path.join(environment, "lib", version, "site-packages");
+  #environment(folder: string, { onProgress = () => {}, signal }: EnsureOptions): Environment {
+    return new Environment(folder, { env: this.#env, platform: this.#platform, onProgress, signal });
   }
 
   async #checkDisk(): Promise<void> {
     const { bavail, bsize } = await statfs(this.#folder);
     const free = bavail * bsize;
-    if (free < this.#requiredBytes) throw this.#diskFull(`${megabytes(free)} MB are free`);
-  }
-
-  #diskFull(state: string): CrusaderError {
-    return new CrusaderError(
+    if (free >= this.#requiredBytes) return;
+    throw new CrusaderError(
       "disk_full",
-      `The Python environment needs ${megabytes(this.#requiredBytes)} MB of disk space in ${this.#folder}; ${state}.`,
+      `The Python environment needs ${megabytes(this.#requiredBytes)} MB of disk space in ${this.#folder}; ${megabytes(free)} MB are free.`,
       "Free some space, or set CRUSADER_HOME to a folder on another disk.",
     );
   }
 
-  #installFailed({ output }: RunResult): CrusaderError {
-    if (/No space left on device|Errno 28/.test(output)) return this.#diskFull("it ran full");
-    const lines = output.split("\n");
-    const cause =
-      lines
-        .findLast((line) => line.startsWith("ERROR:"))
-        ?.slice("ERROR:".length)
-        .trim() ?? lastLine(output);
-    // A file cut short reads as an invalid wheel to older versions of pip.
-    const network = /connection|timed? ?out|IncompleteRead|ProxyError|SSLError|is invalid|DO NOT MATCH/i.test(output);
-    const unavailable = /No matching distribution found for (\S+)/.exec(output)?.[1];
-    let hint = "What was downloaded is kept. Look at pip's output above and try again.";
-    if (network) {
-      hint =
-        "Check the connection (proxies and mirrors: pip's own configuration) and try again: finished downloads are kept.";
-    } else if (unavailable !== undefined) {
-      hint = `There may be no build of ${unavailable} for this system (${this.#platform} ${process.arch}) and Python; CRUSADER_PYTHON names another Python, CRUSADER_PYTHON_ENV an environment of your own.`;
-    }
-    return new CrusaderError(
-      "python_setup_failed",
-      `The Python packages could not be installed: ${cause}`,
-      hint,
-      output,
-    );
-  }
-
-  #python(
-    python: string,
-    args: readonly string[],
-    options: { signal?: AbortSignal | undefined; onLine?: (line: string) => void; env?: NodeJS.ProcessEnv },
-  ): Promise<RunResult> {
-    const env: NodeJS.ProcessEnv = { ...this.#env, ...options.env };
-    // Settings that would send packages, or imports, elsewhere than into the environment.
-    for (const name of ["PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PYTHONHOME", "PYTHONPATH"]) delete env[name];
-    return runProgram(python, ["-I", "-X", "utf8", ...args], { env, signal: options.signal, onLine: options.onLine });
-  }
-
-  #requirementsFile(name: string): string {
-    return path.join(this.#requirementsFolder, `requirements-${name}.txt`);
-  }
-
-  async #readRequirements(name: string): Promise<Requirements> {
-    return parseRequirements(await readFile(this.#requirementsFile(name), "utf8"));
+  #requirements(name: string): Promise<Requirements> {
+    return readRequirements(path.join(this.#requirementsFolder, `requirements-${name}.txt`));
   }
 }
-
-interface Requirements {
-  readonly text: string;
-  /** Pinned version by package name; of several pins under different markers, the first. */
-  readonly versions: ReadonlyMap<string, string>;
-  /** Pins of builds without CUDA, e.g. "torch==2.13.0+cpu". */
-  readonly cpuBuilds: readonly string[];
-}
-
-function parseRequirements(text: string): Requirements {
-  const pins = [...text.matchAll(/^([A-Za-z0-9._-]+)==(\S+)/gm)];
-  const versions = new Map<string, string>();
-  for (const [, name = "", version = ""] of pins) if (!versions.has(name)) versions.set(name, version);
-  return { text, versions, cpuBuilds: pins.map(([pin]) => pin).filter((pin) => pin.endsWith("+cpu")) };
-}
-
-function extraPackages(extra: PythonExtra): readonly string[] {
-  return { test: ["pytest", "ruff"] }[extra];
-}
-
-const versionsSchema = z.record(z.string(), z.string());
 
 const hash = (parts: readonly unknown[]) =>
   createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
 const megabytes = (bytes: number) => Math.round(bytes / 1e6).toLocaleString("en-US");
-const lastLine = (text: string) => text.trimEnd().split("\n").at(-1)?.trim() || "no output";
-
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

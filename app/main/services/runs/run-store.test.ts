@@ -331,11 +331,14 @@ test.skipIf(!canMount)("a file system that fills up ends neither the run nor the
   });
 });
 
-test.skipIf(process.getuid?.() === 0)("a data folder that may not be written is said before the run starts", () => {
-  chmodSync(dataFolder, 0o500);
-  expect(() => create()).toThrow(code("data_folder"));
-  chmodSync(dataFolder, 0o700);
-});
+test.skipIf(process.getuid?.() === 0)(
+  "a data folder that may not be written is said before the run starts (needs nonroot)",
+  () => {
+    chmodSync(dataFolder, 0o500);
+    expect(() => create()).toThrow(code("data_folder"));
+    chmodSync(dataFolder, 0o700);
+  },
+);
 
 test("an index of an older version is rebuilt from the folders", () => {
   record("one");
