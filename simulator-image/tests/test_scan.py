@@ -72,7 +72,8 @@ def test_text_with_a_raw_surrogate():
 def test_messages_say_what_and_what_instead():
     assert [found["message"] for found in scan("import os\nx = 'setattr'", POLICY)["findings"]] == [
         "The module `os` is imported. Remove the import; torch has what is needed.",
-        "A string contains `setattr`. Reword the text (comments are not scanned); a main guard belongs in another file.",
+        "A string contains `setattr`. "
+        "Reword the text (comments are not scanned); a main guard belongs in another file.",
         "There is no function inner_steps. "
         "Define `def inner_steps(model, data_iterator, optimizer, num_steps, device, num_gpus=1)`.",
     ]
