@@ -14,6 +14,8 @@ import re
 from collections import deque
 from typing import NamedTuple, TypedDict
 
+from .syntax_tree import child_fields
+
 
 class CudaNeed(TypedDict):
     line: int
@@ -58,6 +60,12 @@ TELLING_WORDS = ("cuda", "nccl", "pin_memory", *sorted(CUDA_PACKAGES))
 MAX_CONDITION_DEPTH = 40
 
 
+# Which nodes have something to say, so that the others are passed over quickly.
+_TEACHING = (ast.Import, ast.ImportFrom, ast.Assign)
+_TELLING = (ast.Name, ast.Import, ast.ImportFrom, ast.Assert, ast.If, ast.Call)
+_BRANCHING = (ast.If, ast.IfExp, ast.While)
+
+
 class Unit(NamedTuple):
     """A piece of code that runs as a whole or not at all: a function or class at module level, or the module itself."""
 
@@ -66,11 +74,14 @@ class Unit(NamedTuple):
     reads: set[str]
 
 
-def cuda_needs(tree: ast.Module, source: str) -> list[CudaNeed]:
-    """What in this file cannot run without CUDA, by line; empty where a CPU will do. `tree` is `source`, parsed."""
+def cuda_needs(nodes: list[ast.AST], source: str) -> list[CudaNeed]:
+    """What in this file cannot run without CUDA, by line; empty where a CPU will do.
+
+    `nodes` are those of the parsed `source` in the order of `ast.walk`, the module first.
+    """
     if not any(word in source for word in TELLING_WORDS):
         return []
-    finder = _Finder(tree)
+    finder = _Finder(nodes)
     found: dict[tuple[int, int], CudaNeed] = {}
     # The evaluation imports the module and calls inner_steps; everything else runs because these reach it.
     waiting = deque([None, "inner_steps"])
@@ -89,7 +100,7 @@ def cuda_needs(tree: ast.Module, source: str) -> list[CudaNeed]:
 class _Finder:
     """Walks the module once, with the knowledge of which code is guarded; without recursion, as trees may be deep."""
 
-    def __init__(self, tree: ast.Module) -> None:
+    def __init__(self, nodes: list[ast.AST]) -> None:
         # Local name -> what it stands for, e.g. "Stream" -> "torch.cuda.Stream". No scopes: names are not reused so.
         self.imported: dict[str, str] = {}
         # Names that hold a device name such as "cuda:0".
@@ -97,9 +108,10 @@ class _Finder:
         # Names that hold the answer to whether there is CUDA.
         self.answers: set[str] = set()
         self.units: dict[str | None, list[Unit]] = {}
-        for node in ast.walk(tree):
-            self._learn(node)
-        self._walk(tree)
+        for node in nodes:
+            if isinstance(node, _TEACHING):
+                self._learn(node)
+        self._walk(nodes[0])
 
     def _learn(self, node: ast.AST) -> None:
         match node:
@@ -116,7 +128,7 @@ class _Finder:
                 elif self._says(value) == 1:
                     self.answers.add(name)
 
-    def _walk(self, tree: ast.Module) -> None:
+    def _walk(self, tree: ast.AST) -> None:
         module = Unit({}, set())
         self.units[None] = [module]
         # (node, the unit it belongs to, whether CUDA was asked for, whether the module body holds it directly)
@@ -131,25 +143,28 @@ class _Finder:
                 for child, child_guarded in self._children(node, guarded):
                     stack.append((child, inner if id(child) in body_of else unit, child_guarded))
                 continue
-            if not guarded:
+            if not guarded and isinstance(node, _TELLING):
                 self._look(node, unit)
             stack.extend((child, unit, child_guarded) for child, child_guarded in self._children(node, guarded))
 
     def _children(self, node: ast.AST, guarded: bool) -> list[tuple[ast.AST, bool]]:
         """The children, each with whether it runs only where there is CUDA."""
-        says = 0 if guarded else self._says(getattr(node, "test", None))
+        says = self._says(node.test) if not guarded and isinstance(node, _BRANCHING) else 0
+        expects_import_error = isinstance(node, ast.Try) and _expects_import_error(node)
         children: list[tuple[ast.AST, bool]] = []
-        for name, value in ast.iter_fields(node):
-            branch = guarded or (name == "body" and says == 1) or (name == "orelse" and says == -1)
+        for name in child_fields(type(node)):
+            value = getattr(node, name, None)
+            branch = (
+                guarded or (name == "body" and (says == 1 or expects_import_error)) or (name == "orelse" and says == -1)
+            )
             if isinstance(value, ast.AST):
                 children.append((value, branch))
             elif isinstance(value, list):
-                branch = branch or (isinstance(node, ast.Try) and name == "body" and _expects_import_error(node))
                 for item in value:
-                    if not isinstance(item, ast.AST):
-                        continue
-                    children.append((item, branch))
-                    branch = branch or self._guards_the_rest(node, item)
+                    if isinstance(item, ast.AST):
+                        children.append((item, branch))
+                        if not branch and (isinstance(item, ast.If) or isinstance(node, ast.BoolOp)):
+                            branch = self._guards_the_rest(node, item)
         return children
 
     def _guards_the_rest(self, parent: ast.AST, item: ast.AST) -> bool:

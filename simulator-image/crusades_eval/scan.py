@@ -24,6 +24,7 @@ from itertools import chain, islice
 from typing import Any, Literal, NamedTuple
 
 from .cuda_needs import cuda_needs
+from .syntax_tree import child_fields
 from .topology import read_strategy
 
 # The validator downloads no more than this (spec/chain.md, "Code URL"), so nothing larger reaches its scan.
@@ -970,12 +971,8 @@ def too_deep() -> Rejection:
     return Rejection("scanner-crash", "The code is nested too deeply for the validator to parse")
 
 
-# Contexts and operators are nodes too, but no rule looks at them and they have no children.
-CHILD_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
-
-
 def breadth_first(tree: ast.Module) -> list[ast.AST]:
-    """All nodes in the order of `ast.walk`. Raises Rejection for a tree that is too deep."""
+    """All nodes in the order of `ast.walk`, but for contexts and operators. Rejection for a tree that is too deep."""
     nodes: list[ast.AST] = []
     level: list[ast.AST] = [tree]
     depth = 0
@@ -986,12 +983,7 @@ def breadth_first(tree: ast.Module) -> list[ast.AST]:
         nodes += level
         next_level: list[ast.AST] = []
         for node in level:
-            node_type = type(node)
-            fields = CHILD_FIELDS.get(node_type)
-            if fields is None:
-                fields = tuple(name for name in node_type._fields if name not in ("ctx", "op", "ops"))
-                CHILD_FIELDS[node_type] = fields
-            for name in fields:
+            for name in child_fields(type(node)):
                 child = getattr(node, name, None)
                 if isinstance(child, list):
                     next_level += [item for item in child if isinstance(item, ast.AST)]
@@ -1062,5 +1054,5 @@ def scan(source: bytes | str, policy: dict[str, Any], num_gpus: int | None = Non
         "verdict": verdict(first_rule, findings[0]["line"] if has_line else None),
         "findings": findings,
         "strategy": strategy and {name: min(size, MAX_SAFE_INTEGER) for name, size in strategy.items()},
-        "cudaNeeds": cuda_needs(tree, text.text),
+        "cudaNeeds": cuda_needs(nodes, text.text),
     }

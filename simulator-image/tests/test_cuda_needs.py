@@ -5,7 +5,7 @@ from crusades_eval.cuda_needs import cuda_needs
 
 
 def needs(source):
-    return [(need["line"], need["what"]) for need in cuda_needs(ast.parse(source), source)]
+    return [(need["line"], need["what"]) for need in cuda_needs(list(ast.walk(ast.parse(source))), source)]
 
 
 @pytest.mark.parametrize(

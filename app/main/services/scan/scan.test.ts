@@ -160,7 +160,8 @@ def scan(source, policy, num_gpus=None):
     return {"verdict": {"ok": True, "kind": "pass", "line": None, "rule": None}, "findings": [], "strategy": None, "cudaNeeds": []}
 `,
     );
-    for (const name of ["__init__.py", "topology.py", "cuda_needs.py"]) writeFileSync(join(folder, name), "");
+    for (const name of ["__init__.py", "topology.py", "cuda_needs.py", "syntax_tree.py"])
+      writeFileSync(join(folder, name), "");
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
