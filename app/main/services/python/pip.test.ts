@@ -49,11 +49,16 @@ test("a large file is followed by its size on disk", () => {
   ]);
 });
 
-test("installed packages are counted as their folders appear", () => {
-  mkdirSync(path.join(root, "pip-23.2.1.dist-info"));
+test("installed packages are counted as pip finishes them", () => {
+  const info = (name: string, ...files: string[]) => {
+    mkdirSync(path.join(root, `${name}.dist-info`));
+    for (const file of files) writeFileSync(path.join(root, `${name}.dist-info`, file), "");
+  };
+  info("pip-23.2.1", "METADATA", "INSTALLER");
   const progress = start();
   progress.take("Installing collected packages: sympy, torch");
-  mkdirSync(path.join(root, "sympy-1.14.0.dist-info"));
+  info("sympy-1.14.0", "METADATA", "INSTALLER");
+  info("torch-2.13.0", "METADATA");
   progress.poll();
   const event = { phase: "install", total: 2, unit: "packages", detail: "" };
   expect(events).toEqual([

@@ -1,5 +1,5 @@
 /** Turns a run of `pip install` into progress. Works with any pip that Python 3.11 or later brings. */
-import { readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import path from "node:path";
 import type { PythonProgress } from "./progress.ts";
 
@@ -82,9 +82,10 @@ function downloadedBytes(temporary: string, file: string): number {
   return Math.max(0, ...sizes);
 }
 
-/** pip adds one such folder as it finishes each package. */
+/** The file INSTALLER is what pip writes last of a package, after compiling it. */
 function countInstalled(sitePackages: string): number {
-  return namesIn(sitePackages).filter((name) => name.endsWith(".dist-info")).length;
+  const infos = namesIn(sitePackages).filter((name) => name.endsWith(".dist-info"));
+  return infos.filter((name) => existsSync(path.join(sitePackages, name, "INSTALLER"))).length;
 }
 
 /** Empty for a folder that is gone: progress must never end a run. */

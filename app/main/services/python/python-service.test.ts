@@ -195,7 +195,7 @@ describe.skipIf(base === null)("the Python environment (needs python)", { timeou
     expect(files).toEqual(["/files/tiny_two-1.0-py3-none-any.whl"]);
   });
 
-  test("says which package has no build, and that the disk is too full", async () => {
+  test("says which package has no build, that the disk is too full, and which folder cannot be used", async () => {
     writeFileSync(path.join(root, "requirements-cpu.txt"), "tiny_one==2.0\n");
     await expect(new PythonService(options(offline())).ensure()).rejects.toMatchObject({
       code: "python_setup_failed",
@@ -207,6 +207,12 @@ describe.skipIf(base === null)("the Python environment (needs python)", { timeou
       code: "disk_full",
       message: expect.stringContaining("needs 1,000,000,000,000 MB of disk space"),
       hint: "Free some space, or set CRUSADER_HOME to a folder on another disk.",
+    });
+    const file = path.join(root, "requirements-cpu.txt");
+    const blocked = new PythonService({ ...options(offline()), dataFolder: file });
+    await expect(blocked.ensure()).rejects.toMatchObject({
+      code: "data_folder",
+      message: expect.stringContaining("cannot be used: "),
     });
   });
 

@@ -95,7 +95,7 @@ export class PythonService {
    * Returns the environment, made first where it is missing. Once made, a call costs a few file reads.
    *
    * `CRUSADER_PYTHON_ENV` names the interpreter of an environment to use instead; that one is checked, never changed.
-   * Throws `python_missing`, `python_setup_failed`, `disk_full`, or the signal's reason when aborted; then
+   * Throws `python_missing`, `python_setup_failed`, `disk_full`, `data_folder`, or the signal's reason when aborted; then
    * whatever was half made is gone, and what was downloaded stays in pip's cache for the next try.
    */
   async ensure(options: EnsureOptions = {}): Promise<PreparedPython> {
@@ -201,7 +201,7 @@ export class PythonService {
       await access(this.#folder, constants.W_OK);
     } catch (error) {
       throw new CrusaderError(
-        "python_setup_failed",
+        "data_folder",
         `The folder for the Python environment cannot be used: ${(error as Error).message}`,
         "Make it writable, or set CRUSADER_HOME to a folder that is.",
       );
