@@ -53,6 +53,8 @@ if TYPE_CHECKING:  # torch takes a second to import: not before the static check
 
 #: The validator downloads no more (spec/chain.md).
 MAX_SOURCE_BYTES = 500_000
+#: A rehearsal's model is too small for more threads to help.
+MAX_THREADS_PER_RANK = 4
 DATASET_PATH = "/home/appuser/.cache/templar/dataset.json"
 
 
@@ -244,7 +246,7 @@ class Judge:
         self._events.stage_started("prepare")
         order, settings = self._order, self._settings
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self._threads = max(1, cores // order.num_ranks)
+        self._threads = min(MAX_THREADS_PER_RANK, max(1, cores // order.num_ranks))
         # Not in the run's folder: a Unix socket's path holds about 100 bytes.
         self._socket_folder = tempfile.mkdtemp(prefix="crusader-")
         path = os.path.join(self._socket_folder, "judge.sock")
