@@ -1,6 +1,7 @@
 import ast
 
 import pytest
+
 from crusades_eval.cuda_needs import cuda_needs
 
 

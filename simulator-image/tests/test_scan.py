@@ -4,8 +4,9 @@ import random
 import time
 
 import pytest
-from crusades_eval.scan import MAX_FINDINGS, RULES, scan
 from scan_cases import CASES, POLICY, ROOT, source_of
+
+from crusades_eval.scan import MAX_FINDINGS, RULES, scan
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])

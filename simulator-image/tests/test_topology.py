@@ -2,6 +2,7 @@ import ast
 from itertools import islice
 
 import pytest
+
 from crusades_eval.topology import batch_starts, check_topology, data_group, effective_topology, read_strategy
 
 
