@@ -60,7 +60,9 @@ export function closing(results, missing, required) {
   }
   for (const skip of skips) {
     const mark = isForbidden(skip, required) ? "FAILED " : "";
-    lines.push(`  ${mark}${skip.name}: ${skip.reason || "no reason given"}`);
+    // A title may name what it needs, too.
+    const reason = skip.reason || (neededPart(skip) === null ? "no reason given" : "");
+    lines.push(`  ${mark}${skip.name}${reason === "" ? "" : `: ${reason}`}`);
   }
   if (forbiddenParts.length > 0) lines.push(`\nRequired here: ${required.join(", ")}.`);
 
