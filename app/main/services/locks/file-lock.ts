@@ -1,0 +1,38 @@
+/** A lock between processes that the operating system releases when its holder dies, however it dies. */
+import { DatabaseSync } from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
+
+const RETRY_MS = 200;
+/** SQLite's "another connection holds the lock". */
+const SQLITE_BUSY = 5;
+
+/**
+ * Waits for the lock at `file` (created when missing) and returns its release. `onWait` is called once if it is held
+ * by someone else. Rejects with the signal's reason when `signal` aborts.
+ *
+ * Node has no file locks of its own; SQLite's exclusive transaction is one, on every platform.
+ */
+export async function lockFile(file: string, onWait: () => void, signal?: AbortSignal): Promise<() => void> {
+  const database = new DatabaseSync(file, { timeout: 0 });
+  try {
+    for (let tries = 0; !tryLock(database); tries += 1) {
+      if (tries === 0) onWait();
+      await sleep(RETRY_MS, undefined, signal === undefined ? {} : { signal });
+    }
+  } catch (error) {
+    database.close();
+    signal?.throwIfAborted();
+    throw error;
+  }
+  return () => database.close();
+}
+
+function tryLock(database: DatabaseSync): boolean {
+  try {
+    database.exec("BEGIN EXCLUSIVE");
+    return true;
+  } catch (error) {
+    if ((error as { errcode?: number }).errcode === SQLITE_BUSY) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,9 @@
+export type { Backend, EndedProcess, Ending, Evaluation, Listener, Needs, Order } from "./backend.ts";
+export { LocalBackend, type LocalBackendOptions, removeAbandonedFolders } from "./backends/local.ts";
+export {
+  type Simulation,
+  type SimulationEvent,
+  type SimulationRequest,
+  SimulationService,
+  type SimulationServiceOptions,
+} from "./simulation-service.ts";

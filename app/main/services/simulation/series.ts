@@ -1,0 +1,42 @@
+/** The rules of a series of repeats (spec/evaluation.md section 5), apart from the score (`app/common/score.ts`). Pure. */
+import type { FailureKind } from "../../../common/events.ts";
+import type { Plan, RepeatResult } from "../../../common/runs.ts";
+import { isFatal } from "../../../common/score.ts";
+
+/** The same for every seed. (Production repeats a scan failure; its outcome stays.) */
+const SAME_FOR_EVERY_SEED: readonly FailureKind[] = ["scan", "topology", "needs_cuda", "environment"];
+
+/** Whether no further repeat follows this one. */
+export function endsSeries({ outcome, failure }: Pick<RepeatResult, "outcome" | "failure">): boolean {
+  if (outcome === "cancelled") return true;
+  return failure !== null && (isFatal(failure.code) || SAME_FOR_EVERY_SEED.includes(failure.kind));
+}
+
+/**
+ * One seed a repeat. A fixed seed S gives S, S-2, S-3...: each is a different one, and any of them can be given again
+ * as the fixed seed of a single repeat.
+ */
+export function seedsOf(repeats: number, fixed: string | undefined, random: () => string): string[] {
+  return Array.from({ length: repeats }, (_value, index) => {
+    if (fixed === undefined) return random();
+    return index === 0 ? fixed : `${fixed}-${index + 1}`;
+  });
+}
+
+/** Why a score does not compare with the leaderboard's (`RunResult.notComparable`). */
+export function reasonsNotComparable(plan: Pick<Plan, "profile" | "numRanks" | "seedFixed" | "seeds">): string[] {
+  const { kind, content } = plan.profile;
+  const reasons: string[] = [];
+  if (kind === "rehearsal") reasons.push("a rehearsal: a small model on CPU ranks, whose speed says nothing about MFU");
+  else reasons.push("evaluated by Crusader on this machine, not in the validator's image on its GPUs");
+  if (plan.seedFixed) reasons.push("the seed was fixed; the validator's is unpredictable");
+  const profileRanks = (content.docker as { num_gpus?: number } | undefined)?.num_gpus;
+  if (profileRanks !== undefined && profileRanks !== plan.numRanks) {
+    reasons.push(`${plan.numRanks} ranks; the profile has ${profileRanks}`);
+  }
+  const profileRepeats = content.evaluation_runs;
+  if (typeof profileRepeats === "number" && plan.seeds.length < profileRepeats) {
+    reasons.push(`${plan.seeds.length} of the profile's ${profileRepeats} runs`);
+  }
+  return reasons;
+}

@@ -1,0 +1,443 @@
+/**
+ * Runs: a file, a profile and a backend become a plan, the plan's repeats are evaluated one after the other, and
+ * everything is recorded. Whatever happens, a run that was begun gets a result.
+ */
+import { open } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import type { ErrorReport } from "../../../common/errors.ts";
+import { CrusaderError } from "../../../common/errors.ts";
+import type { Event, Failure, Stage } from "../../../common/events.ts";
+import type { Plan, RepeatResult, RunResult, Sandbox } from "../../../common/runs.ts";
+import { lowMedian, seriesScore } from "../../../common/score.ts";
+import type { HparamsService, Profile } from "../hparams/index.ts";
+import type { PlanDraft, Recorder, RunStore } from "../runs/index.ts";
+import type { Backend, EndedProcess, Ending, Evaluation } from "./backend.ts";
+import { cancelledFailure, withoutVerdict } from "./judge-process.ts";
+import { endMarkedProcesses, markerOf, runOfMarker } from "./marked-processes.ts";
+import { RunQueue } from "./queue.ts";
+import { endsSeries, reasonsNotComparable, seedsOf } from "./series.ts";
+
+export type SimulationRequest = {
+  /** The file to judge. */
+  path: string;
+  /** Name of a profile, or path of one. */
+  profile: string;
+  backend: string;
+  sandbox: Sandbox;
+  /** Default: the profile's `docker.num_gpus`. */
+  numRanks?: number | undefined;
+  /** Default: the profile's `evaluation_runs`. */
+  repeats?: number | undefined;
+  /** Default: fresh ones that nobody can foresee. */
+  seed?: string | undefined;
+  /** Run the ranks even where the file asks for CUDA and there is none. */
+  ignoreCudaNeeds?: boolean;
+};
+
+/** What a run says, in order; announces, never asks. */
+export type SimulationEvent =
+  /** The run with that id has the backend; null where it is not known. */
+  | { type: "waiting"; behindRunId: string | null }
+  | { type: "repeat_started"; runId: string; repeat: number; seed: string }
+  | { type: "judged"; runId: string; repeat: number; event: Event }
+  | { type: "repeat_ended"; runId: string; repeat: number; result: RepeatResult }
+  /** `recordProblem`: why the record is incomplete, although the result stands. */
+  | { type: "run_ended"; runId: string; result: RunResult; recordProblem: ErrorReport | null };
+
+export type Simulation<Result> = {
+  plans: Plan[];
+  /** For one reader. Ends after the last `run_ended`. */
+  events: AsyncIterable<SimulationEvent>;
+  /** Never rejects. */
+  done: Promise<Result>;
+  /** Resolves when nothing of it lives and it is recorded: within 5 s; with `atOnce` without asking the judge first. */
+  cancel: (options?: { atOnce?: boolean }) => Promise<void>;
+};
+
+export type SimulationServiceOptions = {
+  dataFolder: string;
+  store: RunStore;
+  hparams: HparamsService;
+  backends: readonly Backend[];
+  crusaderVersion: string;
+  /** Milliseconds since 1970. */
+  now: () => number;
+  /** A fresh 128-bit seed in hexadecimal. */
+  randomSeed: () => string;
+};
+
+/** One side of a comparison, or the only one. */
+type Lane = {
+  recorder: Recorder;
+  profile: Profile;
+  ignoreCudaNeeds: boolean;
+  startedAt: number;
+  repeats: RepeatResult[];
+};
+
+/** Larger than anything that has a verdict of its own; keeps a mistyped path from filling memory and history. */
+const MAX_SOURCE_BYTES = 64 * 1024 * 1024;
+
+export class SimulationService {
+  readonly #options: SimulationServiceOptions;
+  readonly #queues: ReadonlyMap<string, RunQueue>;
+
+  constructor(options: SimulationServiceOptions) {
+    this.#options = options;
+    this.#queues = new Map(options.backends.map(({ name }) => [name, new RunQueue(options.dataFolder, name)]));
+  }
+
+  /**
+   * Begins a run. Throws before anything is recorded: `not_found` (file, profile, backend), `invalid_profile`, and
+   * whatever the backend misses.
+   */
+  async start(request: SimulationRequest): Promise<Simulation<RunResult>> {
+    const backend = this.#backend(request.backend);
+    const draft = await this.#draft(request, backend);
+    const lane = this.#lane(this.#options.store.create(draft.plan, draft.source), draft);
+    const { done, ...simulation } = this.#begin(backend, [lane]);
+    return { ...simulation, done: done.then(([result]) => result as RunResult) };
+  }
+
+  /**
+   * Begins two runs whose repeats alternate (A B A B), with the same seed for each pair: what differs between the two
+   * sides of a pair is the file. Throws as `start` does.
+   */
+  async startComparison({
+    a,
+    b,
+    repeats,
+  }: {
+    a: SimulationRequest;
+    b: Pick<SimulationRequest, "path">;
+    repeats?: number | undefined;
+  }): Promise<Simulation<[RunResult, RunResult]>> {
+    const backend = this.#backend(a.backend);
+    const draftA = await this.#draft({ ...a, repeats }, backend);
+    const draftB = await this.#draft({ ...a, repeats, path: b.path }, backend);
+    const seeded = { ...draftB, plan: { ...draftB.plan, seeds: draftA.plan.seeds } };
+    const [recorderA, recorderB] = this.#options.store.createPair(draftA, seeded);
+    const { done, ...simulation } = this.#begin(backend, [
+      this.#lane(recorderA, draftA),
+      this.#lane(recorderB, seeded),
+    ]);
+    return { ...simulation, done: done.then((results) => results as [RunResult, RunResult]) };
+  }
+
+  /**
+   * Median seconds of each stage in the last passed repeats with that profile and number of ranks; empty when there
+   * are none. An expectation for progress, no measurement.
+   */
+  expectedStageSeconds(profile: string, numRanks: number): Partial<Record<Stage, number>> {
+    const recent = this.#options.store.list({ profile, state: "passed", limit: 5 }).runs;
+    const stages = recent
+      .filter((run) => run.numRanks === numRanks)
+      .flatMap(({ id }) => this.#options.store.show(id).result?.repeats ?? [])
+      .filter(({ outcome }) => outcome === "passed")
+      .map(({ stageSeconds }) => stageSeconds as Partial<Record<Stage, number>>);
+    const names = new Set(stages.flatMap((seconds) => Object.keys(seconds) as Stage[]));
+    const medians = [...names].map((stage) => [stage, lowMedian(stages.flatMap((seconds) => seconds[stage] ?? []))]);
+    return Object.fromEntries(medians);
+  }
+
+  /** Ends processes of this data folder's runs that nobody waits for any more, and of no other's. */
+  endLeftovers(): Promise<EndedProcess[]> {
+    return endMarkedProcesses((marker) => {
+      const runId = runOfMarker(this.#options.dataFolder, marker);
+      return runId !== null && this.#isOver(runId);
+    });
+  }
+
+  #isOver(runId: string): boolean {
+    try {
+      return this.#options.store.show(runId).state !== "running";
+    } catch (error) {
+      // A record that cannot be read says nothing about who waits.
+      return error instanceof CrusaderError && error.code === "not_found";
+    }
+  }
+
+  #backend(name: string): Backend {
+    const backend = this.#options.backends.find((candidate) => candidate.name === name);
+    if (backend !== undefined) return backend;
+    const names = this.#options.backends.map((candidate) => candidate.name).join(", ");
+    throw new CrusaderError("not_found", `There is no backend named ${name}.`, `There are: ${names}.`);
+  }
+
+  async #draft(request: SimulationRequest, backend: Backend) {
+    const source = await readSource(request.path);
+    const profile = await this.#options.hparams.load(request.profile);
+    const resolved = profile.resolved as { docker: { num_gpus: number }; evaluation_runs: number };
+    const numRanks = request.numRanks ?? resolved.docker.num_gpus;
+    const [problem] = await backend.check({ profile: profile.resolved, numRanks, sandbox: request.sandbox });
+    if (problem !== undefined) throw problem;
+    const plan: PlanDraft = {
+      submission: { name: basename(request.path), path: resolve(request.path) },
+      profile: { name: profile.name, kind: profile.kind, sha256: profile.sha256, content: profile.resolved },
+      backend: backend.name,
+      sandbox: request.sandbox,
+      numRanks,
+      seeds: seedsOf(request.repeats ?? resolved.evaluation_runs, request.seed, this.#options.randomSeed),
+      seedFixed: request.seed !== undefined,
+      environment: {
+        crusader: this.#options.crusaderVersion,
+        node: process.versions.node,
+        ...(await backend.environment()),
+      },
+    };
+    return { plan, source, profile, ignoreCudaNeeds: request.ignoreCudaNeeds ?? false };
+  }
+
+  #lane(recorder: Recorder, { profile, ignoreCudaNeeds }: { profile: Profile; ignoreCudaNeeds: boolean }): Lane {
+    return { recorder, profile, ignoreCudaNeeds, startedAt: this.#options.now(), repeats: [] };
+  }
+
+  #begin(backend: Backend, lanes: Lane[]): Simulation<RunResult[]> {
+    const events = new EventQueue<SimulationEvent>();
+    const control = new Control();
+    const done = this.#run(backend, lanes, events, control).finally(() => events.close());
+    return {
+      plans: lanes.map(({ recorder }) => recorder.plan),
+      events,
+      done,
+      cancel: async ({ atOnce = false } = {}) => {
+        control.cancel(atOnce);
+        await done;
+      },
+    };
+  }
+
+  async #run(
+    backend: Backend,
+    lanes: Lane[],
+    events: EventQueue<SimulationEvent>,
+    control: Control,
+  ): Promise<RunResult[]> {
+    try {
+      await this.#evaluateAll(backend, lanes, events, control);
+    } catch (error) {
+      const failure = failureOf(error);
+      for (const lane of lanes) if (needsMore(lane)) this.#end(lane, failure);
+    }
+    return lanes.map((lane) => {
+      const result = this.#finish(lane);
+      const recordProblem = lane.recorder.problem?.report() ?? null;
+      events.push({ type: "run_ended", runId: lane.recorder.runId, result, recordProblem });
+      return result;
+    });
+  }
+
+  async #evaluateAll(
+    backend: Backend,
+    lanes: Lane[],
+    events: EventQueue<SimulationEvent>,
+    control: Control,
+  ): Promise<void> {
+    const queue = this.#queues.get(backend.name) as RunQueue;
+    const onWait = (behindRunId: string | null) => events.push({ type: "waiting", behindRunId });
+    const leave = await queue.enter(lanes[0]?.recorder.runId ?? "", onWait, control.signal);
+    try {
+      const repeats = Math.max(...lanes.map(({ recorder }) => recorder.plan.seeds.length));
+      for (let repeat = 0; repeat < repeats; repeat += 1) {
+        for (const lane of lanes) {
+          if (needsMore(lane)) await this.#evaluate(backend, lane, events, control);
+        }
+      }
+    } finally {
+      leave();
+    }
+  }
+
+  async #evaluate(backend: Backend, lane: Lane, events: EventQueue<SimulationEvent>, control: Control): Promise<void> {
+    control.signal.throwIfAborted();
+    const { recorder, profile, ignoreCudaNeeds } = lane;
+    const { plan, runId } = recorder;
+    const repeat = lane.repeats.length;
+    const seed = plan.seeds[repeat] as string;
+    events.push({ type: "repeat_started", runId, repeat, seed });
+    const startedAt = this.#options.now();
+    const said: Event[] = [];
+    const evaluation = await backend.launch(
+      {
+        marker: markerOf(this.#options.dataFolder, runId, repeat),
+        repeat,
+        sourcePath: join(recorder.folder, "train.py"),
+        profile: profile.resolved,
+        numRanks: plan.numRanks,
+        sandbox: plan.sandbox,
+        seed,
+        ignoreCudaNeeds,
+      },
+      {
+        event: (event) => {
+          if (event.type !== "progress") said.push(event);
+          recorder.event(repeat, event);
+          events.push({ type: "judged", runId, repeat, event });
+        },
+        output: (chunk) => recorder.output(chunk),
+      },
+    );
+    const ending = await control.during(evaluation);
+    const result = repeatResult(ending, said, (this.#options.now() - startedAt) / 1000);
+    lane.repeats.push(result);
+    events.push({ type: "repeat_ended", runId, repeat, result });
+  }
+
+  /** Adds a repeat that was never evaluated. */
+  #end({ recorder, repeats }: Lane, failure: Failure): void {
+    const { plan } = recorder;
+    const seed = plan.seeds[repeats.length] as string;
+    const device = plan.profile.kind === "rehearsal" ? "cpu" : "cuda";
+    const result = withoutVerdict(failure, { seed, numRanks: plan.numRanks, device });
+    repeats.push({ ...result, checks: [], notes: [], stageSeconds: {}, wallSeconds: 0 });
+  }
+
+  #finish({ recorder, repeats, startedAt }: Lane): RunResult {
+    const { plan } = recorder;
+    const minSuccessRate = plan.profile.content.min_success_rate as number;
+    return recorder.finish({
+      startedAt: new Date(startedAt).toISOString(),
+      finishedAt: new Date(this.#options.now()).toISOString(),
+      ...seriesScore(repeats, plan.seeds.length, minSuccessRate),
+      repeatsPlanned: plan.seeds.length,
+      minSuccessRate,
+      notComparable: reasonsNotComparable(plan),
+      repeats,
+    });
+  }
+}
+
+function needsMore({ recorder, repeats }: Lane): boolean {
+  const last = repeats.at(-1);
+  return repeats.length < recorder.plan.seeds.length && (last === undefined || !endsSeries(last));
+}
+
+async function readSource(path: string): Promise<Uint8Array> {
+  try {
+    const file = await open(path);
+    try {
+      const parts: Uint8Array[] = [];
+      let bytes = 0;
+      for await (const part of file.createReadStream({ autoClose: false })) {
+        bytes += part.length;
+        if (bytes > MAX_SOURCE_BYTES) throw new CrusaderError("usage", `${path} is far too large for a train.py.`);
+        parts.push(part);
+      }
+      return Buffer.concat(parts);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (error instanceof CrusaderError) throw error;
+    const code = (error as NodeJS.ErrnoException).code ?? "";
+    const reason = { ENOENT: "it does not exist", EISDIR: "it is a folder", EACCES: "access is denied" }[code] ?? code;
+    throw new CrusaderError("not_found", `${path} cannot be read: ${reason}.`, "Check the path.");
+  }
+}
+
+function repeatResult({ result, ended }: Ending, said: readonly Event[], wallSeconds: number): RepeatResult {
+  const endedNote: RepeatResult["notes"] = [
+    {
+      level: "info",
+      id: "processes_ended",
+      message: `Still alive at the end, and killed: ${ended.map(({ pid, name }) => `${name} (${pid})`).join(", ")}.`,
+      line: null,
+    },
+  ];
+  return {
+    ...result,
+    checks: said.filter((event) => event.type === "check").map(withoutHeader),
+    notes: [
+      ...said.filter((event) => event.type === "note").map(withoutHeader),
+      ...(ended.length > 0 ? endedNote : []),
+    ],
+    stageSeconds: Object.fromEntries(
+      said.flatMap((event) => (event.type === "stage" && event.seconds !== null ? [[event.stage, event.seconds]] : [])),
+    ),
+    wallSeconds,
+  };
+}
+
+function withoutHeader<E extends Event>({ v: _v, seq: _seq, t: _t, type: _type, ...content }: E) {
+  return content;
+}
+
+/** What stopped a series from outside of an evaluation. */
+function failureOf(error: unknown): Failure {
+  if (error instanceof Cancelled) return cancelledFailure("scan");
+  const common = { code: null, stage: "scan", rank: null, line: null } as const;
+  if (error instanceof CrusaderError) {
+    const { message, hint, detail } = error;
+    return { ...common, kind: "environment", fault: "environment", message, hint, detail };
+  }
+  return {
+    ...common,
+    kind: "internal",
+    fault: "workbench",
+    message: "Crusader itself failed; this says nothing about the submission.",
+    hint: "Please report it with the detail below.",
+    detail: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  };
+}
+
+class Cancelled extends Error {}
+
+/** Carries the user's wish to stop to whatever is going on. */
+class Control {
+  readonly #controller = new AbortController();
+  #evaluation: Evaluation | null = null;
+  #atOnce = false;
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  cancel(atOnce: boolean): void {
+    this.#atOnce ||= atOnce;
+    this.#controller.abort(new Cancelled());
+    this.#stop();
+  }
+
+  async during(evaluation: Evaluation): Promise<Ending> {
+    this.#evaluation = evaluation;
+    // The wish may have come while it was being launched.
+    if (this.signal.aborted) this.#stop();
+    const ending = await evaluation.done;
+    this.#evaluation = null;
+    return ending;
+  }
+
+  #stop(): void {
+    if (this.#atOnce) this.#evaluation?.kill();
+    else this.#evaluation?.cancel();
+  }
+}
+
+class EventQueue<T> implements AsyncIterable<T> {
+  #waiting: T[] = [];
+  #wake: () => void = () => {};
+  #closed = false;
+
+  push(item: T): void {
+    this.#waiting.push(item);
+    this.#wake();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#wake();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<T> {
+    for (;;) {
+      const items = this.#waiting;
+      this.#waiting = [];
+      yield* items;
+      if (this.#waiting.length > 0) continue;
+      if (this.#closed) return;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+}
