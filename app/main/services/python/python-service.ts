@@ -12,9 +12,9 @@ import { access, constants, mkdir, readdir, readFile, rename, rm, stat, statfs, 
 import path from "node:path";
 import { z } from "zod";
 import { CrusaderError } from "../../../common/errors.ts";
+import { lockFile } from "../locks/index.ts";
 import { findBasePython } from "./base-python.ts";
 import { Environment, interpreterOf, runPython, versionsSchema } from "./environment.ts";
-import { lockFile } from "./file-lock.ts";
 import type { PythonProgress } from "./progress.ts";
 import { type Requirements, readRequirements } from "./requirements.ts";
 
