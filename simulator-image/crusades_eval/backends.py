@@ -1,4 +1,4 @@
-"""The backend settings a timed run starts from and must still have at its end (spec/evaluation.md section 4, step 8)."""
+"""The backend settings a timed run starts from and must still have at its end (spec/evaluation.md section 4)."""
 
 from __future__ import annotations
 

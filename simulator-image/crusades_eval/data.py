@@ -67,8 +67,7 @@ class BatchSource:
         self._samples = torch.roll(samples, -first, dims=0) if first else samples
         self._batch_size = batch_size
         self._starts = [
-            batch_starts(data_group(rank, tp_size), dp_size, batch_size, len(samples))
-            for rank in range(num_ranks)
+            batch_starts(data_group(rank, tp_size), dp_size, batch_size, len(samples)) for rank in range(num_ranks)
         ]
         self.count = [0] * num_ranks
 

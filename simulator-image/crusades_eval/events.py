@@ -169,7 +169,9 @@ class EventStream:
     def metric(self, name: str, value: float, unit: str, rank: int | None = None) -> None:
         self._write("metric", name=name, value=value, unit=unit, rank=rank)
 
-    def note(self, level: Literal["info", "warning", "finding"], id_: str, message: str, line: int | None = None) -> None:
+    def note(
+        self, level: Literal["info", "warning", "finding"], id_: str, message: str, line: int | None = None
+    ) -> None:
         self._write("note", level=level, id=id_, message=message, line=line)
 
     def result(self, outcome: Literal["passed", "failed", "error", "cancelled"], **fields: object) -> None:

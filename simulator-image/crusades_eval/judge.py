@@ -50,11 +50,14 @@ if TYPE_CHECKING:  # torch takes a second to import: not before the static check
     import torch
 
     from .data import BatchSource
+    from .verify import WeightSums
 
 #: The validator downloads no more (spec/chain.md).
 MAX_SOURCE_BYTES = 500_000
 #: A rehearsal's model is too small for more threads to help.
 MAX_THREADS_PER_RANK = 4
+#: Enough to tell a state that lacks its last steps from a finished one, few enough to answer in milliseconds.
+PROBED_ELEMENTS = 4096
 DATASET_PATH = "/home/appuser/.cache/templar/dataset.json"
 
 
@@ -138,7 +141,7 @@ class Judge:
             self._judge_ranks()
         except Stopped as stopped:
             failure = stopped.failure
-        except Exception:  # a bug of ours must still end in a result
+        except Exception:  # noqa: BLE001 - a bug of ours must still end in a result
             failure = Failure(
                 kind="internal",
                 code=None,
@@ -344,7 +347,7 @@ class Judge:
 
         for rank in range(self._order.num_ranks):
             if source is None:
-                group.serve(rank, None, ())
+                group.serve(rank, None)
             else:
                 shape = (self._settings.batch_size, self._settings.seq_len)
                 group.serve(
@@ -489,10 +492,12 @@ class Judge:
                 shown = done
                 self._events.progress("timed", done, steps)
 
+        submission.probe(0, self._probe)
         started = submission.send("start")
         done = submission.gather("done", "timed", then="finished", poll=progress)
         self._events.progress("timed", steps, steps)
-        finished = {rank: header for rank, (header, _) in submission.gather("finished", "timed").items()}
+        finished = submission.gather("finished", "timed")
+        self._state_wait = finished[0][1] - done[0][1]
         clocks = {
             rank: Clocks(
                 perf=_seconds(header.get("perfSeconds")),
@@ -502,7 +507,18 @@ class Judge:
             )
             for rank, (header, arrived) in done.items()
         }
-        return finished, clocks
+        return {rank: header for rank, (header, _) in finished.items()}, clocks
+
+    def _probe(self) -> dict[str, list[int]]:
+        """Elements of the final state rank 0 must name the moment it says that it is done: name -> flat indices."""
+        chance = random.SystemRandom()
+        names = [name for name, tensor in self._reference_state.items() if tensor.numel()]
+        sizes = [self._reference_state[name].numel() for name in names]
+        probe: dict[str, list[int]] = {}
+        for name in chance.choices(names, weights=sizes, k=PROBED_ELEMENTS):
+            probe.setdefault(name, []).append(chance.randrange(self._reference_state[name].numel()))
+        self._probed = probe
+        return probe
 
     def _measure(self, clocks: dict[int, Any]) -> None:
         settings, measured = self._settings, self._measured
@@ -565,11 +581,7 @@ class Judge:
                 )
 
     def _all_checks(
-        self,
-        submission: Group,
-        before: dict[str, Any],
-        finished: dict[int, dict[str, Any]],
-        clocks: dict[int, Any],
+        self, submission: Group, before: dict[str, Any], finished: dict[int, dict[str, Any]], clocks: dict[int, Any]
     ) -> Iterator[Check]:
         from . import verify
 
@@ -579,12 +591,26 @@ class Judge:
         result = claims.get("result")
         if not isinstance(result, dict) or not all(isinstance(result.get(key), dict) for key in _RESULT_PARTS):
             raise Stopped(submission.malformed("checks", 0, "a final message without a result"))
+        rejected = result.get("rejected")
+        missing = result.get("stateMissing")
+        state = _state_of(result["state"])
+        final_state = verify.check_final_state(None if missing is None else str(missing), state, self._reference_state)
+        sums = None
+        if rejected is None and final_state.state == "passed":
+            sums = self._fetch_and_sum(submission, state, result.get("probe"))
         yield verify.check_deferred_state(
-            state_seconds=_seconds(claims.get("stateSeconds")), timed_seconds=clocks[0].counted
+            state_seconds=_seconds(claims.get("stateSeconds")),
+            timed_seconds=clocks[0].counted,
+            wait_seconds=self._state_wait,
+            slack=_slack(settings),
+            probe_error=None if sums is None else sums.probe_error,
+            relative_error=None if sums is None else sums.relative_error,
+            error_limit=settings.weight_relative_error_max,
         )
         yield verify.check_clocks(
             clocks,
             threshold=settings.timer_divergence_threshold,
+            slack=_slack(settings),
             originals=all(
                 header.get("elapsedTimeOriginal") is True and header.get("crossEntropyOriginal") is True
                 for header in finished.values()
@@ -593,7 +619,6 @@ class Judge:
         )
         yield verify.check_model_config(_texts(before.get("config")), _texts(claims.get("config")))
         yield verify.check_backend_state(_texts(claims.get("backends")))
-        rejected = result.get("rejected")
         yield verify.check_result_type(None if rejected is None else str(rejected))
         if rejected is not None:
             return
@@ -602,13 +627,7 @@ class Judge:
         if shape is not None and len(shape) == 3:
             yield verify.check_sequence(shape, settings.seq_len)
             yield verify.check_vocabulary(shape, self._reference_logits)
-        missing = result.get("stateMissing")
-        state = _state_of(result["state"])
-        final_state = verify.check_final_state(
-            None if missing is None else str(missing), state, self._reference_state
-        )
         yield final_state
-        sums = self._fetch_and_sum(submission, state) if final_state.state == "passed" else None
         if sums is not None:
             yield verify.check_params_changed(
                 sums,
@@ -616,9 +635,7 @@ class Judge:
                 production_limit=production.get("min_params_changed_ratio"),
             )
         yield verify.check_plausible_mfu(self._measured["mfuPercent"], settings.max_plausible_mfu)
-        yield verify.check_tokens(
-            result["totalTokens"], settings.batch_size * settings.seq_len * settings.eval_steps
-        )
+        yield verify.check_tokens(result["totalTokens"], settings.batch_size * settings.seq_len * settings.eval_steps)
         yield verify.check_loss(
             result["finalLoss"],
             self._reference_loss,
@@ -633,29 +650,38 @@ class Judge:
             )
         yield verify.check_min_mfu(self._measured["mfuPercent"], settings.min_mfu)
 
-    def _fetch_and_sum(self, submission: Group, state: dict[str, dict[str, Any]]) -> Any:
+    def _fetch_and_sum(self, submission: Group, state: dict[str, dict[str, Any]], probe: object) -> WeightSums:
         """Takes every tensor of final_state from rank 0 and compares it, one at a time.
 
-        In an order the rank cannot foresee: whatever it still computes behind the clock's back, the judge is more
-        likely to take too early.
+        `probe` is what the rank answered when it was asked for a random sample of it, the moment it said that it was
+        done: the sample must be of the same state, so nothing may still be computed behind the clock's back.
         """
         from .verify import WeightSums
 
         sums = WeightSums()
-        names = list(self._reference_state)
-        random.SystemRandom().shuffle(names)
-        for name in names:
+        for name in self._reference_state:
             dtype = state[name]["dtype"]
             if dtype not in _STATE_DTYPES:
                 raise self._fail("check", f"final_state[{name!r}] has dtype {dtype[:40]}, which is no weight's.")
             tensor = self._fetch(submission, "final", name, dtype, state[name]["shape"])
             sums.add(name, tensor, self._reference_state[name], self._initial_state[name])
+            if name in self._probed:
+                answered = probe.get(name) if isinstance(probe, dict) else None
+                sums.add_probe(tensor, self._reference_state[name], self._probed[name], answered)
         return sums
 
 
 #: Parts every rank 0's final message has, all of them JSON objects.
 _RESULT_PARTS = ("logits", "totalTokens", "finalLoss", "state")
 _STATE_DTYPES = frozenset({"bfloat16", "float16", "float32", "float64"})
+
+
+def _slack(settings: Settings) -> tuple[float, float]:
+    """How far the judge's clock may lie above a rank's: seconds, and a share of the span.
+
+    Messages take microseconds; what counts is how long a waiting process takes to wake up on a busy CPU.
+    """
+    return (0.5, 0.02) if settings.device == "cpu" else (0.05, settings.timer_divergence_threshold)
 
 
 def _texts(value: object) -> dict[str, Any]:

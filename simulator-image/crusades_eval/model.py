@@ -1,4 +1,4 @@
-"""The benchmark model: random weights from a seed, bfloat16, every parameter trainable (spec/evaluation.md section 4)."""
+"""The benchmark model: random bfloat16 weights from a seed, all of them trainable (spec/evaluation.md section 4)."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ the submission's claim; the judge decides (`judge.py`, docs/security.md).
 from __future__ import annotations
 
 import ctypes
+import functools
 import gc
 import importlib.util
 import os
@@ -216,7 +217,7 @@ class Submission:
             return action()
         except PeerClosed:
             _exit(0)
-        except BaseException as error:  # SystemExit and KeyboardInterrupt are the submission's doing too
+        except BaseException as error:  # noqa: BLE001 - SystemExit and the like are the submission's doing too
             _report(self._channel, stage, error, line=_line_in(self._path, error))
 
     def run(self) -> None:
@@ -235,15 +236,7 @@ class Submission:
 
         self._expect("warmup")
         self._overwrite(model)
-        result = self._guarded("warmup", lambda: self._call(model, WARMUP_STEPS))
-        self._guarded("warmup", context.synchronize)
-        channel.send(
-            "warm",
-            returned=result is not None,
-            logits=self._guarded("warmup", lambda: describe_logits(result)),
-            trainable=all(parameter.requires_grad for parameter in model.parameters()),
-        )
-        del result
+        channel.send("warm", **self._guarded("warmup", lambda: self._warm_up(model)))
 
         self._expect("timed")
         if context.num_ranks > 1:
@@ -251,7 +244,7 @@ class Submission:
             del model
             gc.collect()
             model = context.build()
-        self._guarded("timed", lambda: model.load_state_dict(initial))
+        self._guarded("timed", functools.partial(model.load_state_dict, initial))
         del initial
         self._restore_process()
         config = _public_config(model)
@@ -282,6 +275,15 @@ class Submission:
             device=context.device,
             num_gpus=context.num_ranks,
         )
+
+    def _warm_up(self, model: nn.Module) -> dict[str, Any]:
+        result = self._call(model, WARMUP_STEPS)
+        self._context.synchronize()
+        return {
+            "returned": result is not None,
+            "logits": describe_logits(result),
+            "trainable": all(parameter.requires_grad for parameter in model.parameters()),
+        }
 
     @staticmethod
     @torch.no_grad()
@@ -326,6 +328,7 @@ class Submission:
             last.synchronize()
             cuda = _elapsed_time(first, last) / 1000
         channel.send("done", perfSeconds=perf, monoSeconds=mono, cudaSeconds=cuda)
+        elements = channel.receive()[0]["elements"]
 
         started = _perf_counter()
         tensors, missing = self._guarded("timed", lambda: _plain_state(getattr(result, "final_state", None)))
@@ -339,11 +342,13 @@ class Submission:
                 "logits": describe_logits(result),
                 "totalTokens": _number(getattr(result, "total_tokens", None)),
                 "finalLoss": _number(getattr(result, "final_loss", None)),
-                "state": {
-                    name: _description(tensor)
-                    for name, tensor in tensors.items()
-                },
+                "state": {name: _description(tensor) for name, tensor in tensors.items()},
                 "stateMissing": missing,
+                "probe": {
+                    name: tensors[name].detach().reshape(-1)[torch.tensor(indices)].double().tolist()
+                    for name, indices in elements.items()
+                    if name in tensors and tensors[name].numel() > max(indices)
+                },
             }
 
         channel.send(
@@ -395,7 +400,9 @@ def _run_reference(context: Context) -> None:
         finalLoss=result.final_loss,
         logitsShape=list(result.logits_shape),
         parameters=parameters,
-        states={label: {name: _description(tensor) for name, tensor in state.items()} for label, state in states.items()},
+        states={
+            label: {name: _description(tensor) for name, tensor in state.items()} for label, state in states.items()
+        },
     )
     _serve_tensors(channel, states)
 
@@ -445,5 +452,5 @@ def rank_main(role: str, socket_path: str, num_ranks: int, device_type: str) -> 
             Submission(context).run()
     except PeerClosed:
         pass  # the judge has what it wants, or is gone
-    except Exception as error:  # ours, or of a submission that broke what we rely on
+    except Exception as error:  # noqa: BLE001 - a bug of ours, or a submission that broke what we rely on
         _report(channel, "timed", error, line=None)

@@ -35,8 +35,10 @@ class Rank:
     channel: Channel
     #: Payload bytes the judge is ready to take right now; 0 unless it has asked for some.
     expected_bytes: int = 0
-    draw: Callable[[], memoryview | None] | None = None
+    draw: Callable[[], memoryview] | None = None
     shape: tuple[int, ...] = ()
+    #: What the rank must answer for the moment it says that it is done; None for ranks that are not asked.
+    probe: Callable[[], dict[str, Any]] | None = None
 
 
 @dataclass(slots=True)
@@ -128,31 +130,39 @@ class Group:
             threading.Thread(target=self._read, args=(number, rank), daemon=True).start()
 
     def _read(self, number: int, rank: Rank) -> None:
-        """One thread a rank: answers draws at once, hands everything else to the judge."""
+        """One thread a rank: answers at once where the clock runs, and hands everything else to the judge."""
         while True:
             try:
                 header, payload = rank.channel.receive(lambda: rank.expected_bytes)
+                arrived = time.monotonic()
                 if header["type"] == "draw":
-                    batch = rank.draw() if rank.draw is not None else None
-                    if batch is None:
+                    if rank.draw is None:
                         rank.channel.send("end")
                     else:
-                        rank.channel.send("batch", batch, shape=rank.shape)
+                        rank.channel.send("batch", rank.draw(), shape=rank.shape)
                     continue
+                if header["type"] == "done":
+                    # No more data behind the clock's back.
+                    rank.draw = None
+                    rank.channel.send("probe", elements={} if rank.probe is None else rank.probe())
             except PeerClosed:
                 self._inbox.put("closed", self, number)
                 return
             except ProtocolError as error:
                 self._inbox.put("malformed", self, number, str(error))
                 return
-            self._inbox.put("message", self, number, header, payload)
+            self._inbox.put("message", self, number, header, payload, arrived)
 
     # -- talking ------------------------------------------------------------------------------------------------
 
-    def serve(self, number: int, draw: Callable[[], memoryview | None] | None, shape: tuple[int, ...]) -> None:
-        """From now on rank `number`'s data iterator yields what `draw` returns; None ends it."""
+    def serve(self, number: int, draw: Callable[[], memoryview] | None, shape: tuple[int, ...] = ()) -> None:
+        """From now on rank `number`'s data iterator yields what `draw` returns; it ends where `draw` is None."""
         self._ranks[number].shape = shape
         self._ranks[number].draw = draw
+
+    def probe(self, number: int, elements: Callable[[], dict[str, list[int]]]) -> None:
+        """The moment rank `number` says that it is done it is asked for these elements of its final state."""
+        self._ranks[number].probe = elements
 
     def send(self, type_: str, **fields: Any) -> dict[int, float]:
         """To every rank; when each was told, on the judge's monotonic clock."""
@@ -186,8 +196,8 @@ class Group:
             item = self._next(stage, deadline, missing=lambda: sorted(self._ranks.keys() - received.keys()), poll=poll)
             if item is None:
                 continue
-            number, header, _ = item
-            entry = (header, time.monotonic())
+            number, header, _, arrived = item
+            entry = (header, arrived)
             if header["type"] == type_ and number not in received:
                 received[number] = entry
             elif header["type"] == then and number in received and number not in self._early:
@@ -210,7 +220,7 @@ class Group:
         item = None
         while item is None:
             item = self._next(stage, deadline, missing=lambda: [number], poll=None)
-        sender, header, payload = item
+        sender, header, payload, _ = item
         if sender != number or header["type"] != "tensor" or len(payload) != size:
             raise Stopped(self.malformed(stage, sender, "a message that is not the tensor that was asked for"))
         rank.expected_bytes = 0
@@ -227,7 +237,7 @@ class Group:
 
     def _next(
         self, stage: str, deadline: float, *, missing: Callable[[], list[int]], poll: Callable[[], None] | None
-    ) -> tuple[int, dict[str, Any], bytearray] | None:
+    ) -> tuple[int, dict[str, Any], bytearray, float] | None:
         """The next ordinary message, or None after a short while without one."""
         if poll is not None:
             poll()
@@ -247,7 +257,7 @@ class Group:
         if item is None:
             return None
         if item[0] == "message" and item[3]["type"] != "error":
-            return item[2], item[3], item[4]
+            return item[2:]
         self._raise_for(stage, item)
         return None
 
@@ -302,7 +312,7 @@ class Group:
                     hint="It was killed or ended itself; the run's output may hold the reason.",
                     rank=rank,
                 )
-            case ("message", _, rank, header, _):
+            case ("message", _, rank, header, _, _):
                 line = header.get("line")
                 name, text = str(header.get("kind"))[:100], str(header.get("message"))[:2000]
                 return self._failure(

@@ -56,7 +56,9 @@ def rank_environment(*, run_id: str, threads: int, home: str, device: str) -> di
     return environment
 
 
-def bubblewrap_command(program: str, *, source_path: str, socket_folder: str, environment: Mapping[str, str]) -> list[str]:
+def bubblewrap_command(
+    program: str, *, source_path: str, socket_folder: str, environment: Mapping[str, str]
+) -> list[str]:
     """argv up to the sandboxed program. Only what Python needs is visible, read-only."""
     command = [program, "--unshare-all", "--unshare-user", "--uid", "1000", "--gid", "1000", "--hostname", "localhost"]
     command += ["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]

@@ -23,9 +23,10 @@ MAX_STATE_SHARE = 0.5
 #: Attributes of the model's config a submission may change.
 FREE_CONFIG = frozenset({"use_cache", "output_hidden_states", "output_attentions", "return_dict"})
 MAX_LOSS = 100.0
-#: How far the judge's clock may lie above a rank's: what messages and waking up take, and a share for long spans.
-CLOCK_SLACK_SECONDS = 0.5
-CLOCK_SLACK_SHARE = 0.02
+#: A random sample's error may exceed the whole state's by this factor, and by this share of the weights' limit:
+#: sampling 4,096 elements of honest states stays below half of it, a state without its last two steps lies above.
+PROBE_FACTOR = 1.5
+PROBE_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,28 +58,47 @@ def check_functional(original: bool) -> Check:
     )
 
 
-def check_deferred_state(*, state_seconds: float, timed_seconds: float) -> Check:
+def check_deferred_state(
+    *,
+    state_seconds: float,
+    timed_seconds: float,
+    wait_seconds: float,
+    slack: tuple[float, float],
+    probe_error: float | None,
+    relative_error: float | None,
+    error_limit: float,
+) -> Check:
+    """The final state was finished when the clock stopped.
+
+    Production measures how long reading it takes (`state_seconds`). The judge also measures how long the rank took to
+    answer for a random sample of it (`wait_seconds`; `slack` in seconds and as a share of the timed span), and
+    whether that sample is of the state it delivered later: `probe_error` is the sample's relative error, infinite
+    where the answer differs from what was delivered; `relative_error` the whole state's.
+    """
     limit = MAX_STATE_SHARE * timed_seconds
-    passed = state_seconds <= limit
-    return Check(
-        name="deferred_state",
-        state="passed" if passed else "failed",
-        value=round(state_seconds, 4),
-        limit=round(limit, 4),
-        rule="at_most",
-        unit="s",
-        used=state_seconds / limit if limit > 0 else None,
-        code=None if passed else "deferred_computation",
-        message="final_state was ready when inner_steps returned."
-        if passed
-        else "Reading final_state took longer than half of the timed span: work was put off until after the clock.",
-    )
+    base = {"name": "deferred_state", "limit": round(limit, 4), "rule": "at_most", "unit": "s"}
+    base |= {"value": round(state_seconds, 4), "used": state_seconds / limit if limit > 0 else None}
+    message = None
+    if not state_seconds <= limit:
+        message = "Reading final_state took longer than half of the timed span: work was put off until after the clock."
+    elif wait_seconds > slack[0] + slack[1] * timed_seconds:
+        message = f"After the clock stopped, final_state was not ready for another {wait_seconds:.2f} s."
+    elif probe_error is not None and probe_error > PROBE_FACTOR * relative_error + PROBE_SHARE * error_limit:
+        message = (
+            "final_state was not finished when the clock stopped: a sample taken then is not of the final weights."
+        )
+    if message is not None:
+        return Check(**base, state="failed", code="deferred_computation", message=message)
+    return Check(**base, state="passed", message="final_state was ready when inner_steps returned.")
 
 
 def check_clocks(
-    clocks: Mapping[int, Clocks], *, threshold: float, originals: bool, needs_cuda: bool
+    clocks: Mapping[int, Clocks], *, threshold: float, slack: tuple[float, float], originals: bool, needs_cuda: bool
 ) -> Check:
-    """The in-process clocks agree with each other, and the judge's own clock bounds them from outside."""
+    """The in-process clocks agree with each other, and the judge's own clock bounds them from outside.
+
+    `slack`: how far the judge's clock may lie from a rank's, in seconds and as a share of its span.
+    """
     base = {"name": "clocks", "limit": threshold, "rule": "at_most", "unit": "relative"}
     if needs_cuda and any(clock.cuda is None for clock in clocks.values()):
         return Check(
@@ -95,8 +115,7 @@ def check_clocks(
     hidden = [
         rank
         for rank, clock in clocks.items()
-        if not clock.judge - clock.counted <= CLOCK_SLACK_SECONDS + CLOCK_SLACK_SHARE * clock.judge
-        or clock.counted > clock.judge + CLOCK_SLACK_SECONDS
+        if not abs(clock.judge - clock.counted) <= slack[0] + slack[1] * clock.judge  # also true for NaN
     ]
     passed = originals and not hidden and worst <= threshold
     if not originals:
@@ -254,6 +273,14 @@ def check_final_state(
     return Check(**base, state="passed", value=present, message="final_state has every tensor in its shape.")
 
 
+def _same_numbers(answered: object, delivered: torch.Tensor) -> bool:
+    """Whether a rank's answer is exactly these numbers, NaN included."""
+    if not isinstance(answered, list) or not all(isinstance(number, float) for number in answered):
+        return False
+    claimed = torch.tensor(answered, dtype=torch.float64)
+    return claimed.shape == delivered.shape and torch.allclose(claimed, delivered, rtol=0, atol=0, equal_nan=True)
+
+
 @dataclass(slots=True)
 class WeightSums:
     """Accumulates the two weight checks tensor by tensor, so that the judge never holds a second whole model."""
@@ -264,6 +291,8 @@ class WeightSums:
     reference_squared: float = 0.0
     finite: bool = True
     per_tensor: dict[str, float] = field(default_factory=dict)
+    probe_difference_squared: float = 0.0
+    probe_reference_squared: float = 0.0
 
     def add(self, name: str, value: torch.Tensor, reference: torch.Tensor, initial: torch.Tensor) -> None:
         value, reference, initial = value.float(), reference.float(), initial.float()
@@ -274,6 +303,22 @@ class WeightSums:
         self.difference_squared += difference
         self.reference_squared += reference.double().square().sum().item()
         self.per_tensor[name] = difference
+
+    def add_probe(self, value: torch.Tensor, reference: torch.Tensor, indices: list[int], answered: object) -> None:
+        """`answered`: what the rank said these elements of `value` were when its clock stopped."""
+        delivered = value.reshape(-1)[indices].double()
+        expected = reference.reshape(-1)[indices].double()
+        if not _same_numbers(answered, delivered):
+            self.probe_difference_squared = math.inf
+        self.probe_difference_squared += (delivered - expected).square().sum().item()
+        self.probe_reference_squared += expected.square().sum().item()
+
+    @property
+    def probe_error(self) -> float:
+        """The sample's relative error; infinite where the answer differs from the state that was delivered."""
+        if self.probe_reference_squared == 0:
+            return math.inf if self.probe_difference_squared else 0.0
+        return math.sqrt(self.probe_difference_squared / self.probe_reference_squared)
 
     @property
     def relative_error(self) -> float:
@@ -356,7 +401,13 @@ def parse_number(value: dict[str, Any]) -> float | None:
 
 
 def check_loss(value: dict[str, Any], reference: float, *, limit: float, production_limit: float | None) -> Check:
-    base = {"name": "loss", "limit": limit, "rule": "at_most", "unit": "difference", "production_limit": production_limit}
+    base = {
+        "name": "loss",
+        "limit": limit,
+        "rule": "at_most",
+        "unit": "difference",
+        "production_limit": production_limit,
+    }
     loss = parse_number(value)
     if loss is None:
         return Check(**base, state="failed", value=str(value.get("kind"))[:80], message="final_loss is not a number.")
@@ -377,7 +428,13 @@ def check_loss(value: dict[str, Any], reference: float, *, limit: float, product
 
 
 def check_weights(sums: WeightSums, *, limit: float, production_limit: float | None) -> Check:
-    base = {"name": "weights", "limit": limit, "rule": "at_most", "unit": "relative", "production_limit": production_limit}
+    base = {
+        "name": "weights",
+        "limit": limit,
+        "rule": "at_most",
+        "unit": "relative",
+        "production_limit": production_limit,
+    }
     if not sums.finite:
         return Check(
             **base,
