@@ -9,10 +9,17 @@ import json
 import random
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from .topology import batch_starts, data_group
+
+if TYPE_CHECKING:  # seconds to import, and only text needs it
+    from transformers import PreTrainedTokenizerBase
+
+#: Where the production image keeps tokenizers of other models.
+TOKENIZERS = Path("/app/tokenizers")
 
 
 def torch_seed(seed: str) -> int:
@@ -46,7 +53,17 @@ def synthetic_samples(*, num_samples: int, seq_len: int, vocab_size: int, master
     return tokens
 
 
-def text_samples(*, dataset: Path, tokenizer: object, seq_len: int) -> torch.Tensor:
+def load_tokenizer(name: str, folder: Path = TOKENIZERS) -> PreTrainedTokenizerBase:
+    """The tokenizer `name`, from the image's own folder where it lies there, else from the local cache; offline."""
+    from transformers import AutoTokenizer
+
+    for path in (folder / name, folder / Path(name).name):
+        if path.is_dir():
+            return AutoTokenizer.from_pretrained(path, local_files_only=True)
+    return AutoTokenizer.from_pretrained(name, local_files_only=True)
+
+
+def text_samples(*, dataset: Path, tokenizer: PreTrainedTokenizerBase, seq_len: int) -> torch.Tensor:
     """One sample a text of the JSON list in `dataset`, cut or padded to seq_len (pad token, else eos)."""
     texts = json.loads(dataset.read_text(encoding="utf-8"))
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id

@@ -313,12 +313,10 @@ class Judge:
 
         settings = self._settings
         if "name" in settings.model:
-            from transformers import AutoTokenizer
-
-            tokenizer = AutoTokenizer.from_pretrained(settings.tokenizer_name, local_files_only=True)
+            tokenizer = data.load_tokenizer(settings.tokenizer_name or settings.model["name"])
             path = Path(os.environ.get("CACHED_DATASET_PATH", DATASET_PATH))
             samples = data.text_samples(dataset=path, tokenizer=tokenizer, seq_len=settings.seq_len)
-            vocab_size = len(tokenizer) if settings.tokenizer_name != settings.model["name"] else None
+            vocab_size = len(tokenizer) if settings.tokenizer_name else None
         else:
             vocab_size = None
             samples = data.synthetic_samples(

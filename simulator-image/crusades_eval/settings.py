@@ -30,7 +30,7 @@ class Settings:
     kind: str
     device: str
     model: dict[str, Any]
-    #: None where data is synthetic.
+    #: Another tokenizer than the model's own; the embeddings are then resized to it.
     tokenizer_name: str | None
     batch_size: int
     seq_len: int
@@ -60,7 +60,7 @@ class Settings:
             kind=extra.get("kind", "production"),
             device=extra.get("device", "cuda"),
             model=model,
-            tokenizer_name=profile.get("benchmark_tokenizer_name") or model.get("name"),
+            tokenizer_name=profile.get("benchmark_tokenizer_name"),
             batch_size=profile["benchmark_batch_size"],
             seq_len=profile["benchmark_sequence_length"],
             eval_steps=profile["eval_steps"],
