@@ -2,30 +2,20 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { closestMatch } from "leven";
-import type { Change, Comparison, SpeedComparison } from "../../common/compare.ts";
 import { compareRuns } from "../../common/compare.ts";
 import { parseContainerSize } from "../../common/container-size.ts";
 import { CrusaderError } from "../../common/errors.ts";
-import type { Failure } from "../../common/events.ts";
-import { STAGES } from "../../common/events.ts";
-import {
-  formatBytes,
-  formatInteger,
-  formatMfu,
-  formatRelativeSpeed,
-  formatSeconds,
-  formatShare,
-  formatSignedPercent,
-} from "../../common/format.ts";
-import type { RepeatResult, RunRecord, RunResult, RunState, RunSummary } from "../../common/runs.ts";
+import { formatBytes, formatInteger, formatSeconds, formatShare } from "../../common/format.ts";
+import type { RunRecord, RunResult, RunState, RunSummary } from "../../common/runs.ts";
 import { RUN_STATES, runStateSchema } from "../../common/runs.ts";
 import { RunStore } from "../services/runs/index.ts";
 import { dataFolder } from "../services/settings/index.ts";
 import type { CommandIo } from "./io.ts";
 import { EXIT } from "./io.ts";
-import { renderChecks, renderTable } from "./table.ts";
-import type { Paint, Tone } from "./terminal.ts";
-import { paintFor, safeJson, safeLine, safeText } from "./terminal.ts";
+import { counted, describeComparison, describeFailure, describeRepeat, scoreText, toneOf } from "./report.ts";
+import { renderTable } from "./table.ts";
+import type { Paint } from "./terminal.ts";
+import { paintFor, safeJson, safeLine } from "./terminal.ts";
 
 const HELP = `Lists, shows, compares, exports and removes recorded runs.
 
@@ -234,25 +224,9 @@ function runTable(runs: RunSummary[], paint: Paint): string {
   return renderTable(columns, rows, { paint });
 }
 
-/** Green only for what the validator would pass; amber for a pass that is no score (UI rule "one verdict"). */
-function toneOf(state: RunState | undefined, comparable: boolean): Tone {
-  if (state === "passed") return comparable ? "good" : "caution";
-  if (state === "failed") return "bad";
-  return state === "error" || state === "interrupted" ? "caution" : "faint";
-}
-
-function scoreText(score: RunResult["score"]): string {
-  if (score === null) return "";
-  return score.kind === "mfu_percent" ? formatMfu(score.value) : formatRelativeSpeed(score.value);
-}
-
 /** "2026-11-20 14:03 UTC". */
 function timeText(iso: string): string {
   return `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;
-}
-
-function counted(count: number, word: string): string {
-  return `${formatInteger(count)} ${word}${count === 1 ? "" : "s"}`;
 }
 
 // show
@@ -312,47 +286,6 @@ function meaningOf(score: NonNullable<RunResult["score"]>): string {
   return score.kind === "mfu_percent" ? "the low median MFU" : "the low median speed relative to the reference run";
 }
 
-function describeRepeat(repeat: RepeatResult, number: number, planned: number, paint: Paint): string {
-  const speed = [
-    repeat.mfuPercent === null ? "" : `MFU ${formatMfu(repeat.mfuPercent)}`,
-    repeat.relativeSpeed === null ? "" : formatRelativeSpeed(repeat.relativeSpeed),
-    repeat.timedSeconds === null ? "" : `timed ${formatSeconds(repeat.timedSeconds)}`,
-    repeat.strategy === null ? "" : `dp ${repeat.strategy.dp_size} x tp ${repeat.strategy.tp_size}`,
-    repeat.device,
-    repeat.peakMemoryBytesPerRank === null ? "" : `${formatBytes(repeat.peakMemoryBytesPerRank)} a rank at most`,
-  ].filter((part) => part !== "");
-  const stages = STAGES.filter((stage) => repeat.stageSeconds[stage] !== undefined).map((stage) => [
-    stage,
-    formatSeconds(repeat.stageSeconds[stage] ?? 0),
-  ]);
-  const notes = repeat.notes.map(({ level, message, line }) => {
-    const where = line === null ? "" : `line ${line}: `;
-    return `  ${paint(level === "info" ? "faint" : "caution", level)}: ${where}${safeLine(message)}\n`;
-  });
-  return [
-    `\n${paint("strong", `repeat ${number} of ${planned}`)}: ${repeat.outcome}, ${safeLine(speed.join(", "))}\n`,
-    stages.length === 0
-      ? ""
-      : renderTable([{ title: "stage" }, { title: "time", align: "right" }], stages, { paint, indent: "  " }),
-    repeat.checks.length === 0 ? "" : `\n${renderChecks(repeat.checks, { paint, indent: "  " })}`,
-    ...notes,
-  ].join("");
-}
-
-function describeFailure(failure: Failure, paint: Paint): string {
-  const where = [
-    failure.stage,
-    failure.rank === null ? "" : `rank ${failure.rank}`,
-    failure.line === null ? "" : `line ${failure.line}`,
-  ].filter((part) => part !== "");
-  const lines = [
-    `${paint("bad", failure.code ?? failure.kind)} (${where.join(", ")}): ${safeLine(failure.message)}\n`,
-    failure.hint === "" ? "" : `hint: ${safeLine(failure.hint)}\n`,
-    failure.detail === "" ? "" : `${safeText(failure.detail).trimEnd().replace(/^/gm, "  ")}\n`,
-  ];
-  return lines.join("");
-}
-
 // compare
 
 function compare({ store, options, ids: [idA = "", idB = ""], io, paint }: Context): void {
@@ -362,76 +295,7 @@ function compare({ store, options, ids: [idA = "", idB = ""], io, paint }: Conte
     printJson(io, comparison);
     return;
   }
-  const { a, b, code, profile, environment, speed } = comparison;
-  const name = ({ runId, name: file, version }: Comparison["a"]) => `run ${runId} (${safeLine(file)} v${version})`;
-  io.stdout.write(`A  ${name(a)}\nB  ${name(b)}\n`);
-  io.stdout.write(`\n${paint("strong", "code")}${codeText(code, paint)}`);
-  io.stdout.write(changesText("configuration", profile, paint));
-  io.stdout.write(changesText("environment", environment, paint));
-  io.stdout.write(speedText(speed, paint));
-}
-
-function codeText({ identical, diff }: Comparison["code"], paint: Paint): string {
-  if (identical) return ": the same\n";
-  if (diff === null) return ": too different to show line by line\n";
-  const toneOfLine = (line: string): Tone | null =>
-    line.startsWith("+") ? "good" : line.startsWith("-") ? "bad" : line.startsWith("@") ? "faint" : null;
-  const lines = safeText(diff).trimEnd().split("\n");
-  const painted = lines.map((line) => {
-    const tone = toneOfLine(line);
-    return `  ${tone === null ? line : paint(tone, line)}\n`;
-  });
-  return `\n${painted.join("")}`;
-}
-
-function changesText(title: string, changes: Change[], paint: Paint): string {
-  if (changes.length === 0) return `\n${paint("strong", title)}: the same\n`;
-  const shown = (value: unknown) =>
-    value === undefined ? "-" : typeof value === "string" ? value : JSON.stringify(value);
-  const rows = changes.map(({ path, a, b }) => [path, shown(a), shown(b)]);
-  const columns = [{ title: "" }, { title: "A", maxWidth: 48 }, { title: "B", maxWidth: 48 }];
-  return `\n${paint("strong", title)}\n${renderTable(columns, rows, { paint, indent: "  " })}`;
-}
-
-const VERDICTS = {
-  faster: { words: "B is faster", tone: "good" },
-  slower: { words: "B is slower", tone: "bad" },
-  within_noise: { words: "within noise", tone: "caution" },
-  no_noise_estimate: { words: "no verdict", tone: "caution" },
-  not_comparable: { words: "not comparable", tone: "caution" },
-} as const;
-
-function speedText(
-  { verdict, reasons, metric, a, b, changePercent, intervalPercent, method }: SpeedComparison,
-  paint: Paint,
-): string {
-  const { words, tone } = VERDICTS[verdict];
-  const change = changePercent === null ? "" : `: B ${formatSignedPercent(changePercent)}`;
-  const interval = intervalPercent === null ? "" : ` [${intervalPercent.map(formatSignedPercent).join(" .. ")}]`;
-  const lines = [
-    `\n${paint("strong", "speed")}: ${paint(tone, words)}${change}${interval}\n`,
-    ...reasons.map((reason) => `  ${safeLine(reason)}\n`),
-  ];
-  if (metric !== null) {
-    const valueText = (value: number) => (metric === "mfu_percent" ? formatMfu(value) : formatInteger(value));
-    const row = (name: string, { values, median, timedSeconds }: SpeedComparison["a"]) => [
-      name,
-      median === null ? "" : valueText(median),
-      values.length === 0 ? "" : `[${valueText(Math.min(...values))} .. ${valueText(Math.max(...values))}]`,
-      String(values.length),
-      timedSeconds.map(formatSeconds).join(", "),
-    ];
-    const columns = [
-      { title: "" },
-      { title: metric === "mfu_percent" ? "median MFU" : "median tokens/s", align: "right" as const },
-      { title: "min .. max", align: "right" as const },
-      { title: "n", align: "right" as const },
-      { title: "timed", maxWidth: 60 },
-    ];
-    lines.push(renderTable(columns, [row("A", a), row("B", b)], { paint, indent: "  " }));
-  }
-  if (method !== "none") lines.push(`  ${method}\n`);
-  return lines.join("");
+  io.stdout.write(describeComparison(comparison, paint));
 }
 
 // export, delete, prune, reindex
