@@ -31,7 +31,14 @@ export function counted(count: number, word: string): string {
   return `${formatInteger(count)} ${word}${count === 1 ? "" : "s"}`;
 }
 
-export function describeRepeat(repeat: RepeatResult, number: number, planned: number, paint: Paint): string {
+/** `withStages: false` where the stages' times have been seen live. */
+export function describeRepeat(
+  repeat: RepeatResult,
+  number: number,
+  planned: number,
+  paint: Paint,
+  { withStages = true } = {},
+): string {
   const speed = [
     repeat.mfuPercent === null ? "" : `MFU ${formatMfu(repeat.mfuPercent)}`,
     repeat.relativeSpeed === null ? "" : formatRelativeSpeed(repeat.relativeSpeed),
@@ -50,7 +57,7 @@ export function describeRepeat(repeat: RepeatResult, number: number, planned: nu
   });
   return [
     `\n${paint("strong", `repeat ${number} of ${planned}`)}: ${repeat.outcome}, ${safeLine(speed.join(", "))}\n`,
-    stages.length === 0
+    stages.length === 0 || !withStages
       ? ""
       : renderTable([{ title: "stage" }, { title: "time", align: "right" }], stages, { paint, indent: "  " }),
     repeat.checks.length === 0 ? "" : `\n${renderChecks(repeat.checks, { paint, indent: "  " })}`,

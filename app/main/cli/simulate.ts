@@ -1,0 +1,471 @@
+/** `crusader simulate`: judges a train.py as the validator would, check by check. */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { createInterface } from "node:readline/promises";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import packageJson from "../../../package.json" with { type: "json" };
+import { compareRuns } from "../../common/compare.ts";
+import { CrusaderError } from "../../common/errors.ts";
+import type { Stage } from "../../common/events.ts";
+import { formatSeconds } from "../../common/format.ts";
+import type { Plan, RepeatResult, RunResult } from "../../common/runs.ts";
+import { HparamsService, type Profile } from "../services/hparams/index.ts";
+import { PythonService } from "../services/python/index.ts";
+import { RunStore } from "../services/runs/index.ts";
+import { dataFolder } from "../services/settings/index.ts";
+import {
+  LocalBackend,
+  removeAbandonedFolders,
+  type Simulation,
+  type SimulationEvent,
+  type SimulationRequest,
+  SimulationService,
+} from "../services/simulation/index.ts";
+import { type CommandIo, EXIT, type OutputStream } from "./io.ts";
+import { ProgressLine } from "./progress.ts";
+import { counted, describeComparison, describeFailure, describeRepeat, scoreText, toneOf } from "./report.ts";
+import { RunProgress } from "./run-progress.ts";
+import { preparePython, REQUIREMENTS_FOLDER } from "./setup.ts";
+import { renderTable } from "./table.ts";
+import { type Paint, paintFor, safeJson, safeLine, safeText } from "./terminal.ts";
+
+const HELP = `Judges a train.py as the validator would: the same stages, the same checks, each with its value and limit.
+
+Usage: crusader simulate FILE [options]
+
+  --profile NAME|FILE  what to judge by: a profile of hparams/, or any hparams.json (default: rehearsal)
+  --backend NAME       where to run: local (default)
+  --runs N             evaluations, each with a seed of its own (default: the profile's evaluation_runs)
+  --seed S             fix the seed; several runs take S, S-2, S-3 ...
+  --num-gpus N         ranks (default: the profile's)
+  --against FILE2      judge FILE2 too, in turns with FILE, and compare the two
+  --no-sandbox         run your own file without a sandbox
+  --ignore-cuda-needs  start the ranks on CPUs even if the file asks for CUDA
+  --verbose            also print what the ranks printed
+  --json               print the result record (with --against an array of two), and nothing else
+  --help               this text
+
+Ctrl-C cancels the run and ends its processes; a second one does not wait for the judge.
+Exit codes: 0 passed, 1 the submission failed, 2 wrong use, 3 the environment (also: cancelled, needs CUDA).
+`;
+
+const PROFILES_FOLDER = fileURLToPath(new URL("../../../hparams", import.meta.url));
+const OUTPUT_LINES = 20;
+const REDRAW_MS = 250;
+const MAX_RUNS = 100;
+const MAX_RANKS = 64;
+
+export async function simulateCommand(args: readonly string[], io: CommandIo): Promise<number> {
+  const options = parse(args);
+  if (options.help) {
+    io.stdout.write(HELP);
+    return EXIT.passed;
+  }
+  // Progress is for people: a script that reads JSON gets it on a terminal only.
+  const quiet = options.json && io.stderr.isTTY !== true;
+  const talk: CommandIo = quiet ? { stdout: io.stdout, stderr: SILENT } : io;
+  const interrupt = new Interrupt();
+  const folder = dataFolder(process.env, process.platform);
+  const store = new RunStore({ dataFolder: folder });
+  try {
+    const python = new PythonService({ dataFolder: folder, requirementsFolder: REQUIREMENTS_FOLDER });
+    const hparams = new HparamsService({
+      profilesFolder: PROFILES_FOLDER,
+      userProfilesFolder: join(folder, "hparams"),
+    });
+    const service = new SimulationService({
+      dataFolder: folder,
+      store,
+      hparams,
+      backends: [
+        new LocalBackend({
+          python: () => preparePython(python, talk, { signal: interrupt.signal }),
+          packageFolder: REQUIREMENTS_FOLDER,
+          policyFile: join(PROFILES_FOLDER, "scan-policy.json"),
+        }),
+      ],
+      crusaderVersion: packageJson.version,
+      now: Date.now,
+      randomSeed: () => randomBytes(16).toString("hex"),
+    });
+    describeProfile(await hparams.load(options.profile), talk.stderr);
+    await cleanUp(service, talk.stderr);
+    const simulation = await begin(service, options, talk.stderr, interrupt);
+    if (simulation === null) {
+      io.stderr.write("Cancelled before anything was judged.\n");
+      return EXIT.environment;
+    }
+    interrupt.watch(simulation, talk.stderr);
+    await follow(simulation, service, options.runs, talk.stderr);
+    const results = await simulation.done;
+    if (options.json) io.stdout.write(`${safeJson(options.against === undefined ? results[0] : results)}\n`);
+    else report(simulation.plans, results, store, options.verbose, io);
+    return exitCode(results);
+  } finally {
+    interrupt.stop();
+    store.close();
+  }
+}
+
+const SILENT: OutputStream = { write: () => true };
+
+type Options = SimulationRequest & {
+  runs: number | undefined;
+  against: string | undefined;
+  noSandbox: boolean;
+  verbose: boolean;
+  json: boolean;
+  help: boolean;
+};
+
+function parse(args: readonly string[]): Options {
+  const { values, positionals } = parseOptions(args);
+  const help = values.help ?? false;
+  if (!help && positionals.length !== 1) {
+    const message = positionals.length === 0 ? "Name the file to judge." : "`crusader simulate` takes one file.";
+    throw new CrusaderError("usage", message, "`crusader simulate --help` shows how; --against compares two files.");
+  }
+  // Printable and short: it stands in tables and commands.
+  if (values.seed !== undefined && !/^[\x21-\x7e]{1,128}$/.test(values.seed)) {
+    throw new CrusaderError("usage", "--seed takes up to 128 printable characters without blanks.");
+  }
+  return {
+    path: positionals[0] ?? "",
+    profile: values.profile ?? "rehearsal",
+    backend: values.backend ?? "local",
+    sandbox: "bubblewrap",
+    runs: wholeNumber("runs", values.runs, MAX_RUNS),
+    numRanks: wholeNumber("num-gpus", values["num-gpus"], MAX_RANKS),
+    seed: values.seed,
+    ignoreCudaNeeds: values["ignore-cuda-needs"] ?? false,
+    against: values.against,
+    noSandbox: values["no-sandbox"] ?? false,
+    verbose: values.verbose ?? false,
+    json: values.json ?? false,
+    help,
+  };
+}
+
+function parseOptions(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        profile: { type: "string" },
+        backend: { type: "string" },
+        runs: { type: "string" },
+        seed: { type: "string" },
+        "num-gpus": { type: "string" },
+        against: { type: "string" },
+        "no-sandbox": { type: "boolean" },
+        "ignore-cuda-needs": { type: "boolean" },
+        verbose: { type: "boolean" },
+        json: { type: "boolean" },
+        help: { type: "boolean", short: "h" },
+      },
+    });
+  } catch (error) {
+    throw new CrusaderError("usage", (error as Error).message, "`crusader simulate --help` lists the options.");
+  }
+}
+
+function wholeNumber(option: string, text: string | undefined, most: number): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^[1-9]\d{0,5}$/.test(text) || Number(text) > most) {
+    throw new CrusaderError("usage", `--${option} takes a whole number from 1 to ${most}, not "${text}".`);
+  }
+  return Number(text);
+}
+
+// before the run
+
+function describeProfile({ title, kind, unknownKeys, assumed }: Profile, stderr: OutputStream): void {
+  stderr.write(`profile: ${safeLine(title)} (${kind})\n`);
+  if (unknownKeys.length > 0) stderr.write(`  unknown keys, kept: ${safeLine(unknownKeys.join(", "))}\n`);
+  if (assumed.length > 0) stderr.write(`  not stated by its source, assumed: ${safeLine(assumed.join(", "))}\n`);
+}
+
+/** What earlier runs left behind when they were killed. */
+async function cleanUp(service: SimulationService, stderr: OutputStream): Promise<void> {
+  const ended = await service.endLeftovers();
+  if (ended.length > 0) stderr.write(`Ended ${counted(ended.length, "process")} left by a run that was killed.\n`);
+  await removeAbandonedFolders(Date.now());
+}
+
+/** Null when interrupted before there was a run. */
+async function begin(
+  service: SimulationService,
+  options: Options,
+  stderr: OutputStream,
+  interrupt: Interrupt,
+): Promise<Simulation<RunResult[]> | null> {
+  try {
+    if (options.noSandbox) {
+      stderr.write(`No sandbox: ${safeLine(options.path)} can read, change and send whatever you can.\n`);
+      return await start(service, { ...options, sandbox: "none" });
+    }
+    return await start(service, options);
+  } catch (error) {
+    if (interrupt.signal.aborted && error === interrupt.signal.reason) return null;
+    const mayAsk = process.stdin.isTTY && stderr.isTTY === true;
+    if (!(error instanceof CrusaderError && error.code === "sandbox_missing" && mayAsk)) throw error;
+    stderr.write(`${safeLine(error.message)}\n${safeLine(error.hint)}\n`);
+    const question = `Run ${safeLine(options.path)}, your own file, without a sandbox? [y/N] `;
+    if (!(await agrees(question, interrupt))) throw error;
+    return await start(service, { ...options, sandbox: "none" });
+  }
+}
+
+async function start(service: SimulationService, options: Options): Promise<Simulation<RunResult[]>> {
+  const request: SimulationRequest = { ...options, repeats: options.runs };
+  if (options.against !== undefined) {
+    return service.startComparison({ a: request, b: { path: options.against }, repeats: options.runs });
+  }
+  const simulation = await service.start(request);
+  return { ...simulation, done: simulation.done.then((result) => [result]) };
+}
+
+async function agrees(question: string, interrupt: Interrupt): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  // In raw mode the terminal sends no signal.
+  terminal.on("SIGINT", () => interrupt.now());
+  try {
+    return /^y(?:es)?$/i.test((await terminal.question(question, { signal: interrupt.signal })).trim());
+  } finally {
+    terminal.close();
+  }
+}
+
+/** Ctrl-C and its like: the first cancels in order, the second at once. */
+class Interrupt {
+  readonly #controller = new AbortController();
+  readonly #listener = () => this.now();
+  #simulation: Simulation<unknown> | null = null;
+  #stderr: OutputStream = SILENT;
+
+  constructor() {
+    for (const signal of INTERRUPTS) process.on(signal, this.#listener);
+  }
+
+  /** Aborted by the first interrupt. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  now(): void {
+    const atOnce = this.#controller.signal.aborted;
+    this.#controller.abort();
+    if (this.#simulation === null) return;
+    this.#stderr.write(atOnce ? "\nKilling it.\n" : "\nCancelling; once more to kill it at once.\n");
+    void this.#simulation.cancel({ atOnce });
+  }
+
+  watch(simulation: Simulation<unknown>, stderr: OutputStream): void {
+    this.#simulation = simulation;
+    this.#stderr = stderr;
+    // It came while the run was being prepared.
+    if (this.#controller.signal.aborted) void simulation.cancel();
+  }
+
+  stop(): void {
+    for (const signal of INTERRUPTS) process.off(signal, this.#listener);
+  }
+}
+
+const INTERRUPTS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+// during the run
+
+/** Shows what happens until it is over. */
+async function follow(
+  { plans, events }: Simulation<RunResult[]>,
+  service: SimulationService,
+  runs: number | undefined,
+  stderr: OutputStream,
+): Promise<void> {
+  const paint = paintFor(stderr);
+  const line = new ProgressLine(stderr);
+  const live = new LiveRun(line, paint, plans, service);
+  for (const plan of plans) stderr.write(`${planText(plan)}\n`);
+  if (runs !== undefined || plans.length > 1) stderr.write("\n");
+  const timer = setInterval(() => live.draw(), REDRAW_MS);
+  try {
+    for await (const event of events) live.take(event);
+  } finally {
+    clearInterval(timer);
+    line.stop();
+  }
+}
+
+function planText({ runId, submission, profile, numRanks, backend, sandbox, against }: Plan): string {
+  const side = against === null ? "" : Number(runId) < Number(against) ? "A, " : "B, ";
+  const where = `${backend}, ${sandbox === "none" ? "no sandbox" : `sandbox: ${sandbox}`}`;
+  const what = `${safeLine(submission.name)} v${submission.version}`;
+  return `run ${runId}: ${side}${what}, profile ${safeLine(profile.name)}, ${counted(numRanks, "rank")}, ${where}`;
+}
+
+class LiveRun {
+  readonly #line: ProgressLine;
+  readonly #paint: Paint;
+  readonly #plans: Plan[];
+  readonly #expected: Partial<Record<Stage, number>>;
+  #title = "";
+  #progress: RunProgress | null = null;
+
+  constructor(line: ProgressLine, paint: Paint, plans: Plan[], service: SimulationService) {
+    this.#line = line;
+    this.#paint = paint;
+    this.#plans = plans;
+    const [plan] = plans;
+    this.#expected = plan === undefined ? {} : service.expectedStageSeconds(plan.profile.name, plan.numRanks);
+  }
+
+  draw(): void {
+    if (this.#progress === null) return;
+    const { fraction, detail } = this.#progress;
+    const share = fraction === null ? {} : { done: fraction, total: 1 };
+    this.#line.update({ title: this.#title, ...share, detail });
+  }
+
+  take(said: SimulationEvent): void {
+    if (said.type === "waiting") {
+      const who = said.behindRunId === null ? "another run" : `run ${said.behindRunId}`;
+      this.#line.update({ title: `Waiting: one run at a time, ${who} goes first` });
+    } else if (said.type === "repeat_started") {
+      const plan = this.#plans.find(({ runId }) => runId === said.runId);
+      this.#title = `run ${said.runId}, repeat ${said.repeat + 1} of ${plan?.seeds.length}`;
+      this.#progress = new RunProgress(this.#expected, () => performance.now() / 1000);
+      this.#line.stop();
+      this.#line.print(`${this.#paint("strong", this.#title)}, seed ${said.seed}`);
+    } else if (said.type === "judged") {
+      this.#progress?.take(said.event);
+      this.#tell(said.event);
+      this.draw();
+    } else if (said.type === "repeat_ended") {
+      this.#progress = null;
+      this.#line.stop();
+    } else if (said.recordProblem !== null) {
+      this.#line.print(
+        `${this.#paint("caution", "warning")}: ${said.recordProblem.message} ${said.recordProblem.hint}`,
+      );
+    }
+  }
+
+  #tell(event: Extract<SimulationEvent, { type: "judged" }>["event"]): void {
+    if (event.type === "stage" && event.seconds !== null) {
+      const state = event.state === "failed" ? this.#paint("bad", "  FAILED") : "";
+      this.#line.print(`  ${event.stage.padEnd(STAGE_WIDTH)}${formatSeconds(event.seconds).padStart(8)}${state}`);
+    } else if (event.type === "note" && event.level !== "info") {
+      const where = event.line === null ? "" : `line ${event.line}: `;
+      this.#line.print(`  ${this.#paint("caution", event.level)}: ${where}${safeLine(event.message)}`);
+    }
+  }
+}
+
+const STAGE_WIDTH = 9;
+
+// after the run
+
+function report(plans: Plan[], results: RunResult[], store: RunStore, verbose: boolean, io: CommandIo): void {
+  const paint = paintFor(io.stdout);
+  results.forEach((result, index) => {
+    const plan = plans[index] as Plan;
+    if (index > 0) io.stdout.write("\n");
+    io.stdout.write(describeRun(plan, result, paint));
+    if (verbose || result.outcome === "failed" || result.outcome === "error") {
+      io.stdout.write(
+        describeOutput(store.output(plan.runId), verbose ? Number.POSITIVE_INFINITY : OUTPUT_LINES, paint),
+      );
+    }
+    io.stdout.write(`\n${describeVerdict(plan, result, paint)}`);
+  });
+  const [planA, planB] = plans;
+  if (planA === undefined || planB === undefined) return;
+  const side = (plan: Plan, result: RunResult | undefined) => ({
+    plan,
+    result: result ?? null,
+    source: store.source(plan.runId).toString("utf8"),
+  });
+  io.stdout.write(`\n${describeComparison(compareRuns(side(planA, results[0]), side(planB, results[1])), paint)}`);
+}
+
+/** One repeat in full: the one that decided. The others in a line each. */
+function describeRun(plan: Plan, result: RunResult, paint: Paint): string {
+  const { repeats, repeatsPlanned } = result;
+  const lines = repeats.map((repeat, index) => [
+    `${index + 1}`,
+    repeat.outcome,
+    repeat.failure === null ? "" : (repeat.failure.code ?? repeat.failure.kind),
+    repeat.relativeSpeed === null && repeat.mfuPercent === null ? "" : speedOf(repeat),
+    repeat.timedSeconds === null ? "" : formatSeconds(repeat.timedSeconds),
+    repeat.seed,
+  ]);
+  const columns = [
+    { title: "repeat", align: "right" as const },
+    { title: "outcome", tone: (cell: string) => toneOf(cell as RepeatResult["outcome"], true) },
+    { title: "reason" },
+    { title: "speed", align: "right" as const },
+    { title: "timed", align: "right" as const },
+    { title: "seed", maxWidth: 40 },
+  ];
+  const table = repeatsPlanned > 1 ? renderTable(columns, lines, { paint, indent: "  " }) : "";
+  const deciding = repeats[decidingRepeat(result)];
+  const detail =
+    deciding === undefined
+      ? ""
+      : describeRepeat(deciding, repeats.indexOf(deciding) + 1, repeatsPlanned, paint, { withStages: false });
+  const failure = result.failure === null ? "" : `\n${describeFailure(result.failure, paint)}`;
+  return `${paint("strong", `run ${plan.runId}`)}\n${table}${detail}${failure}`;
+}
+
+function speedOf({ mfuPercent, relativeSpeed }: RepeatResult): string {
+  return mfuPercent === null
+    ? scoreText({ kind: "relative_speed", value: relativeSpeed ?? 0 })
+    : scoreText({ kind: "mfu_percent", value: mfuPercent });
+}
+
+function decidingRepeat({ outcome, score, repeats }: RunResult): number {
+  const decided = repeats.findIndex((repeat) =>
+    outcome === "passed"
+      ? repeat.outcome === "passed" && (repeat.mfuPercent ?? repeat.relativeSpeed) === score?.value
+      : repeat.outcome === outcome,
+  );
+  return decided === -1 ? repeats.length - 1 : decided;
+}
+
+function describeOutput(output: Buffer, lines: number, paint: Paint): string {
+  const all = safeText(output.toString("utf8")).trimEnd().split("\n");
+  if (all.length === 1 && all[0] === "") return "";
+  const shown = all.slice(-lines);
+  const title = shown.length < all.length ? `last ${shown.length} lines of the ranks' output` : "the ranks' output";
+  return `\n${paint("faint", title)}\n${shown.map((line) => `  | ${line}\n`).join("")}`;
+}
+
+function describeVerdict(plan: Plan, result: RunResult, paint: Paint): string {
+  const { outcome, score, notComparable, repeats, repeatsPlanned, minSuccessRate } = result;
+  const tone = toneOf(outcome, notComparable.length === 0);
+  const passed = repeats.filter((repeat) => repeat.outcome === "passed").length;
+  const lines = [
+    `${paint(tone, outcome.toUpperCase())}  ${safeLine(plan.submission.name)} v${plan.submission.version}`,
+  ];
+  if (score?.kind === "relative_speed") {
+    lines.push(`  ${scoreText(score)} of the reference run's speed - a rehearsal, not an MFU`);
+  } else if (score !== null) lines.push(`  MFU ${scoreText(score)}`);
+  if (repeatsPlanned > 1) {
+    lines.push(
+      `  ${passed} of ${repeatsPlanned} passed; the profile asks for ${Math.ceil(minSuccessRate * repeatsPlanned)}`,
+    );
+  }
+  if (score !== null) lines.push(...notComparable.map((reason) => `  no leaderboard score: ${safeLine(reason)}`));
+  lines.push(`  again: crusader runs show ${plan.runId}`);
+  return `${lines.join("\n")}\n`;
+}
+
+/** Trouble outweighs a failure: it leaves a verdict open. */
+function exitCode(results: RunResult[]): number {
+  const outcomes = results.map(({ outcome }) => outcome);
+  if (outcomes.some((outcome) => outcome === "error" || outcome === "cancelled")) return EXIT.environment;
+  return outcomes.includes("failed") ? EXIT.submissionFailed : EXIT.passed;
+}
