@@ -56,6 +56,8 @@ if TYPE_CHECKING:  # torch takes a second to import: not before the static check
 MAX_SOURCE_BYTES = 500_000
 #: A rehearsal's model is too small for more threads to help.
 MAX_THREADS_PER_RANK = 4
+#: Ranks whose times differ by more than this share are worth a warning (docs/security.md).
+RANKS_DIVERGE = 0.1
 #: Enough to tell a state that lacks its last steps from a finished one, few enough to answer in milliseconds.
 PROBED_ELEMENTS = 4096
 DATASET_PATH = "/home/appuser/.cache/templar/dataset.json"
@@ -527,7 +529,15 @@ class Judge:
             steps=settings.eval_steps,
             dp_size=self._strategy["dp_size"],
         )
-        measured["judgeSeconds"] = round(max(clock.judge for clock in clocks.values()), 4)
+        slowest = max(clock.judge for clock in clocks.values())
+        fastest = min(clock.judge for clock in clocks.values())
+        measured["judgeSeconds"] = round(slowest, 4)
+        if fastest < (1 - RANKS_DIVERGE) * slowest:
+            self._events.note(
+                "warning",
+                "ranks_diverge",
+                f"The ranks took {fastest:.2f} to {slowest:.2f} s. The smallest time counts, as in production.",
+            )
         measured["uniqueTokens"] = tokens
         if not (seconds > 0 and math.isfinite(seconds)):
             return  # a rank's claim that the clock check will reject
