@@ -32,7 +32,7 @@ export function reasonsNotComparable(plan: Pick<Plan, "profile" | "numRanks" | "
   if (plan.seedFixed) reasons.push("the seed was fixed; the validator's is unpredictable");
   const profileRanks = (content.docker as { num_gpus?: number } | undefined)?.num_gpus;
   if (profileRanks !== undefined && profileRanks !== plan.numRanks) {
-    reasons.push(`${plan.numRanks} ranks; the profile has ${profileRanks}`);
+    reasons.push(`${plan.numRanks} ${plan.numRanks === 1 ? "rank" : "ranks"}; the profile has ${profileRanks}`);
   }
   const profileRepeats = content.evaluation_runs;
   if (typeof profileRepeats === "number" && plan.seeds.length < profileRepeats) {
