@@ -3,6 +3,7 @@
 // it, so there this starts itself again on the Node 24 that `npm ci` brought.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import module from "node:module";
 import os from "node:os";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -18,6 +19,8 @@ if (npm_package_name === "crusader" && npm_lifecycle_event === "crusader" && INI
 }
 
 if (Number.parseInt(process.versions.node, 10) >= NODE_MAJOR) {
+  // Halves the time to the first word. In a folder of our own: what is cached there is run.
+  module.enableCompileCache(fileURLToPath(new URL("../node_modules/.cache/crusader", import.meta.url)));
   const { runProcess } = await import("../app/main/cli/main.ts");
   await runProcess();
 } else {
