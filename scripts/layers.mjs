@@ -3,7 +3,7 @@ import path from "node:path";
 import { parseSync, Visitor } from "rolldown/utils";
 
 /** Packages that `app/common` may import: pure, and fit for Node and for a browser. */
-const COMMON_PACKAGES = ["zod", "diff"];
+const COMMON_PACKAGES = ["zod", "diff", "@orpc/contract", "@orpc/client"];
 
 /**
  * @typedef {{ file: string, line: number, imported: string, reason: string }} Violation
@@ -69,18 +69,19 @@ function refusal(file, specifier) {
   const layer = layerOf(file);
   const isTest = /\.test\.\w+$/.test(file);
   if (!specifier.startsWith(".")) {
-    const name = specifier.split("/")[0];
+    // The package, without the path inside it.
+    const name = specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
     if (name === "electron") {
       return layer === "preload" || layer === "hosts/electron"
         ? null
         : "only hosts/electron and preload import electron";
     }
     // A test runs in Node, whatever it tests.
-    if (isTest && (name === "vitest" || name?.startsWith("node:"))) return null;
-    if (layer === "common" && !COMMON_PACKAGES.includes(name ?? "")) {
+    if (isTest && (name === "vitest" || name.startsWith("node:"))) return null;
+    if (layer === "common" && !COMMON_PACKAGES.includes(name)) {
       return `common imports nothing but ${COMMON_PACKAGES.join(", ")}`;
     }
-    if ((layer === "renderer" || layer === "preload") && name?.startsWith("node:")) return `${layer} has no Node`;
+    if ((layer === "renderer" || layer === "preload") && name.startsWith("node:")) return `${layer} has no Node`;
     return null;
   }
   const target = path.posix.join(path.posix.dirname(file), specifier);

@@ -14,7 +14,12 @@ export const ERROR_CODES = [
   "disk_full",
   "data_folder", // the data folder cannot be read or written, or was written by a newer Crusader
   "busy",
+  "conflict", // someone else changed it meanwhile; nothing was overwritten
+  "too_large",
+  "access_denied", // a file or folder of the user's may not be read or written
   "judge_failed",
+  "cancelled", // asked for; no failure
+  "disconnected", // the window lost its services; only ever made on the window's side
   "internal",
 ] as const;
 export const errorCodeSchema = z.enum(ERROR_CODES);

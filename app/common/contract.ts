@@ -1,0 +1,236 @@
+/**
+ * The one contract between the window and the services: every procedure with its input, output and errors, every stream.
+ * Router, hosts and client derive from it; `contract.test.ts` pins the surface.
+ *
+ * Inputs are `unknown` until these schemas have passed them. No procedure takes a path, a command or a shell string.
+ * A procedure named `watch...`, and `simulation.events`, is a stream: an async iterable that begins with how things stand.
+ */
+import type { ContractRouterClient, InferContractRouterInputs, InferContractRouterOutputs } from "@orpc/contract";
+import { eventIterator, oc } from "@orpc/contract";
+import { z } from "zod";
+import { ERROR_CODES, type ErrorCode, errorReportSchema } from "./errors.ts";
+import {
+  annotationSchema,
+  comparisonSchema,
+  deletedRunsSchema,
+  exportedFileSchema,
+  historyPageSchema,
+  MAX_OUTPUT_PAGE_BYTES,
+  MAX_RUNS_PER_PAGE,
+  outputPageSchema,
+  pruneRulesSchema,
+  runFilterSchema,
+  shownRunSchema,
+} from "./history.ts";
+import { profileSchema, profileSummarySchema } from "./hparams.ts";
+import { machineSchema } from "./machine.ts";
+import { runSummarySchema } from "./runs.ts";
+import { scanReportSchema } from "./scan.ts";
+import { settingsChangeSchema, settingsSchema, storedSettingsSchema } from "./settings.ts";
+import {
+  activeRunSchema,
+  forecastSchema,
+  profileNameSchema,
+  runIdSchema,
+  runUpdateSchema,
+  simulationOptionsSchema,
+  startedSchema,
+  targetSchema,
+} from "./simulation.ts";
+import { taskSchema } from "./tasks.ts";
+import {
+  draftSchema,
+  fileContentSchema,
+  fileNameSchema,
+  fileReferenceSchema,
+  fileStateSchema,
+  fileVersionSchema,
+  folderNameSchema,
+  folderSchema,
+  listingSchema,
+  opaqueIdSchema,
+  pickerViewSchema,
+  savedDraftSchema,
+  templateNameSchema,
+  templateSchema,
+  textSchema,
+} from "./workspace.ts";
+
+/** Which windows may call a procedure; the router refuses the others. */
+export const HOSTS = ["electron", "web"] as const;
+export type Host = (typeof HOSTS)[number];
+export type ProcedureMeta = { hosts?: readonly Host[] };
+
+/** Every procedure may end with any of our codes; `data` is the whole report. */
+const errorMap = Object.fromEntries(ERROR_CODES.map((code) => [code, { data: errorReportSchema }])) as {
+  [Code in ErrorCode]: { data: typeof errorReportSchema };
+};
+
+const procedure = oc.$meta<ProcedureMeta>({ hosts: HOSTS }).errors(errorMap);
+const inWebOnly = procedure.meta({ hosts: ["web"] });
+
+export const contract = {
+  app: {
+    /** Crusader, Node, Electron where there is one. */
+    versions: procedure.output(z.record(z.string(), z.string())),
+    /** What to attach to a bug report: versions, machine, settings, the last errors; names and paths are taken out. */
+    diagnostics: procedure.output(exportedFileSchema),
+  },
+
+  machine: {
+    read: procedure.output(machineSchema),
+    /** Begins to make the Python environment (about 1 GB, once); returns the task that does so already if there is one. */
+    setup: procedure.input(z.object({ anew: z.boolean().default(false) })).output(taskSchema),
+  },
+
+  tasks: {
+    /** All tasks since the start, newest first; again whenever one changes, at most ten times a second. */
+    watch: procedure.output(eventIterator(z.array(taskSchema))),
+    /** Ended tasks stay as they are. */
+    cancel: procedure.input(z.object({ taskId: z.string() })).output(taskSchema),
+  },
+
+  /** Choosing a folder in the browser. The desktop window has the system's dialog instead. */
+  picker: {
+    /** Without an id: the home folder. */
+    list: inWebOnly.input(z.object({ id: opaqueIdSchema.optional() })).output(pickerViewSchema),
+    createFolder: inWebOnly
+      .input(z.object({ parentId: opaqueIdSchema, name: folderNameSchema }))
+      .output(pickerViewSchema),
+  },
+
+  workspace: {
+    templates: procedure.output(z.array(templateSchema)),
+    readTemplate: procedure
+      .input(z.object({ name: templateNameSchema }))
+      .output(templateSchema.extend({ text: z.string() })),
+
+    /** Those opened before, the last one first. */
+    folders: procedure.output(z.array(folderSchema)),
+    /** `pickedId` comes from `picker.list`. */
+    openFolder: procedure.input(z.object({ pickedId: opaqueIdSchema })).output(folderSchema),
+    /** Crusader's own folder for submissions, made when it is missing. */
+    openDefaultFolder: procedure.output(folderSchema),
+    /** Forgets it; its files stay. */
+    closeFolder: procedure.input(z.object({ folderId: opaqueIdSchema })).output(z.array(folderSchema)),
+
+    list: procedure.input(z.object({ folderId: opaqueIdSchema })).output(listingSchema),
+    /** The listing, and again whenever anything in it changed, also from outside. */
+    watch: procedure.input(z.object({ folderId: opaqueIdSchema })).output(eventIterator(listingSchema)),
+    read: procedure.input(fileReferenceSchema).output(fileContentSchema),
+    /** `conflict` unless the file's version is `expectedVersion` (null: there is none); then nothing was written. */
+    write: procedure
+      .input(fileReferenceSchema.extend({ text: textSchema, expectedVersion: fileVersionSchema.nullable() }))
+      .output(fileStateSchema),
+    /** `conflict` where the name is taken. */
+    rename: procedure.input(fileReferenceSchema.extend({ newName: fileNameSchema })).output(fileStateSchema),
+    delete: procedure.input(fileReferenceSchema).output(z.object({ undoId: opaqueIdSchema })),
+    /** `conflict` where the name is taken again. */
+    undoDelete: procedure.input(z.object({ undoId: opaqueIdSchema })).output(fileStateSchema),
+    /** `conflict` where the name is taken. */
+    createFromTemplate: procedure
+      .input(fileReferenceSchema.extend({ template: templateNameSchema }))
+      .output(fileContentSchema),
+
+    drafts: procedure.output(z.array(savedDraftSchema)),
+    saveDraft: procedure.input(draftSchema).output(savedDraftSchema.omit({ text: true })),
+    discardDraft: procedure.input(z.object({ id: draftSchema.shape.id })).output(z.object({ discarded: z.boolean() })),
+  },
+
+  scan: {
+    /** What production's static scan would say. `numGpus` sizes a strategy declared as a string. */
+    scan: procedure
+      .input(z.object({ text: textSchema, numGpus: z.number().int().min(1).max(64).default(1) }))
+      .output(scanReportSchema),
+  },
+
+  hparams: {
+    list: procedure.output(z.array(profileSummarySchema)),
+    load: procedure.input(z.object({ name: profileNameSchema })).output(profileSchema),
+  },
+
+  simulation: {
+    /** What a start with these options would do, and what is missing for it. */
+    check: procedure.input(simulationOptionsSchema).output(forecastSchema),
+    /** Returns when the run has its number and its plan is on the disk; judging goes on behind it. */
+    start: procedure.input(simulationOptionsSchema.extend({ target: targetSchema })).output(startedSchema),
+    /** Two runs whose repeats alternate with equal seeds (A B A B). */
+    startComparison: procedure
+      .input(simulationOptionsSchema.extend({ a: targetSchema, b: targetSchema }))
+      .output(z.object({ a: startedSchema, b: startedSchema })),
+    /** Returns when nothing of it lives any more. Ends both sides of a comparison. */
+    cancel: procedure
+      .input(z.object({ runId: runIdSchema, atOnce: z.boolean().default(false) }))
+      .output(z.object({ runId: z.string() })),
+    active: procedure.output(z.array(activeRunSchema)),
+    /** Replays the record after that number, then goes on live; for any run, also one that has ended. */
+    events: procedure
+      .input(z.object({ runId: runIdSchema, after: z.number().int().nonnegative().default(0) }))
+      .output(eventIterator(runUpdateSchema)),
+  },
+
+  runs: {
+    list: procedure
+      .input(
+        runFilterSchema.extend({
+          limit: z.number().int().min(1).max(MAX_RUNS_PER_PAGE).default(100),
+          offset: z.number().int().nonnegative().default(0),
+        }),
+      )
+      .output(historyPageSchema),
+    /** A counter that moves whenever lists may differ (a run began or ended, was deleted or annotated): read again. */
+    watch: procedure.output(eventIterator(z.object({ revision: z.number().int() }))),
+    show: procedure.input(z.object({ runId: runIdSchema })).output(shownRunSchema),
+    /** What was judged. `isText` false: it is no UTF-8, and the text shows that as U+FFFD. */
+    source: procedure
+      .input(z.object({ runId: runIdSchema }))
+      .output(z.object({ text: z.string(), sha256: z.string(), isText: z.boolean() })),
+    output: procedure
+      .input(
+        z.object({
+          runId: runIdSchema,
+          offset: z.number().int().nonnegative().default(0),
+          maxBytes: z
+            .number()
+            .int()
+            .min(1024)
+            .max(MAX_OUTPUT_PAGE_BYTES)
+            .default(256 * 1024),
+        }),
+      )
+      .output(outputPageSchema),
+    compare: procedure.input(z.object({ a: runIdSchema, b: runIdSchema })).output(comparisonSchema),
+    annotate: procedure
+      .input(z.object({ runId: runIdSchema, ...annotationSchema.partial().shape }))
+      .output(annotationSchema),
+    /** Null: none. */
+    pinBaseline: procedure
+      .input(z.object({ runId: runIdSchema.nullable() }))
+      .output(z.object({ baselineRunId: z.string().nullable() })),
+    delete: procedure
+      .input(z.object({ runIds: z.array(runIdSchema).min(1).max(MAX_RUNS_PER_PAGE) }))
+      .output(deletedRunsSchema),
+    undoDelete: procedure.input(z.object({ undoId: opaqueIdSchema })).output(z.object({ runIds: z.array(z.string()) })),
+    /** What the rules would remove. */
+    checkPrune: procedure
+      .input(pruneRulesSchema)
+      .output(z.object({ runs: z.array(runSummarySchema), bytes: z.number(), remaining: z.number() })),
+    prune: procedure.input(pruneRulesSchema).output(deletedRunsSchema),
+    /** One run in full: plan, result, events, source, log. */
+    export: procedure.input(z.object({ runId: runIdSchema })).output(exportedFileSchema),
+    /** One row a run. */
+    exportList: procedure.input(runFilterSchema.extend({ format: z.enum(["csv", "json"]) })).output(exportedFileSchema),
+  },
+
+  settings: {
+    read: procedure.output(storedSettingsSchema),
+    change: procedure.input(settingsChangeSchema).output(settingsSchema),
+    /** Now, and again whenever any window changed them. */
+    watch: procedure.output(eventIterator(settingsSchema)),
+  },
+};
+
+export type Contract = typeof contract;
+export type Client = ContractRouterClient<Contract>;
+export type Inputs = InferContractRouterInputs<Contract>;
+export type Outputs = InferContractRouterOutputs<Contract>;
