@@ -34,8 +34,6 @@ export const historyPageSchema = z.object({
   total: z.number().int(),
   unreadable: z.array(unreadableRunSchema),
   baselineRunId: z.string().nullable(),
-  /** Of all run folders. */
-  bytes: z.number().int(),
 });
 export type HistoryPage = z.infer<typeof historyPageSchema>;
 

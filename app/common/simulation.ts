@@ -117,3 +117,27 @@ export const activeRunSchema = z.object({
   ownedHere: z.boolean(),
 });
 export type ActiveRun = z.infer<typeof activeRunSchema>;
+
+/** What a window knows of a run: the sum of its updates. */
+export type RunTranscript = Pick<RunUpdate, "number" | "events" | "outputBytes" | "result" | "recordProblem"> & {
+  runId: string;
+  status: RunStatus | null;
+};
+
+export function emptyTranscript(runId: string): RunTranscript {
+  return { runId, number: 0, events: [], status: null, outputBytes: 0, result: null, recordProblem: null };
+}
+
+/** The transcript with one more update; begun anew where the stream was (a gap). Progress keeps its newest only. */
+export function withUpdate(transcript: RunTranscript, update: RunUpdate): RunTranscript {
+  const { after, events, ...now } = update;
+  const known = after === transcript.number ? transcript.events : [];
+  const stages = new Set(
+    events.flatMap(({ repeat, event }) => (event.type === "progress" ? [`${repeat} ${event.stage}`] : [])),
+  );
+  const kept =
+    stages.size === 0
+      ? known
+      : known.filter(({ repeat, event }) => event.type !== "progress" || !stages.has(`${repeat} ${event.stage}`));
+  return { ...now, events: events.length === 0 ? kept : [...kept, ...events] };
+}

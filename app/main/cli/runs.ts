@@ -300,17 +300,8 @@ function compare({ store, options, ids: [idA = "", idB = ""], io, paint }: Conte
 
 // export, delete, prune, reindex
 
-/** Raised when a reader of the old form would misread the new one. */
-const EXPORT_VERSION = 1;
-
 function exportRun({ store, options, ids: [id = ""], io }: Context): void {
-  const content = {
-    exportVersion: EXPORT_VERSION,
-    ...store.show(id),
-    ...store.events(id),
-    source: textOrBase64(store.source(id)),
-    output: textOrBase64(store.output(id)),
-  };
+  const content = store.export(id);
   if (options.output === undefined) {
     printJson(io, content);
     return;
@@ -330,12 +321,6 @@ function exportRun({ store, options, ids: [id = ""], io }: Context): void {
     );
   }
   io.stderr.write(`Run ${id} is in ${safeLine(options.output)}.\n`);
-}
-
-/** Bytes as text where they are UTF-8, so that an export can be read; else as base64. */
-function textOrBase64(bytes: Buffer): { text: string } | { base64: string } {
-  const text = bytes.toString("utf8");
-  return Buffer.from(text, "utf8").equals(bytes) ? { text } : { base64: bytes.toString("base64") };
 }
 
 function deleteRuns({ store, options, ids, io }: Context): void {

@@ -105,7 +105,7 @@ export class PythonService {
     if (given) return this.#checkGiven(given, options);
 
     const requirements = await this.#requirements("cpu");
-    const key = hash([STAMP_VERSION, requirements.text, this.#env.CRUSADER_PYTHON ?? "", this.#platform, process.arch]);
+    const key = await this.#key();
     const ready = await this.#findReady(key, extras);
     if (ready !== null && !anew) return ready;
 
@@ -127,11 +127,23 @@ export class PythonService {
     }
   }
 
+  /** The environment if it is there; nothing is made. Throws what `ensure` throws for the one that the user named. */
+  async find(): Promise<PreparedPython | null> {
+    const given = this.#env.CRUSADER_PYTHON_ENV;
+    if (given) return this.#checkGiven(given, {});
+    return this.#findReady(await this.#key(), []);
+  }
+
   /** Imports what a rehearsal imports. Throws `python_setup_failed` where the environment is broken. Takes seconds. */
   async verify(prepared: PreparedPython): Promise<void> {
     const given = prepared.python === this.#env.CRUSADER_PYTHON_ENV;
     const folder = path.dirname(path.dirname(prepared.python));
     await this.#environment(folder, {}).check(this.#packages, this.#platform === "linux" && !given);
+  }
+
+  async #key(): Promise<string> {
+    const { text } = await this.#requirements("cpu");
+    return hash([STAMP_VERSION, text, this.#env.CRUSADER_PYTHON ?? "", this.#platform, process.arch]);
   }
 
   async #checkGiven(python: string, { extras = [], signal }: EnsureOptions): Promise<PreparedPython> {

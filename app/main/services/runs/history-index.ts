@@ -71,6 +71,14 @@ export class HistoryIndex {
     this.#database = null;
   }
 
+  /** Differs after every change, also by another process; says nothing else. */
+  fingerprint(): string {
+    return ["", "-wal"]
+      .map((suffix) => statSync(this.#path + suffix, { throwIfNoEntry: false }))
+      .map((found) => (found === undefined ? "none" : `${found.ino} ${found.mtimeMs} ${found.size}`))
+      .join(", ");
+  }
+
   put(entry: FolderEntry): void {
     this.#use((database) =>
       inTransaction(database, () => {

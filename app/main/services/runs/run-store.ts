@@ -1,9 +1,10 @@
 /** The runs there are: created, listed, shown, deleted. `runs/<number>/` is the truth, `history.db` an index over it. */
 import { createHash, randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { ZodType } from "zod";
 import { CrusaderError } from "../../../common/errors.ts";
+import type { OutputPage } from "../../../common/history.ts";
 import type {
   Plan,
   RecordedEvent,
@@ -15,9 +16,11 @@ import type {
 } from "../../../common/runs.ts";
 import { planSchema, RECORD_VERSION, recordedEventSchema, runResultSchema } from "../../../common/runs.ts";
 import type { OutputLimits } from "./capped-output.ts";
+import { EventReader } from "./event-reader.ts";
 import { folderBytes, writeAtomically } from "./files.ts";
 import type { FolderEntry, RunFilter } from "./history-index.ts";
 import { HistoryIndex } from "./history-index.ts";
+import { readTextPage } from "./output-page.ts";
 import { isAlive, ownerSchema, thisProcess } from "./owner.ts";
 import { FREE_SPACE_HINT, isDiskFull, Recorder } from "./recorder.ts";
 
@@ -52,6 +55,10 @@ const RUN_ID = /^[1-9]\d{0,14}$/;
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Folders that are being made or deleted; no records. */
 const TEMPORARY_PREFIX = ".";
+const ASIDE_PREFIX = `${TEMPORARY_PREFIX}deleted-`;
+const ASIDE_KEPT_MS = 60 * 60 * 1000;
+/** Raised when a reader of the old form of an export would misread the new one. */
+const EXPORT_VERSION = 1;
 const ABANDONED_AFTER_MS = DAY_MS;
 
 export class RunStore {
@@ -104,6 +111,32 @@ export class RunStore {
     return { events, unreadableLines: lines.length - events.length };
   }
 
+  /** Reads the judge's events in order, also while they are being written. */
+  readEvents(id: string): EventReader {
+    return new EventReader(join(this.#existing(id), "events.jsonl"));
+  }
+
+  /** Bytes of the log so far. */
+  outputBytes(id: string): number {
+    return statSync(join(this.#existing(id), "output.log"), { throwIfNoEntry: false })?.size ?? 0;
+  }
+
+  /** A part of the log as text; both ends lie between two characters. */
+  outputPage(id: string, offset: number, maxBytes: number): OutputPage {
+    return readTextPage(join(this.#existing(id), "output.log"), offset, maxBytes);
+  }
+
+  /** Everything of one run, as `crusader runs export` writes it. */
+  export(id: string): Record<string, unknown> {
+    return {
+      exportVersion: EXPORT_VERSION,
+      ...this.show(id),
+      ...this.events(id),
+      source: textOrBase64(this.source(id)),
+      output: textOrBase64(this.output(id)),
+    };
+  }
+
   /** The log; untrusted bytes. */
   output(id: string): Buffer {
     return readIfThere(join(this.#existing(id), "output.log")) ?? Buffer.alloc(0);
@@ -118,22 +151,66 @@ export class RunStore {
 
   /** Throws before anything is deleted: `not_found`, or `busy` for a run that is running. */
   delete(ids: readonly string[]): { bytes: number } {
+    const { undoId, bytes } = this.setAside(ids);
+    for (const { folder } of this.#asideOf(undoId)) rmSync(folder, { recursive: true, force: true });
+    return { bytes };
+  }
+
+  /** As `delete`, but `restore` brings the runs back until `purge` has removed them. */
+  setAside(ids: readonly string[]): { undoId: string; runIds: string[]; bytes: number } {
     this.#prepare();
     const folders = [...new Set(ids)].map((id) => ({ id, folder: this.#existing(id) }));
     for (const { id, folder } of folders) {
       if (stateOf(folder) === "running")
         throw new CrusaderError("busy", `Run ${id} is running.`, "Cancel it first, or wait for its end.");
     }
+    const undoId = randomUUID();
     let bytes = 0;
     for (const { id, folder } of folders) {
       bytes += folderBytes(folder);
-      // Renamed first: a deletion that is cut short leaves no half record.
-      const doomed = join(this.#runsFolder, `${TEMPORARY_PREFIX}deleted-${id}-${randomUUID()}`);
-      renameSync(folder, doomed);
-      rmSync(doomed, { recursive: true, force: true });
+      const now = this.#now() / 1000;
+      // Its age from here on; what is older than an hour is purged.
+      utimesSync(folder, now, now);
+      // A rename: a deletion that is cut short leaves no half record.
+      renameSync(folder, join(this.#runsFolder, `${ASIDE_PREFIX}${id}-${undoId}`));
     }
-    this.#index.remove(folders.map(({ id }) => id));
-    return { bytes };
+    const runIds = folders.map(({ id }) => id);
+    this.#index.remove(runIds);
+    return { undoId, runIds, bytes };
+  }
+
+  /** Throws `not_found` once they are purged. */
+  restore(undoId: string): string[] {
+    const aside = this.#asideOf(undoId);
+    if (aside.length === 0)
+      throw new CrusaderError("not_found", "There is nothing to bring back.", "Deleted runs are kept for an hour.");
+    for (const { id, folder } of aside) renameSync(folder, this.#folder(id));
+    const runIds = aside.map(({ id }) => id);
+    for (const entry of this.#scanFolders(runIds)) this.#index.put(entry);
+    return runIds;
+  }
+
+  /** Removes what was set aside longer ago than that. */
+  purge(ageMs = ASIDE_KEPT_MS): void {
+    this.#prepare();
+    for (const entry of readdirSync(this.#runsFolder)) {
+      if (!entry.startsWith(ASIDE_PREFIX)) continue;
+      const folder = join(this.#runsFolder, entry);
+      const { mtimeMs } = statSync(folder, { throwIfNoEntry: false }) ?? {};
+      if (mtimeMs !== undefined && this.#now() - mtimeMs > ageMs) rmSync(folder, { recursive: true, force: true });
+    }
+  }
+
+  /** Moves with every change of the history, whoever makes it. */
+  fingerprint(): string {
+    return this.#index.fingerprint();
+  }
+
+  #asideOf(undoId: string): { id: string; folder: string }[] {
+    return readdirSync(this.#runsFolder).flatMap((entry) => {
+      const id = entry.startsWith(ASIDE_PREFIX) ? (entry.slice(ASIDE_PREFIX.length).split("-")[0] ?? "") : "";
+      return entry === `${ASIDE_PREFIX}${id}-${undoId}` ? [{ id, folder: join(this.#runsFolder, entry) }] : [];
+    });
   }
 
   /** What the options would delete; with `dryRun: false` it is deleted. Throws `usage` without any option. */
@@ -405,4 +482,13 @@ function summaryOf({ id, state, bytes, plan, result }: RunRecord): RunSummary {
     wallSeconds: result === null ? null : (Date.parse(result.finishedAt) - Date.parse(result.startedAt)) / 1000,
     bytes,
   };
+}
+
+/** Bytes as text where they are text. */
+function textOrBase64(bytes: Uint8Array): { text: string } | { base64: string } {
+  try {
+    return { text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes) };
+  } catch {
+    return { base64: Buffer.from(bytes).toString("base64") };
+  }
 }

@@ -1,1 +1,2 @@
 export { dataFolder } from "./data-folder.ts";
+export { SettingsService } from "./settings-service.ts";

@@ -1,3 +1,4 @@
+export { ActiveRuns } from "./active-runs.ts";
 export type { Backend, EndedProcess, Ending, Evaluation, Listener, Needs, Order } from "./backend.ts";
 export { LocalBackend, type LocalBackendOptions, removeAbandonedFolders } from "./backends/local.ts";
 export {

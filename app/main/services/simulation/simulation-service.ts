@@ -9,6 +9,7 @@ import { CrusaderError } from "../../../common/errors.ts";
 import type { Event, Failure, Stage } from "../../../common/events.ts";
 import type { Plan, RepeatResult, RunResult, Sandbox } from "../../../common/runs.ts";
 import { lowMedian, seriesScore } from "../../../common/score.ts";
+import type { Forecast } from "../../../common/simulation.ts";
 import type { HparamsService, Profile } from "../hparams/index.ts";
 import type { PlanDraft, Recorder, RunStore } from "../runs/index.ts";
 import type { Backend, EndedProcess, Ending, Evaluation } from "./backend.ts";
@@ -18,8 +19,10 @@ import { RunQueue } from "./queue.ts";
 import { endsSeries, reasonsNotComparable, seedsOf } from "./series.ts";
 
 export type SimulationRequest = {
-  /** The file to judge. */
+  /** The file to judge; the versions of a submission are counted by it. */
   path: string;
+  /** What to judge instead of what the file holds: an unsaved buffer, or what an earlier run judged. */
+  source?: Uint8Array | undefined;
   /** Name of a profile, or path of one. */
   profile: string;
   backend: string;
@@ -75,6 +78,9 @@ type Lane = {
   repeats: RepeatResult[];
 };
 
+/** More than that wait for nothing. */
+const MAX_FORECAST_RUNNING = 100;
+
 /** Larger than anything that has a verdict of its own; keeps a mistyped path from filling memory and history. */
 const MAX_SOURCE_BYTES = 64 * 1024 * 1024;
 
@@ -109,12 +115,12 @@ export class SimulationService {
     repeats,
   }: {
     a: SimulationRequest;
-    b: Pick<SimulationRequest, "path">;
+    b: Pick<SimulationRequest, "path" | "source">;
     repeats?: number | undefined;
   }): Promise<Simulation<[RunResult, RunResult]>> {
     const backend = this.#backend(a.backend);
     const draftA = await this.#draft({ ...a, repeats }, backend);
-    const draftB = await this.#draft({ ...a, repeats, path: b.path }, backend);
+    const draftB = await this.#draft({ ...a, repeats, path: b.path, source: b.source }, backend);
     const seeded = { ...draftB, plan: { ...draftB.plan, seeds: draftA.plan.seeds } };
     const [recorderA, recorderB] = this.#options.store.createPair(draftA, seeded);
     const { done, ...simulation } = this.#begin(backend, [
@@ -122,6 +128,45 @@ export class SimulationService {
       this.#lane(recorderB, seeded),
     ]);
     return { ...simulation, done: done.then((results) => results as [RunResult, RunResult]) };
+  }
+
+  /**
+   * What `start` would do with that, and what it would throw. Throws `not_found` (profile, backend) and `invalid_profile`.
+   */
+  async forecast(request: Omit<SimulationRequest, "path" | "source">): Promise<Forecast> {
+    const backend = this.#backend(request.backend);
+    const { profile, numRanks, repeats } = await this.#settled(request);
+    const { name, title, kind, resolved: content } = profile;
+    const problems = await backend.check({ profile: content, numRanks, sandbox: request.sandbox });
+    const seeds = seedsOf(repeats, request.seed, this.#options.randomSeed);
+    const running = this.#options.store.list({ state: "running", limit: MAX_FORECAST_RUNNING }).runs;
+    return {
+      profile: { name, title, kind },
+      backend: backend.name,
+      sandbox: request.sandbox,
+      numRanks,
+      repeats,
+      notComparable: reasonsNotComparable({
+        profile: { name, kind, sha256: profile.sha256, content },
+        numRanks,
+        seedFixed: request.seed !== undefined,
+        seeds,
+      }),
+      problems: problems.map((problem) => problem.report()),
+      expectedStageSeconds: this.expectedStageSeconds(name, numRanks),
+      behindRunIds: running.filter((run) => run.backend === backend.name).map(({ id }) => id),
+    };
+  }
+
+  /** The profile, and what it decides where the request leaves it open. */
+  async #settled({ profile: name, numRanks, repeats }: Pick<SimulationRequest, "profile" | "numRanks" | "repeats">) {
+    const profile = await this.#options.hparams.load(name);
+    const resolved = profile.resolved as { docker: { num_gpus: number }; evaluation_runs: number };
+    return {
+      profile,
+      numRanks: numRanks ?? resolved.docker.num_gpus,
+      repeats: repeats ?? resolved.evaluation_runs,
+    };
   }
 
   /**
@@ -165,10 +210,8 @@ export class SimulationService {
   }
 
   async #draft(request: SimulationRequest, backend: Backend) {
-    const source = await readSource(request.path);
-    const profile = await this.#options.hparams.load(request.profile);
-    const resolved = profile.resolved as { docker: { num_gpus: number }; evaluation_runs: number };
-    const numRanks = request.numRanks ?? resolved.docker.num_gpus;
+    const source = request.source ?? (await readSource(request.path));
+    const { profile, numRanks, repeats } = await this.#settled(request);
     const [problem] = await backend.check({ profile: profile.resolved, numRanks, sandbox: request.sandbox });
     if (problem !== undefined) throw problem;
     const plan: PlanDraft = {
@@ -177,7 +220,7 @@ export class SimulationService {
       backend: backend.name,
       sandbox: request.sandbox,
       numRanks,
-      seeds: seedsOf(request.repeats ?? resolved.evaluation_runs, request.seed, this.#options.randomSeed),
+      seeds: seedsOf(repeats, request.seed, this.#options.randomSeed),
       seedFixed: request.seed !== undefined,
       environment: {
         crusader: this.#options.crusaderVersion,

@@ -13,7 +13,7 @@ import { startJudge } from "../judge-process.ts";
 import { MARKER_VARIABLE } from "../marked-processes.ts";
 
 export type LocalBackendOptions = {
-  /** Finds or makes the Python environment; called once. */
+  /** Finds or makes the Python environment; called until it succeeds, then never again. */
   python: () => Promise<PreparedPython>;
   /** The folder that holds the package `crusades_eval`. */
   packageFolder: string;
@@ -69,10 +69,13 @@ export class LocalBackend implements Backend {
     return problems;
   }
 
-  /** bubblewrap, tried once by really using it; an error that says what to do where it does not work. */
-  sandbox(): Promise<{ program: string } | CrusaderError> {
+  /** bubblewrap, tried by really using it; an error that says what to do where it does not work. */
+  async sandbox(): Promise<{ program: string } | CrusaderError> {
     this.#sandbox ??= this.#probeSandbox();
-    return this.#sandbox;
+    const found = await this.#sandbox;
+    // It may be installed while this process runs.
+    if (found instanceof CrusaderError) this.#sandbox = null;
+    return found;
   }
 
   async environment(): Promise<Record<string, string>> {
@@ -118,9 +121,16 @@ export class LocalBackend implements Backend {
     return { done, cancel: () => evaluation.cancel(), kill: () => evaluation.kill() };
   }
 
-  #preparedPython(): Promise<PreparedPython> {
-    this.#python ??= this.#options.python();
-    return this.#python;
+  async #preparedPython(): Promise<PreparedPython> {
+    const python = this.#python ?? this.#options.python();
+    this.#python = python;
+    try {
+      return await python;
+    } catch (error) {
+      // It may be set up while this process runs.
+      this.#python = null;
+      throw error;
+    }
   }
 
   #judgeEnvironment(marker: string, temporaryFolder: string): Record<string, string> {

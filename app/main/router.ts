@@ -1,0 +1,244 @@
+/** The contract, implemented by the services. Every host serves this router and nothing else. */
+import { implement } from "@orpc/server";
+import { compareRuns } from "../common/compare.ts";
+import { contract, type Host, type ProcedureMeta } from "../common/contract.ts";
+import { CrusaderError } from "../common/errors.ts";
+import type { HistoryFilter, HistoryPage } from "../common/history.ts";
+import type { SimulationOptions, Target } from "../common/simulation.ts";
+import { diagnostics } from "./router/diagnostics.ts";
+import type { Services } from "./router/services.ts";
+import { runsAsCsv } from "./services/runs/index.ts";
+import type { SimulationRequest } from "./services/simulation/index.ts";
+import { untitledPath } from "./services/workspace/index.ts";
+
+/** Who is asking; set by the host, never by a message. */
+export type Caller = { host: Host };
+
+const ALL = Number.MAX_SAFE_INTEGER;
+
+type HistoryQuery = HistoryFilter & { limit: number; offset: number };
+
+export function createRouter(services: Services) {
+  const { workspace, store, annotations, runs } = services;
+
+  const os = implement(contract)
+    .$context<Caller>()
+    .use(({ context, procedure, next }) => {
+      const { hosts } = procedure["~orpc"].meta as ProcedureMeta;
+      if (hosts?.includes(context.host) === true) return next();
+      throw new CrusaderError("unsupported", `This window (${context.host}) has no such procedure.`);
+    });
+
+  const historyPage = ({ tag, limit, offset, ...filter }: HistoryQuery): HistoryPage => {
+    const noted = annotations.all();
+    // The index knows no tags: those few are filtered here.
+    const found = store.list(tag === undefined ? { ...filter, limit, offset } : { ...filter, limit: ALL });
+    const annotated = found.runs.map((run) => ({ ...run, ...noted.of(run.id) }));
+    const tagged = tag === undefined ? annotated : annotated.filter(({ tags }) => tags.includes(tag));
+    return {
+      runs: tag === undefined ? tagged : tagged.slice(offset, offset + limit),
+      total: tag === undefined ? found.total : tagged.length,
+      unreadable: found.unreadable,
+      baselineRunId: noted.baselineRunId,
+    };
+  };
+
+  const requestFor = (target: Target): Pick<SimulationRequest, "path" | "source"> => {
+    switch (target.kind) {
+      case "file":
+        return workspace.resolve(target.file);
+      case "text": {
+        const path =
+          target.file === null ? untitledPath(services.dataFolder, target.name) : workspace.place(target.file);
+        return { path, source: Buffer.from(target.text, "utf8") };
+      }
+      case "template":
+        return { path: workspace.templates.read(target.name).path };
+      case "run":
+        return { path: store.show(target.runId).plan.submission.path, source: store.source(target.runId) };
+    }
+  };
+
+  const simulationOptions = ({
+    profile,
+    backend,
+    sandbox,
+    numRanks,
+    repeats,
+    seed,
+    ignoreCudaNeeds,
+  }: SimulationOptions) => ({
+    profile,
+    backend,
+    sandbox,
+    numRanks,
+    repeats,
+    seed,
+    ignoreCudaNeeds,
+  });
+
+  const compared = (id: string) => ({ ...store.show(id), source: store.source(id).toString("utf8") });
+
+  return os.router({
+    app: {
+      versions: os.app.versions.handler(() => versions(services)),
+      diagnostics: os.app.diagnostics.handler(() => diagnostics(services, versions(services))),
+    },
+
+    machine: {
+      read: os.machine.read.handler(() => services.machine.read()),
+      setup: os.machine.setup.handler(({ input }) =>
+        services.tasks.start("python_setup", "Python environment", (update, signal) =>
+          services.python.ensure({
+            anew: input.anew,
+            signal,
+            onProgress: ({ phase, detail, done, total }) =>
+              update({
+                detail: `${phase}: ${detail}`,
+                fraction: done === undefined || total === undefined || total <= 0 ? null : Math.min(1, done / total),
+              }),
+          }),
+        ),
+      ),
+    },
+
+    tasks: {
+      watch: os.tasks.watch.handler(({ signal }) => services.tasks.watch(signal)),
+      cancel: os.tasks.cancel.handler(({ input }) => services.tasks.cancel(input.taskId)),
+    },
+
+    picker: {
+      list: os.picker.list.handler(({ input }) => services.picker.list(input.id)),
+      createFolder: os.picker.createFolder.handler(({ input }) =>
+        services.picker.createFolder(input.parentId, input.name),
+      ),
+    },
+
+    workspace: {
+      templates: os.workspace.templates.handler(() => workspace.templates.list()),
+      readTemplate: os.workspace.readTemplate.handler(({ input }) => workspace.templates.read(input.name)),
+      folders: os.workspace.folders.handler(() => workspace.folders()),
+      openFolder: os.workspace.openFolder.handler(({ input }) =>
+        workspace.openFolder(services.picker.pathOf(input.pickedId)),
+      ),
+      openDefaultFolder: os.workspace.openDefaultFolder.handler(() => workspace.openDefaultFolder()),
+      closeFolder: os.workspace.closeFolder.handler(({ input }) => workspace.closeFolder(input.folderId)),
+      list: os.workspace.list.handler(({ input }) => workspace.list(input.folderId)),
+      watch: os.workspace.watch.handler(({ input, signal }) => workspace.watch(input.folderId, signal)),
+      read: os.workspace.read.handler(({ input }) => workspace.read(input)),
+      write: os.workspace.write.handler(({ input }) => workspace.write(input, input.text, input.expectedVersion)),
+      rename: os.workspace.rename.handler(({ input }) => workspace.rename(input, input.newName)),
+      delete: os.workspace.delete.handler(({ input }) => workspace.delete(input)),
+      undoDelete: os.workspace.undoDelete.handler(({ input }) => workspace.undoDelete(input.undoId)),
+      createFromTemplate: os.workspace.createFromTemplate.handler(({ input: { template, ...file } }) =>
+        workspace.createFromTemplate(file, template),
+      ),
+      drafts: os.workspace.drafts.handler(() => workspace.drafts.list()),
+      saveDraft: os.workspace.saveDraft.handler(({ input }) => workspace.drafts.save(input)),
+      discardDraft: os.workspace.discardDraft.handler(({ input }) => ({
+        discarded: workspace.drafts.discard(input.id),
+      })),
+    },
+
+    scan: {
+      scan: os.scan.scan.handler(({ input }) => services.scan.scan(Buffer.from(input.text, "utf8"), input.numGpus)),
+    },
+
+    hparams: {
+      list: os.hparams.list.handler(() => services.hparams.list()),
+      load: os.hparams.load.handler(({ input }) => services.hparams.load(input.name)),
+    },
+
+    simulation: {
+      check: os.simulation.check.handler(({ input }) => services.simulation.forecast(simulationOptions(input))),
+      start: os.simulation.start.handler(async ({ input }) => {
+        const plan = await runs.start({ ...simulationOptions(input), ...requestFor(input.target) });
+        return { runId: plan.runId, plan };
+      }),
+      startComparison: os.simulation.startComparison.handler(async ({ input }) => {
+        const request = { ...simulationOptions(input), ...requestFor(input.a) };
+        const [a, b] = await runs.startComparison(request, requestFor(input.b));
+        return { a: { runId: a.runId, plan: a }, b: { runId: b.runId, plan: b } };
+      }),
+      cancel: os.simulation.cancel.handler(async ({ input }) => {
+        await runs.cancel(input.runId, input.atOnce);
+        return { runId: input.runId };
+      }),
+      active: os.simulation.active.handler(() => runs.list()),
+      events: os.simulation.events.handler(({ input, signal }) => runs.follow(input.runId, input.after, signal)),
+    },
+
+    runs: {
+      list: os.runs.list.handler(({ input }) => historyPage(input)),
+      watch: os.runs.watch.handler(({ signal }) => services.watchHistory(signal)),
+      show: os.runs.show.handler(({ input: { runId } }) => {
+        const { of, baselineRunId } = annotations.all();
+        return { ...store.show(runId), annotation: of(runId), isBaseline: baselineRunId === runId };
+      }),
+      source: os.runs.source.handler(({ input: { runId } }) => {
+        const bytes = store.source(runId);
+        const text = bytes.toString("utf8");
+        const { sha256 } = store.show(runId).plan.submission;
+        return { text, sha256, isText: Buffer.from(text, "utf8").equals(bytes) };
+      }),
+      output: os.runs.output.handler(({ input }) => store.outputPage(input.runId, input.offset, input.maxBytes)),
+      compare: os.runs.compare.handler(({ input }) => compareRuns(compared(input.a), compared(input.b))),
+      annotate: os.runs.annotate.handler(({ input: { runId, ...change } }) => {
+        store.show(runId);
+        const annotation = annotations.change(runId, change);
+        services.historyChanged.advance();
+        return annotation;
+      }),
+      pinBaseline: os.runs.pinBaseline.handler(({ input: { runId } }) => {
+        if (runId !== null) store.show(runId);
+        annotations.pinBaseline(runId);
+        services.historyChanged.advance();
+        return { baselineRunId: runId };
+      }),
+      delete: os.runs.delete.handler(({ input }) => {
+        store.purge();
+        return store.setAside(input.runIds);
+      }),
+      undoDelete: os.runs.undoDelete.handler(({ input }) => ({ runIds: store.restore(input.undoId) })),
+      checkPrune: os.runs.checkPrune.handler(({ input }) => store.prune({ ...input, dryRun: true })),
+      prune: os.runs.prune.handler(({ input }) => {
+        store.purge();
+        const doomed = store.prune({ ...input, dryRun: true }).runs;
+        return store.setAside(doomed.map(({ id }) => id));
+      }),
+      export: os.runs.export.handler(({ input: { runId } }) => ({
+        fileName: `crusader-run-${runId}.json`,
+        mediaType: "application/json",
+        text: `${JSON.stringify(store.export(runId), null, 2)}\n`,
+      })),
+      exportList: os.runs.exportList.handler(({ input: { format, ...filter } }) => {
+        const { runs: rows } = historyPage({ ...filter, limit: ALL, offset: 0 });
+        return format === "csv"
+          ? { fileName: "crusader-runs.csv", mediaType: "text/csv", text: runsAsCsv(rows) }
+          : {
+              fileName: "crusader-runs.json",
+              mediaType: "application/json",
+              text: `${JSON.stringify(rows, null, 2)}\n`,
+            };
+      }),
+    },
+
+    settings: {
+      read: os.settings.read.handler(() => services.settings.read()),
+      change: os.settings.change.handler(({ input }) => services.settings.change(input)),
+      watch: os.settings.watch.handler(({ signal }) => services.settings.watch(signal)),
+    },
+  });
+}
+
+export type Router = ReturnType<typeof createRouter>;
+
+function versions({ version }: Services): Record<string, string> {
+  const { node, electron, chrome } = process.versions;
+  return {
+    crusader: version,
+    node,
+    ...(electron === undefined ? {} : { electron }),
+    ...(chrome === undefined ? {} : { chrome }),
+  };
+}

@@ -1,0 +1,132 @@
+/** The services of one host, made once and closed once. Nothing happens on the disk before they are used. */
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import packageJson from "../../../package.json" with { type: "json" };
+import { HparamsService } from "../services/hparams/index.ts";
+import { MachineService, PYTHON_NOT_PREPARED } from "../services/machine/index.ts";
+import { PythonService } from "../services/python/index.ts";
+import { Annotations, RunStore } from "../services/runs/index.ts";
+import { ScanService } from "../services/scan/index.ts";
+import { SettingsService } from "../services/settings/index.ts";
+import {
+  ActiveRuns,
+  type Backend,
+  LocalBackend,
+  removeAbandonedFolders,
+  SimulationService,
+} from "../services/simulation/index.ts";
+import { Revision } from "../services/streams/index.ts";
+import { TaskService } from "../services/tasks/index.ts";
+import { PickerService, WorkspaceService } from "../services/workspace/index.ts";
+import { ErrorJournal } from "./errors.ts";
+
+const fromRoot = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+const PROFILES_FOLDER = fromRoot("hparams");
+const PACKAGE_FOLDER = fromRoot("simulator-image");
+const TEMPLATES_FOLDER = fromRoot("templates");
+
+export type ServicesOptions = {
+  dataFolder: string;
+  env?: NodeJS.ProcessEnv;
+  /** Beside the local one; for tests. */
+  moreBackends?: readonly Backend[];
+  /** Where the picker begins. */
+  home?: string;
+  /** Between two looks at a watched folder or at what other processes did, in milliseconds. */
+  lookEveryMs?: number;
+};
+
+export type Services = ReturnType<typeof createServices>;
+
+export function createServices({
+  dataFolder,
+  env = process.env,
+  moreBackends = [],
+  home,
+  lookEveryMs = 1000,
+}: ServicesOptions) {
+  const python = new PythonService({ dataFolder, requirementsFolder: PACKAGE_FOLDER, env });
+  const store = new RunStore({ dataFolder });
+  const local = new LocalBackend({
+    // A start never downloads a gigabyte unasked: `machine.setup` does.
+    python: async () => {
+      const found = await python.find();
+      if (found === null) throw PYTHON_NOT_PREPARED;
+      return found;
+    },
+    packageFolder: PACKAGE_FOLDER,
+    policyFile: join(PROFILES_FOLDER, "scan-policy.json"),
+    env,
+  });
+  const hparams = new HparamsService({
+    profilesFolder: PROFILES_FOLDER,
+    userProfilesFolder: join(dataFolder, "hparams"),
+  });
+  const simulation = new SimulationService({
+    dataFolder,
+    store,
+    hparams,
+    backends: [local, ...moreBackends],
+    crusaderVersion: packageJson.version,
+    now: Date.now,
+    randomSeed: () => randomBytes(16).toString("hex"),
+  });
+  const scan = new ScanService({
+    packageFolder: join(PACKAGE_FOLDER, "crusades_eval"),
+    policyJson: readFileSync(join(PROFILES_FOLDER, "scan-policy.json"), "utf8"),
+  });
+  const runs = new ActiveRuns({ service: simulation, store });
+  const tasks = new TaskService();
+  const historyChanged = new Revision();
+  return {
+    dataFolder,
+    lookEveryMs,
+    version: packageJson.version,
+    python,
+    store,
+    annotations: new Annotations(dataFolder),
+    hparams,
+    simulation,
+    runs,
+    scan,
+    tasks,
+    machine: new MachineService({
+      dataFolder,
+      findPython: () => python.find(),
+      findSandbox: () => local.sandbox(),
+    }),
+    workspace: new WorkspaceService({ dataFolder, templatesFolder: TEMPLATES_FOLDER, watchEveryMs: lookEveryMs }),
+    picker: new PickerService(home === undefined ? {} : { home, start: home }),
+    settings: new SettingsService({ dataFolder }),
+    errors: new ErrorJournal(),
+    historyChanged,
+
+    /** A counter that moves when the history does, also by another process. */
+    async *watchHistory(signal: AbortSignal | undefined): AsyncGenerator<{ revision: number }> {
+      let shown: string | null = null;
+      for (let revision = 0; signal?.aborted !== true; ) {
+        const seen = historyChanged.number;
+        const now = `${seen} ${store.fingerprint()}`;
+        if (now !== shown) yield { revision: revision++ };
+        shown = now;
+        await historyChanged.next(seen, signal, lookEveryMs);
+      }
+    },
+
+    /** Removes what earlier processes left behind when they were killed; returns how many processes it ended. */
+    async cleanUp(): Promise<number> {
+      const ended = await simulation.endLeftovers();
+      await removeAbandonedFolders(Date.now());
+      store.purge();
+      return ended.length;
+    },
+
+    /** Cancels what runs, which is then recorded as cancelled; returns when nothing of it lives any more. */
+    async close(): Promise<void> {
+      await Promise.all([runs.close(), tasks.close(), scan.close()]);
+      store.close();
+    },
+  };
+}

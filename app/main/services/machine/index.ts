@@ -1,0 +1,1 @@
+export { MachineService, type MachineServiceOptions, PYTHON_NOT_PREPARED } from "./machine-service.ts";

@@ -1,0 +1,2 @@
+export { ensureFolder, purgeOlderThan, writeAtomically, writeProblem } from "./files.ts";
+export { JsonFile } from "./json-file.ts";

@@ -1,0 +1,1 @@
+export { TaskService, type TaskUpdate } from "./task-service.ts";

@@ -1,0 +1,7 @@
+export { PickerService } from "./picker.ts";
+export {
+  type ResolvedFile,
+  untitledPath,
+  WorkspaceService,
+  type WorkspaceServiceOptions,
+} from "./workspace-service.ts";
