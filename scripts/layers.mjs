@@ -3,7 +3,7 @@ import path from "node:path";
 import { parseSync, Visitor } from "rolldown/utils";
 
 /** Packages that `app/common` may import: pure, and fit for Node and for a browser. */
-const COMMON_PACKAGES = ["zod", "diff", "@orpc/contract", "@orpc/client"];
+const COMMON_PACKAGES = ["zod", "diff", "@orpc/contract"];
 
 /**
  * @typedef {{ file: string, line: number, imported: string, reason: string }} Violation

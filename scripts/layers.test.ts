@@ -53,8 +53,8 @@ test.each([
 });
 
 test.each([
-  ["app/common/events.ts", "node:fs", "common imports nothing but zod, diff, @orpc/contract, @orpc/client"],
-  ["app/common/events.ts", "ajv", "common imports nothing but zod, diff, @orpc/contract, @orpc/client"],
+  ["app/common/events.ts", "node:fs", "common imports nothing but zod, diff, @orpc/contract"],
+  ["app/common/events.ts", "ajv", "common imports nothing but zod, diff, @orpc/contract"],
   ["app/common/events.ts", "../main/services/runs/index.ts", "common imports common only"],
   [
     "app/renderer/shell/window.tsx",

@@ -25,6 +25,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "List, show, compare, export and prune recorded runs",
     load: async () => (await import("./runs.ts")).runsCommand,
   },
+  serve: {
+    summary: "Open the window in a browser, here or through an ssh tunnel",
+    load: async () => (await import("./serve.ts")).serveCommand,
+  },
   setup: {
     summary: "Prepare the Python environment that rehearsals run in",
     load: async () => (await import("./setup.ts")).setupCommand,
