@@ -567,12 +567,7 @@ const BY_CODE: Record<ValidatorCode, Explain> = {
   },
   functional_tampering: {
     compared: "torch.nn.functional.cross_entropy must be the original after the import and after the timed run.",
-    causes: () => [
-      possible(
-        "The file, or a library it imports, replaces it.",
-        "Call your own loss by its own name.",
-      ),
-    ],
+    causes: () => [possible("The file, or a library it imports, replaces it.", "Call your own loss by its own name.")],
   },
   execution_failed: {
     compared: "The settings of torch.backends and the float32 matmul precision are compared with what production set.",

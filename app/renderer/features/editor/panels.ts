@@ -1,0 +1,23 @@
+import { IconListCheck, IconPencil } from "@tabler/icons-react";
+import { lazy } from "react";
+import type { PanelDefinition } from "../../shell/panels.ts";
+
+export const editorPanel: PanelDefinition = {
+  id: "editor",
+  title: "Editor",
+  icon: IconPencil,
+  component: lazy(() => import("./editor-panel.tsx")),
+  defaultPosition: "center",
+  onRail: true,
+  shortcut: "Ctrl+Shift+1",
+};
+
+export const problemsPanel: PanelDefinition = {
+  id: "problems",
+  title: "Problems",
+  icon: IconListCheck,
+  component: lazy(() => import("./problems-panel.tsx")),
+  defaultPosition: "bottom",
+  onRail: false,
+  shortcut: "Ctrl+Shift+M",
+};

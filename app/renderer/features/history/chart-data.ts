@@ -1,0 +1,93 @@
+/** What the history's charts draw: as many points as there are pixels, and none of the extremes lost. Pure. */
+import type { HistoryRun } from "../../../common/history.ts";
+import { lowMedian } from "../../../common/score.ts";
+
+export type Point = { x: number; y: number };
+
+/**
+ * At most four points a pixel column - its first, lowest, highest and last - in their order: what is drawn looks the same
+ * as with all of them. `points` ascend in x.
+ */
+export function downSample<P extends Point>(points: readonly P[], columns: number): P[] {
+  const first = points[0];
+  const last = points.at(-1);
+  if (first === undefined || last === undefined || points.length <= 2 * columns) return [...points];
+  const width = (last.x - first.x) / columns;
+  const sampled: P[] = [];
+  for (let start = 0; start < points.length; ) {
+    const from = points[start] as P;
+    const column = columnOf(from.x, first.x, width, columns);
+    let [lowest, highest, end] = [start, start, start];
+    while (end + 1 < points.length && columnOf((points[end + 1] as P).x, first.x, width, columns) === column) {
+      end += 1;
+      if ((points[end] as P).y < (points[lowest] as P).y) lowest = end;
+      if ((points[end] as P).y > (points[highest] as P).y) highest = end;
+    }
+    const kept = [...new Set([start, lowest, highest, end])].toSorted((a, b) => a - b);
+    sampled.push(...kept.map((index) => points[index] as P));
+    start = end + 1;
+  }
+  return sampled;
+}
+
+function columnOf(x: number, from: number, width: number, columns: number): number {
+  return width === 0 ? 0 : Math.min(columns - 1, Math.floor((x - from) / width));
+}
+
+export type ScoreKind = "mfu_percent" | "relative_speed";
+export type ScorePoint = Point & { runId: string; name: string; version: number };
+
+/** Scores over time, oldest first. `x`: milliseconds since 1970. Unlike scores never share a chart. */
+export function scoresOverTime(runs: readonly HistoryRun[], kind: ScoreKind): ScorePoint[] {
+  return runs
+    .flatMap(({ id, score, createdAt, submission }) =>
+      score?.kind === kind
+        ? [{ x: Date.parse(createdAt), y: score.value, runId: id, name: submission.name, version: submission.version }]
+        : [],
+    )
+    .toSorted((a, b) => a.x - b.x);
+}
+
+export type VersionPoint = { version: number; median: number; spread: [number, number]; count: number };
+
+/** Every version of one submission that has a score of this kind: median and spread over its runs. */
+export function scoresByVersion(runs: readonly HistoryRun[], path: string, kind: ScoreKind): VersionPoint[] {
+  const byVersion = new Map<number, number[]>();
+  for (const { submission, score } of runs) {
+    if (submission.path !== path || score?.kind !== kind) continue;
+    byVersion.set(submission.version, [...(byVersion.get(submission.version) ?? []), score.value]);
+  }
+  return [...byVersion]
+    .map(
+      ([version, values]): VersionPoint => ({
+        version,
+        median: lowMedian(values) as number,
+        spread: [Math.min(...values), Math.max(...values)],
+        count: values.length,
+      }),
+    )
+    .toSorted((a, b) => a.version - b.version);
+}
+
+/** Kind of score most of these runs have; null where none has one. */
+export function usualScoreKind(runs: readonly HistoryRun[]): ScoreKind | null {
+  let balance = 0;
+  let any = false;
+  for (const { score } of runs) {
+    if (score === null) continue;
+    any = true;
+    balance += score.kind === "mfu_percent" ? 1 : -1;
+  }
+  return any ? (balance > 0 ? "mfu_percent" : "relative_speed") : null;
+}
+
+/** RFC 4180; text that a spreadsheet would take for a formula is kept from being one. */
+export function toCsv(header: readonly string[], rows: readonly (readonly (string | number | null)[])[]): string {
+  const cell = (value: string | number | null) => {
+    if (value === null) return "";
+    if (typeof value === "number") return String(value);
+    const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return [header, ...rows].map((row) => `${row.map(cell).join(",")}\r\n`).join("");
+}

@@ -1,0 +1,31 @@
+import { expect, test } from "vitest";
+import { sampleRepeat } from "../../../common/sample-runs.ts";
+import { mfuPercent } from "../../../common/score.ts";
+import { mfuTerms, mfuToBeat, secondsForMfu } from "./mfu.ts";
+
+const PROFILE = { mfu: { gpu_peak_tflops: 312 } };
+const MEASURED = sampleRepeat(20, { mfuPercent: 55, parameters: 7_615_616_512, uniqueTokens: 163_840, numRanks: 4 });
+
+test("the terms are the run's own; a rehearsal has none", () => {
+  expect(mfuTerms(MEASURED, PROFILE)).toEqual({
+    parameters: 7_615_616_512,
+    uniqueTokens: 163_840,
+    gpuPeakTflops: 312,
+    numGpus: 4,
+    seconds: 20,
+  });
+  expect(mfuTerms(sampleRepeat(20), PROFILE)).toBeNull();
+});
+
+test("the time for an MFU gives that MFU", () => {
+  const terms = mfuTerms(MEASURED, PROFILE);
+  expect(terms).not.toBeNull();
+  if (terms === null) return;
+  const seconds = secondsForMfu(terms, 60);
+  expect(mfuPercent({ ...terms, seconds })).toBeCloseTo(60, 10);
+  expect(() => secondsForMfu(terms, 0)).toThrow(RangeError);
+});
+
+test("a leader at 61.20 % with a threshold of 1 %", () => {
+  expect(mfuToBeat(61.2, 1)).toBeCloseTo(61.812, 10);
+});

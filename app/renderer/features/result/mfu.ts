@@ -1,0 +1,35 @@
+/** MFU with a run's own numbers, and the other way round: what time gives what MFU (spec/evaluation.md section 4). Pure. */
+import type { Plan, RepeatResult } from "../../../common/runs.ts";
+
+export type MfuTerms = {
+  parameters: number;
+  uniqueTokens: number;
+  gpuPeakTflops: number;
+  numGpus: number;
+  seconds: number;
+};
+
+/** Null for a repeat whose MFU was not measured: rehearsals have none. */
+export function mfuTerms(repeat: RepeatResult, profile: Plan["profile"]["content"]): MfuTerms | null {
+  const { parameters, uniqueTokens, timedSeconds, numRanks } = repeat;
+  const gpuPeakTflops = (profile.mfu as { gpu_peak_tflops?: unknown } | undefined)?.gpu_peak_tflops;
+  if (repeat.mfuPercent === null || parameters === null || uniqueTokens === null || timedSeconds === null) return null;
+  if (typeof gpuPeakTflops !== "number") return null;
+  return { parameters, uniqueTokens, gpuPeakTflops, numGpus: numRanks, seconds: timedSeconds };
+}
+
+/** Seconds of the timed run that would give this MFU; `percent` in (0, 100]. */
+export function secondsForMfu(terms: MfuTerms, percent: number): number {
+  if (!(percent > 0 && percent <= 100)) throw new RangeError(`MFU must lie in (0, 100], not ${percent}`);
+  // At one second the uncapped value; MFU is inversely proportional to the time.
+  const secondsAtAll = (6 * terms.parameters * terms.uniqueTokens) / (terms.gpuPeakTflops * 1e12 * terms.numGpus);
+  return (100 * secondsAtAll) / percent;
+}
+
+/**
+ * The MFU that replaces a leader: above leader x (1 + threshold) (section 5). `thresholdPercent` is today's, already
+ * decayed.
+ */
+export function mfuToBeat(leaderPercent: number, thresholdPercent: number): number {
+  return leaderPercent * (1 + thresholdPercent / 100);
+}

@@ -1,0 +1,13 @@
+import { IconFiles } from "@tabler/icons-react";
+import { lazy } from "react";
+import type { PanelDefinition } from "../../shell/panels.ts";
+
+export const explorerPanel: PanelDefinition = {
+  id: "explorer",
+  title: "Explorer",
+  icon: IconFiles,
+  component: lazy(() => import("./explorer.tsx")),
+  defaultPosition: "left",
+  onRail: true,
+  shortcut: "Ctrl+Shift+E",
+};
