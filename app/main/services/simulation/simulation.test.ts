@@ -9,40 +9,11 @@ import { CrusaderError } from "../../../common/errors.ts";
 import type { RunResult } from "../../../common/runs.ts";
 import { HparamsService } from "../hparams/index.ts";
 import { RunStore } from "../runs/index.ts";
-import type { Backend } from "./backend.ts";
 import { type SimulationEvent, type SimulationRequest, SimulationService } from "./index.ts";
-import { startJudge } from "./judge-process.ts";
 import { MARKER_VARIABLE, markedProcesses, markerOf, runOfMarker } from "./marked-processes.ts";
+import { ScriptedBackend } from "./scripted-backend.ts";
 
 const PROFILES = fileURLToPath(new URL("../../../../hparams", import.meta.url));
-const SCRIPTED_JUDGE = fileURLToPath(new URL("scripted-judge.mjs", import.meta.url));
-
-/** Real processes and pipes; only what the judge says is scripted. */
-class ScriptedBackend implements Backend {
-  readonly name = "scripted";
-  problems: CrusaderError[] = [];
-  program: string = process.execPath;
-  async check() {
-    return this.problems;
-  }
-  async environment() {
-    return { python: "scripted" };
-  }
-  async launch(order: Parameters<Backend["launch"]>[0], listener: Parameters<Backend["launch"]>[1]) {
-    const { marker, seed, numRanks } = order;
-    return startJudge(
-      {
-        program: this.program,
-        args: [SCRIPTED_JUDGE],
-        env: { [MARKER_VARIABLE]: marker },
-        marker,
-        order: JSON.stringify(order),
-        fallback: { seed, numRanks, device: "cpu" },
-      },
-      listener,
-    );
-  }
-}
 
 /** A service with its own data folder; `file` writes a file whose words say what the judge does. */
 function bench() {

@@ -132,7 +132,7 @@ export function existingInside(root: string, name: string): string {
  * Where a name leads, links resolved. Throws `access_denied` where that is outside of the folder. The schema has refused
  * "..", separators of any system and absolute names already; this checks again, as it is the last one before the disk.
  */
-function pathInside(root: string, name: string): string {
+export function pathInside(root: string, name: string): string {
   const parts = name.split("/");
   if (parts.length > MAX_DEPTH || parts.some((part) => nameProblem(part) !== null)) {
     throw new CrusaderError("usage", "This is not the name of a file in the folder.");

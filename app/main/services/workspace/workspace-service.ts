@@ -8,7 +8,16 @@ import { fileReferenceSchema } from "../../../common/workspace.ts";
 import { purgeOlderThan, writeAtomically } from "../storage/index.ts";
 import { Revision } from "../streams/index.ts";
 import { Drafts } from "./drafts.ts";
-import { existingInside, listFiles, putFile, readContent, renameFile, takeFile, writeContent } from "./files.ts";
+import {
+  existingInside,
+  listFiles,
+  pathInside,
+  putFile,
+  readContent,
+  renameFile,
+  takeFile,
+  writeContent,
+} from "./files.ts";
 import { Folders, newId } from "./folders.ts";
 import { Templates } from "./templates.ts";
 
@@ -128,7 +137,7 @@ export class WorkspaceService {
 
   /** Where a file lies or would lie; for a run of an unsaved buffer of it. */
   place({ folderId, name }: FileReference): string {
-    return join(this.#folders.rootOf(folderId), ...name.split("/"));
+    return pathInside(this.#folders.rootOf(folderId), name);
   }
 
   /** Where a file lies, for a run of it. */

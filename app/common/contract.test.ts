@@ -1,0 +1,81 @@
+import { expect, test } from "vitest";
+import { contract, HOSTS, type ProcedureMeta } from "./contract.ts";
+import { ERROR_CODES } from "./errors.ts";
+
+type Definition = { "~orpc": { inputSchema?: unknown; outputSchema?: unknown; errorMap: object; meta: ProcedureMeta } };
+
+function procedures(): [string, Definition["~orpc"]][] {
+  return Object.entries(contract).flatMap(([capability, members]) =>
+    Object.entries(members).map(([name, definition]): [string, Definition["~orpc"]] => [
+      `${capability}.${name}`,
+      (definition as Definition)["~orpc"],
+    ]),
+  );
+}
+
+// One port opens all of this: what a window may ask for, and which windows may.
+test("the surface is what it was", () => {
+  const surface = procedures().map(([name, { meta }]) => {
+    const hosts = meta.hosts ?? [];
+    return hosts.length === HOSTS.length ? name : `${name} (${hosts.join(", ")})`;
+  });
+  expect(surface).toEqual([
+    "app.versions",
+    "app.diagnostics",
+    "machine.read",
+    "machine.setup",
+    "tasks.watch",
+    "tasks.cancel",
+    "picker.list (web)",
+    "picker.createFolder (web)",
+    "workspace.templates",
+    "workspace.readTemplate",
+    "workspace.folders",
+    "workspace.openFolder",
+    "workspace.openDefaultFolder",
+    "workspace.closeFolder",
+    "workspace.list",
+    "workspace.watch",
+    "workspace.read",
+    "workspace.write",
+    "workspace.rename",
+    "workspace.delete",
+    "workspace.undoDelete",
+    "workspace.createFromTemplate",
+    "workspace.drafts",
+    "workspace.saveDraft",
+    "workspace.discardDraft",
+    "scan.scan",
+    "hparams.list",
+    "hparams.load",
+    "simulation.check",
+    "simulation.start",
+    "simulation.startComparison",
+    "simulation.cancel",
+    "simulation.active",
+    "simulation.events",
+    "runs.list",
+    "runs.watch",
+    "runs.show",
+    "runs.source",
+    "runs.output",
+    "runs.compare",
+    "runs.annotate",
+    "runs.pinBaseline",
+    "runs.delete",
+    "runs.undoDelete",
+    "runs.checkPrune",
+    "runs.prune",
+    "runs.export",
+    "runs.exportList",
+    "settings.read",
+    "settings.change",
+    "settings.watch",
+  ]);
+});
+
+test("every procedure states its output, and ends with our codes only", () => {
+  for (const [name, { outputSchema, errorMap }] of procedures()) {
+    expect([name, outputSchema === undefined, Object.keys(errorMap)]).toEqual([name, false, [...ERROR_CODES]]);
+  }
+});
