@@ -1,13 +1,12 @@
 /** Who gets in, and what is served to them: real sockets, real files. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
 import { startWebHost, type WebHost } from "../../app/main/hosts/web/index.ts";
@@ -275,27 +274,31 @@ test("a slow window holds back its own stream, not the host's memory", async () 
   expect(read).toBe(services.store.output(runId).toString("utf8"));
 });
 
-const CRUSADER = fileURLToPath(new URL("../../bin/crusader.mjs", import.meta.url));
-const RENDERER = fileURLToPath(new URL("../../dist/renderer/index.html", import.meta.url));
+const SERVE = new URL("../../app/main/cli/serve.ts", import.meta.url).href;
 
-test.skipIf(!existsSync(RENDERER))(
-  "crusader serve: prints where, lets in, ends on SIGTERM with the run recorded",
-  async () => {
-    const folder = temporaryFolder();
-    const child = spawn(process.execPath, [CRUSADER, "serve", "--port", "0"], {
-      env: { ...process.env, CRUSADER_HOME: join(folder, "data") },
-    });
-    onTestFinished(() => void child.kill("SIGKILL"));
-    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-    const address = ((await lines.next()).value as string).match(/http:\S+/)?.[0] ?? "";
-    expect((await lines.next()).value).toMatch(/ssh -N -L (\d+):127\.0\.0\.1:\1 \S+@\S+$/);
-    const host = { port: Number(new URL(address).port), url: () => address, close: async () => {} };
-    const { client } = await openWebPage(host, await enter(host));
-    expect(await client.app.versions()).toMatchObject({ node: process.versions.node });
-    child.kill("SIGTERM");
-    expect(await once(child, "exit")).toEqual([0, null]);
-  },
-);
+function serve(folder: string, args: readonly string[]) {
+  const command = `const { serveCommand } = await import(${JSON.stringify(SERVE)});
+    process.exitCode = await serveCommand(${JSON.stringify(args)}, process, ${JSON.stringify(makeRenderer(folder))});`;
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", command], {
+    env: { ...process.env, CRUSADER_HOME: join(folder, "data") },
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  return { child, lines: createInterface({ input: child.stdout })[Symbol.asyncIterator]() };
+}
+
+test("crusader serve: prints where, lets in, says so, and ends when asked", async () => {
+  const { child, lines } = serve(temporaryFolder(), ["--port", "0"]);
+  const address = ((await lines.next()).value as string).match(/http:\S+/)?.[0] ?? "";
+  expect((await lines.next()).value).toMatch(/ssh -N -L (\d+):127\.0\.0\.1:\1 \S+@\S+$/);
+  expect((await lines.next()).value).toBe("Ctrl-C ends it.");
+  const host = { port: Number(new URL(address).port), url: () => address, close: async () => {} };
+  const { client, closed } = await openWebPage(host, await enter(host));
+  expect((await lines.next()).value).toMatch(/^A browser was let in\. For another one: http:/);
+  expect(await client.app.versions()).toMatchObject({ node: process.versions.node });
+  child.kill("SIGTERM");
+  const [[code, signal]] = await Promise.all([once(child, "exit"), closed]);
+  expect([code, signal]).toEqual([0, null]);
+});
 
 test("the end of a host ends its runs, recorded as cancelled", async () => {
   const folder = temporaryFolder();

@@ -26,7 +26,11 @@ const PORTS_TRIED = 20;
 const RENDERER_FOLDER = fileURLToPath(new URL("../../../dist/renderer", import.meta.url));
 const ENDINGS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-export async function serveCommand(args: readonly string[], io: CommandIo): Promise<number> {
+export async function serveCommand(
+  args: readonly string[],
+  io: CommandIo,
+  rendererFolder = RENDERER_FOLDER,
+): Promise<number> {
   const options = parse(args);
   if (options.help) {
     io.stdout.write(HELP);
@@ -36,7 +40,7 @@ export async function serveCommand(args: readonly string[], io: CommandIo): Prom
   try {
     const ended = await services.cleanUp();
     if (ended > 0) io.stderr.write(`Ended ${counted(ended, "process")} left by a run that was killed.\n`);
-    const host = await startOnPort(services, options, io);
+    const host = await startOnPort(services, options, rendererFolder, io);
     greet(host, io.stdout);
     await untilAskedToEnd(services, io.stderr);
     await host.close();
@@ -77,11 +81,16 @@ function parseOptions(args: readonly string[]) {
 }
 
 /** On the port that was asked for and no other; without one, on the first free one from the default on. */
-async function startOnPort(services: Services, options: Options, io: CommandIo): Promise<WebHost> {
+async function startOnPort(
+  services: Services,
+  options: Options,
+  rendererFolder: string,
+  io: CommandIo,
+): Promise<WebHost> {
   const start = (port: number) =>
     startWebHost({
       services,
-      rendererFolder: RENDERER_FOLDER,
+      rendererFolder,
       port,
       newToken: options.newToken,
       onSession: (url) => io.stdout.write(`A browser was let in. For another one: ${url}\n`),
