@@ -47,6 +47,9 @@ test.each([
   ["app/main/cli/main.ts", "../../../package.json"],
   ["app/main/hosts/electron/window.ts", "electron"],
   ["app/main/hosts/web/server.ts", "../../router.ts"],
+  ["app/main/hosts/web/server.ts", "../../router/connection.ts"],
+  ["app/main/cli/serve.ts", "../hosts/web/index.ts"],
+  ["app/common/contract.ts", "@orpc/contract"],
   ["scripts/start.mjs", "./bootstrap.mjs"],
 ])("%s may import %s", (file, specifier) => {
   expect(reasons(file, `import "${specifier}";`)).toEqual([]);
@@ -54,6 +57,7 @@ test.each([
 
 test.each([
   ["app/common/events.ts", "node:fs", "common imports nothing but zod, diff, @orpc/contract"],
+  ["app/common/events.ts", "@orpc/server", "common imports nothing but zod, diff, @orpc/contract"],
   ["app/common/events.ts", "ajv", "common imports nothing but zod, diff, @orpc/contract"],
   ["app/common/events.ts", "../main/services/runs/index.ts", "common imports common only"],
   [

@@ -1,10 +1,10 @@
 /** What every transport must do alike: values, errors, streams, aborting, going on after an interruption. */
 import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { Client, Inputs } from "../../app/common/contract.ts";
 import { emptyTranscript, type RunUpdate, withUpdate } from "../../app/common/simulation.ts";
-import { type Bench, reportOf, TRANSPORTS } from "./harness.ts";
+import { type Bench, makeServices, reportOf, TRANSPORTS } from "./harness.ts";
 
 const scripted = { profile: "rehearsal", backend: "scripted", sandbox: "none", repeats: 1 } as const;
 const text = (words: string): Inputs["simulation"]["start"]["target"] => ({
@@ -147,7 +147,7 @@ describe.each(TRANSPORTS)("over $name", ({ bench }) => {
     const { runId } = await client.simulation.start({ ...scripted, target: text("polite") });
     const controller = new AbortController();
     const stream = await client.simulation.events({ runId }, { signal: controller.signal });
-    await until({ [Symbol.asyncIterator]: () => stream[Symbol.asyncIterator]() }, () => true);
+    await until({ [Symbol.asyncIterator]: () => stream[Symbol.asyncIterator]() }, ({ number }) => number > 0);
     controller.abort();
     await client.simulation.cancel({ runId });
     expect(await client.simulation.active()).toEqual([]);
@@ -157,6 +157,7 @@ describe.each(TRANSPORTS)("over $name", ({ bench }) => {
   test("cancelling twice, and cancelling what has ended, is no error", async () => {
     const { client } = await start();
     const { runId } = await client.simulation.start({ ...scripted, target: text("polite") });
+    await until(await client.simulation.events({ runId }), ({ number }) => number > 0);
     await Promise.all([client.simulation.cancel({ runId }), client.simulation.cancel({ runId })]);
     expect(await client.simulation.cancel({ runId })).toEqual({ runId });
     expect(await reportOf(client.simulation.cancel({ runId: "99" }))).toMatchObject({ code: "not_found" });
@@ -166,6 +167,7 @@ describe.each(TRANSPORTS)("over $name", ({ bench }) => {
     const { client, open } = await start();
     const other = (await open()).client;
     const first = await client.simulation.start({ ...scripted, target: text("polite") });
+    await until(await client.simulation.events({ runId: first.runId }), ({ number }) => number > 0);
     const second = await other.simulation.start({ ...scripted, target: text("pass") });
     const waiting = await until(
       await other.simulation.events({ runId: second.runId }),
@@ -178,6 +180,23 @@ describe.each(TRANSPORTS)("over $name", ({ bench }) => {
     expect(outcomes).toEqual(["cancelled", "cancelled"]);
     const last = (await all(await client.simulation.events({ runId: second.runId }))).at(-1);
     expect(last?.status.state).toBe("passed");
+  });
+
+  test("a run of another process is followed, and cancelled only there", async () => {
+    const { client, folder } = await start();
+    const elsewhere = makeServices(folder).services;
+    onTestFinished(() => elsewhere.close());
+    const source = Buffer.from("polite");
+    const { runId } = await elsewhere.runs.start({ ...scripted, path: join(folder, "train.py"), source });
+    const stream = (await client.simulation.events({ runId }))[Symbol.asyncIterator]();
+    const whole: AsyncIterable<RunUpdate> = { [Symbol.asyncIterator]: () => stream };
+    const first = (await stream.next()).value as RunUpdate;
+    expect(first.status).toMatchObject({ state: "running", repeatsPlanned: 1 });
+    expect(await client.simulation.active()).toMatchObject([{ runId, ownedHere: false }]);
+    expect(await reportOf(client.simulation.cancel({ runId }))).toMatchObject({ code: "unsupported" });
+    expect(await reportOf(client.runs.delete({ runIds: [runId] }))).toMatchObject({ code: "busy" });
+    await elsewhere.runs.cancel(runId, false);
+    expect((await all(whole)).at(-1)).toMatchObject({ result: { outcome: "cancelled" } });
   });
 
   test("a comparison, and what differs", async () => {

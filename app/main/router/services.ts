@@ -94,6 +94,7 @@ export function createServices({
     tasks,
     machine: new MachineService({
       dataFolder,
+      env,
       findPython: () => python.find(),
       findSandbox: () => local.sandbox(),
     }),

@@ -11,6 +11,7 @@ import type { PreparedPython } from "../python/index.ts";
 
 export type MachineServiceOptions = {
   dataFolder: string;
+  env: NodeJS.ProcessEnv;
   /** The Python environment if it is there (`PythonService.find`). */
   findPython: () => Promise<PreparedPython | null>;
   /** `LocalBackend.sandbox`. */
@@ -34,9 +35,9 @@ export class MachineService {
   }
 
   async read(): Promise<Machine> {
-    const { dataFolder, findPython, findSandbox } = this.#options;
+    const { dataFolder, env, findPython, findSandbox } = this.#options;
     const [docker, python, sandbox, free] = await Promise.all([
-      findDocker(),
+      findDocker(env),
       findPython().catch((error: unknown) => {
         if (error instanceof CrusaderError) return error;
         throw error;
@@ -82,10 +83,10 @@ function gpuNames(): string[] {
   }
 }
 
-async function findDocker(): Promise<Presence> {
+async function findDocker(env: NodeJS.ProcessEnv): Promise<Presence> {
   try {
     const args = ["version", "--format", "{{.Server.Version}}"];
-    const { stdout } = await promisify(execFile)("docker", args, { timeout: DOCKER_TIMEOUT_MS });
+    const { stdout } = await promisify(execFile)("docker", args, { timeout: DOCKER_TIMEOUT_MS, env });
     return { state: "ready", summary: `Docker ${stdout.trim()}` };
   } catch (error) {
     const { code, stderr = "" } = error as { code?: unknown; stderr?: string };
