@@ -1,5 +1,5 @@
 /** What every transport must do alike: values, errors, streams, aborting, going on after an interruption. */
-import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Client, Inputs } from "../../app/common/contract.ts";
@@ -37,6 +37,30 @@ async function openHome(client: Client): Promise<string> {
 
 function eventTypes(updates: readonly RunUpdate[]): string[] {
   return updates.flatMap(({ events }) => events.map(({ event }) => event.type));
+}
+
+const RENDERER_FOLDER = ["data", "home", "renderer", "secret.txt"];
+
+/** The same numbers each time (mulberry32), from 0 up to 1. */
+function randomNumbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** With some characters dropped, doubled or replaced. */
+function mutilated(message: string, random: () => number): string {
+  const pieces = ["", '"', "{", "}", "[", "]", "\\", "../", "\u0000", "-1", "null", "1e999", "__proto__", "/"];
+  const characters = [...message];
+  for (let edits = 1 + Math.floor(4 * random()); edits > 0; edits -= 1) {
+    const at = Math.floor(random() * characters.length);
+    characters[at] = `${random() < 0.5 ? (characters[at] ?? "") : ""}${pieces[Math.floor(random() * pieces.length)]}`;
+  }
+  return characters.join("");
 }
 
 describe.each(TRANSPORTS)("over $name", ({ bench }) => {
@@ -435,6 +459,39 @@ describe.each(TRANSPORTS)("over $name", ({ bench }) => {
     expect(await hostile.client.app.versions()).toMatchObject({ node: process.versions.node });
     expect(await client.app.versions()).toMatchObject({ node: process.versions.node });
     expect(({} as { x?: unknown }).x).toBeUndefined();
+  });
+
+  test("a thousand mutilated messages change nothing", async () => {
+    const { client, open, folder, home } = await start();
+    const folderId = await openHome(client);
+    writeFileSync(join(home, "train.py"), "mine");
+    const call = (u: string, json: unknown) => JSON.stringify({ i: "odd", p: { u, b: { json, meta: [] } } });
+    const messages = [
+      call("/workspace/read", { folderId, name: "train.py" }),
+      call("/workspace/write", { folderId, name: "train.py", text: "theirs", expectedVersion: "0".repeat(64) }),
+      call("/simulation/events", { runId: "1", after: 0 }),
+      call("/runs/list", { limit: 10 }),
+    ];
+    const random = randomNumbers(20261121);
+    let hostile = await open();
+    let isClosed = false;
+    for (let count = 0; count < 1000; count += 1) {
+      if (isClosed) {
+        hostile = await open();
+        isClosed = false;
+      }
+      void hostile.closed.then(() => {
+        isClosed = true;
+      });
+      hostile.sendRaw(mutilated(messages[count % messages.length] as string, random));
+      // A round of the other window, in which a close arrives.
+      await client.app.versions();
+    }
+    expect(readFileSync(join(home, "train.py"), "utf8")).toBe("mine");
+    expect((await client.workspace.list({ folderId })).files.map(({ name }) => name)).toEqual(["train.py"]);
+    expect(readdirSync(folder).sort()).toEqual(
+      existsSync(join(folder, "renderer")) ? RENDERER_FOLDER : ["data", "home"],
+    );
   });
 
   test("a text over the limit is refused and loses nothing", async () => {

@@ -46,7 +46,7 @@ test("pages of a log never cut a character, and together are the log", () => {
   writeFileSync(path, text);
   const pages: string[] = [];
   for (let offset = 0; offset < Buffer.byteLength(text); ) {
-    const page = readTextPage(path, offset, 7);
+    const page = readTextPage(path, offset, 7, false);
     expect([page.offset, page.totalBytes]).toEqual([offset, Buffer.byteLength(text)]);
     pages.push(page.text);
     offset = page.nextOffset;
@@ -57,7 +57,16 @@ test("pages of a log never cut a character, and together are the log", () => {
 test("bytes that are no text show as replacements and end", () => {
   const path = temporaryFile();
   writeFileSync(path, Buffer.alloc(10, 0xff));
-  const { nextOffset, text } = readTextPage(path, 0, 4);
+  const { nextOffset, text } = readTextPage(path, 0, 4, false);
   expect([nextOffset > 0, text.includes("\ufffd")]).toEqual([true, true]);
-  expect(readTextPage(path, 99, 4)).toEqual({ offset: 10, nextOffset: 10, totalBytes: 10, text: "" });
+  expect(readTextPage(path, 99, 4, false)).toEqual({ offset: 10, nextOffset: 10, totalBytes: 10, text: "" });
+});
+
+test("a character that is being written is read once it is whole", () => {
+  const path = temporaryFile();
+  const rocket = Buffer.from("\u{1f680}");
+  writeFileSync(path, rocket.subarray(0, 3));
+  expect(readTextPage(path, 0, 1024, true)).toEqual({ offset: 0, nextOffset: 0, totalBytes: 3, text: "" });
+  appendFileSync(path, rocket.subarray(3));
+  expect(readTextPage(path, 0, 1024, true)).toEqual({ offset: 0, nextOffset: 4, totalBytes: 4, text: "\u{1f680}" });
 });

@@ -5,8 +5,11 @@ import type { OutputPage } from "../../../common/history.ts";
 /** Bytes of the longest character in UTF-8, but one. */
 const MAX_TAIL = 3;
 
-/** An offset past the end, or a missing file, gives an empty page. */
-export function readTextPage(path: string, offset: number, maxBytes: number): OutputPage {
+/**
+ * An offset past the end, or a missing file, gives an empty page. `isGrowing`: a torn character at the end is not read
+ * yet, as its rest will come; otherwise it is all there is of it.
+ */
+export function readTextPage(path: string, offset: number, maxBytes: number, isGrowing: boolean): OutputPage {
   let descriptor: number;
   try {
     descriptor = openSync(path, "r");
@@ -19,7 +22,7 @@ export function readTextPage(path: string, offset: number, maxBytes: number): Ou
     const start = Math.min(offset, totalBytes);
     const buffer = Buffer.alloc(Math.min(maxBytes, totalBytes - start));
     const bytes = buffer.subarray(0, readSync(descriptor, buffer, 0, buffer.length, start));
-    const whole = start + bytes.length < totalBytes ? withoutTornCharacter(bytes) : bytes;
+    const whole = isGrowing || start + bytes.length < totalBytes ? withoutTornCharacter(bytes) : bytes;
     return { offset: start, nextOffset: start + whole.length, totalBytes, text: whole.toString("utf8") };
   } finally {
     closeSync(descriptor);
@@ -28,7 +31,7 @@ export function readTextPage(path: string, offset: number, maxBytes: number): Ou
 
 /** Bytes that are no UTF-8 at all are left as they are. */
 function withoutTornCharacter(bytes: Buffer): Buffer {
-  for (let tail = 1; tail <= Math.min(MAX_TAIL, bytes.length - 1); tail += 1) {
+  for (let tail = 1; tail <= Math.min(MAX_TAIL, bytes.length); tail += 1) {
     const byte = bytes[bytes.length - tail] as number;
     const isContinuation = (byte & 0xc0) === 0x80;
     if (isContinuation) continue;

@@ -123,7 +123,8 @@ export class RunStore {
 
   /** A part of the log as text; both ends lie between two characters. */
   outputPage(id: string, offset: number, maxBytes: number): OutputPage {
-    return readTextPage(join(this.#existing(id), "output.log"), offset, maxBytes);
+    const folder = this.#existing(id);
+    return readTextPage(join(folder, "output.log"), offset, maxBytes, stateOf(folder) === "running");
   }
 
   /** Everything of one run, as `crusader runs export` writes it. */

@@ -32,6 +32,8 @@ export type WorkspaceServiceOptions = {
 
 export type ResolvedFile = { path: string };
 
+/** At most one part in 50 of the time goes into looking at a watched folder. */
+const LOOKING_SHARE = 50;
 const DELETED_KEPT_MS = 30 * 24 * 60 * 60 * 1000;
 const deletedSchema = z.object({ file: fileReferenceSchema, content: z.base64() });
 
@@ -79,11 +81,14 @@ export class WorkspaceService {
     let shown = "";
     while (signal?.aborted !== true) {
       const seen = this.#revision.number;
+      const startedAt = performance.now();
       const listing = this.list(folderId);
+      // A folder that takes long to look at is looked at less often.
+      const pauseMs = Math.max(this.#watchEveryMs, LOOKING_SHARE * (performance.now() - startedAt));
       const now = JSON.stringify(listing);
       if (now !== shown) yield listing;
       shown = now;
-      await this.#revision.next(seen, signal, this.#watchEveryMs);
+      await this.#revision.next(seen, signal, pauseMs);
     }
   }
 
