@@ -137,9 +137,9 @@ export class ActiveRuns {
         ...(over ? view : { ...view, status: { ...view.status, state: "running" as const }, result: null }),
         outputBytes: this.#store.outputBytes(runId),
       };
-      const { after: _after, ...content } = update;
-      const now = JSON.stringify(content);
-      if (now !== shown) yield update;
+      const { status, outputBytes } = update;
+      const now = JSON.stringify({ status, outputBytes, over });
+      if (now !== shown || events.length > 0) yield update;
       shown = now;
       position = update.number;
       if (over) return;
