@@ -300,6 +300,26 @@ test("crusader serve: prints where, lets in, says so, and ends when asked", asyn
   expect([code, signal]).toEqual([0, null]);
 });
 
+test("kill -9 of the host: the run is interrupted, nothing of it lives, and the window is told", async () => {
+  const folder = temporaryFolder();
+  const harness = JSON.stringify(new URL("killed-host.ts", import.meta.url).href);
+  const command = `const { runUntilKilled } = await import(${harness}); await runUntilKilled(${JSON.stringify(folder)});`;
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", command]);
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const runId = (await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next()).value as string;
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  const { services } = makeServices(folder);
+  onTestFinished(() => services.close());
+  const host = await makeWebHost(folder, { services });
+  onTestFinished(() => host.close());
+  const { client } = await openWebPage(host, await enter(host));
+  const last = (await Array.fromAsync(await client.simulation.events({ runId }))).at(-1);
+  expect(last).toMatchObject({ number: 1, status: { state: "interrupted" }, result: null });
+  await services.cleanUp();
+  expect(await client.simulation.active()).toEqual([]);
+});
+
 test("the end of a host ends its runs, recorded as cancelled", async () => {
   const folder = temporaryFolder();
   const { services } = makeServices(folder);

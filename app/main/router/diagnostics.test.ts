@@ -6,13 +6,13 @@ test("folders, user, host and credentials are taken out, and nothing else", () =
     data: "/home/ann/.local/share/crusader/runs/1",
     home: "/home/ann/x",
     stack: "at box42 as ann; rootless, annual",
-    address: "https://ann:secret@packages.example/simple",
+    address: "ssh://ann:secret@packages.example/simple",
   });
   const names = { folders: ["/home/ann", "/home/ann/.local/share/crusader"], user: "ann", host: "box42" };
   expect(JSON.parse(redacted(text, names))).toEqual({
     data: "<data folder>/runs/1",
     home: "~/x",
     stack: "at <host> as <user>; rootless, annual",
-    address: "<credentials>@packages.example/simple",
+    address: "ssh://<credentials>@packages.example/simple",
   });
 });

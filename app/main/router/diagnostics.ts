@@ -53,7 +53,7 @@ export function redacted(text: string, names: { folders: readonly string[]; user
   return replacements
     .filter(([name]) => name.length > 1)
     .reduce((redactedSoFar, [name, mark]) => replaceWhole(redactedSoFar, name, mark), text)
-    .replace(/\b(?:https?:\/\/)[^\s"@/]+@/g, "<credentials>@");
+    .replace(/\/\/[^\s"@/]+@/g, "//<credentials>@");
 }
 
 /** Not inside a longer word: a user named "root" must not change "rootless". */
