@@ -1,0 +1,75 @@
+/** MFU with this run's numbers in its formula, and what other numbers would give. */
+import { NumberInput } from "@mantine/core";
+import { useState } from "react";
+import { formatInteger, formatMfu, formatSeconds, formatSignedPercent } from "../../../common/format.ts";
+import { mfuPercent } from "../../../common/score.ts";
+import { type MfuTerms, mfuToBeat, secondsForMfu } from "./mfu.ts";
+import classes from "./result.module.css";
+
+const asNumber = (value: string | number) => (typeof value === "number" && value > 0 ? value : null);
+
+export function MfuCalculator({ terms, notComparable }: { terms: MfuTerms; notComparable: readonly string[] }) {
+  const [seconds, setSeconds] = useState<number | null>(Number(terms.seconds.toFixed(2)));
+  const [wanted, setWanted] = useState<number | null>(60);
+  const [leader, setLeader] = useState<number | null>(null);
+  const [threshold, setThreshold] = useState<number | null>(1);
+  const { parameters, uniqueTokens, gpuPeakTflops, numGpus } = terms;
+  const toBeat = leader === null || threshold === null ? null : mfuToBeat(leader, threshold);
+  return (
+    <div className={classes.mfu}>
+      <div className={classes.formula}>
+        100 x 6 x {formatInteger(parameters)} parameters x {formatInteger(uniqueTokens)} tokens / ({gpuPeakTflops} x 10
+        <sup>12</sup> x {numGpus} GPUs x {terms.seconds.toFixed(2)} s) = <b>{formatMfu(mfuPercent(terms))}</b>
+      </div>
+      <div className={classes.whatIf}>
+        <NumberInput
+          label="If it took, in seconds"
+          value={seconds ?? ""}
+          min={0}
+          decimalScale={2}
+          onChange={(value) => setSeconds(asNumber(value))}
+        />
+        <output>{seconds === null ? "" : `MFU ${formatMfu(mfuPercent({ ...terms, seconds }))}`}</output>
+        <NumberInput
+          label="For an MFU of, in %"
+          value={wanted ?? ""}
+          min={0}
+          max={100}
+          decimalScale={2}
+          onChange={(value) => setWanted(asNumber(value))}
+        />
+        <output>{wanted === null ? "" : timeFor(terms, wanted)}</output>
+        <NumberInput
+          label="To beat a leader at, in %"
+          value={leader ?? ""}
+          min={0}
+          max={100}
+          decimalScale={2}
+          onChange={(value) => setLeader(asNumber(value))}
+        />
+        <NumberInput
+          label="with today's threshold, in %"
+          value={threshold ?? ""}
+          min={0}
+          decimalScale={2}
+          onChange={(value) => setThreshold(typeof value === "number" && value >= 0 ? value : null)}
+        />
+        <output className={classes.wide}>
+          {toBeat === null
+            ? ""
+            : toBeat > 100
+              ? "No MFU beats that."
+              : `More than ${formatMfu(toBeat)} is needed: ${timeFor(terms, toBeat)}`}
+        </output>
+      </div>
+      {notComparable.length > 0 && (
+        <p className={classes.caution}>Not a score of the leaderboard: {notComparable.join("; ")}.</p>
+      )}
+    </div>
+  );
+}
+
+function timeFor(terms: MfuTerms, percent: number): string {
+  const seconds = secondsForMfu(terms, Math.min(100, percent));
+  return `${formatSeconds(seconds)} (${formatSignedPercent((100 * (seconds - terms.seconds)) / terms.seconds)} of this run's time)`;
+}

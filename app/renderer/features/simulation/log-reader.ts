@@ -1,0 +1,63 @@
+/** Reads a run's log page by page as it grows, no faster than it is shown. */
+
+import type { CrusaderError } from "../../../common/errors.ts";
+import type { OutputPage } from "../../../common/history.ts";
+import { asCrusaderError } from "../../connection.ts";
+import { SafeOutput } from "./safe-output.ts";
+
+/** Of a longer log only the end is shown at first: more than 100,000 lines of ordinary length. */
+export const SHOWN_BYTES = 12 * 1024 * 1024;
+
+export type LogReaderOptions = {
+  read: (offset: number, signal: AbortSignal) => Promise<OutputPage>;
+  /** Resolves when it is shown. `text` is safe for a terminal. */
+  write: (text: string) => Promise<void>;
+  onError: (error: CrusaderError) => void;
+};
+
+export class LogReader {
+  readonly #options: LogReaderOptions;
+  readonly #controller = new AbortController();
+  readonly #safe = new SafeOutput();
+  #offset: number | null = null;
+  #total = 0;
+  #reading = false;
+
+  constructor(options: LogReaderOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes before what is shown; 0 when it is shown from its beginning. */
+  skippedBytes = 0;
+
+  /** The log is this long now. */
+  grow(totalBytes: number): void {
+    this.#total = Math.max(this.#total, totalBytes);
+    if (this.#offset === null && totalBytes > 0) {
+      this.skippedBytes = Math.max(0, totalBytes - SHOWN_BYTES);
+      this.#offset = this.skippedBytes;
+    }
+    if (!this.#reading) void this.#read();
+  }
+
+  stop(): void {
+    this.#controller.abort();
+  }
+
+  async #read(): Promise<void> {
+    const { signal } = this.#controller;
+    this.#reading = true;
+    try {
+      while (!signal.aborted && this.#offset !== null && this.#offset < this.#total) {
+        const { text, nextOffset } = await this.#options.read(this.#offset, signal);
+        if (signal.aborted || nextOffset <= this.#offset) break;
+        this.#offset = nextOffset;
+        await this.#options.write(this.#safe.take(text));
+      }
+    } catch (thrown) {
+      if (!signal.aborted) this.#options.onError(asCrusaderError(thrown));
+    } finally {
+      this.#reading = false;
+    }
+  }
+}

@@ -1,0 +1,76 @@
+/** Start a run, follow it, cancel it: what will happen, what happens, what was printed. */
+import { useEffect, useState } from "react";
+import { useActivity } from "../../shell/activity.ts";
+import { EmptyState, ErrorState, Loading } from "../../shell/ui/states.tsx";
+import { LogView } from "./log-view.tsx";
+import { RunHeader } from "./run-header.tsx";
+import { Series } from "./series.tsx";
+import classes from "./simulation.module.css";
+import { StartForm } from "./start-form.tsx";
+import { Timeline } from "./timeline.tsx";
+import { retryRun, useRun, useShownRunId } from "./use-run.ts";
+
+export default function SimulationPanel() {
+  const { runId, isLoading } = useShownRunId();
+  return (
+    <div className={classes.panel}>
+      <StartForm />
+      {runId !== null && <FollowedRunView key={runId} runId={runId} />}
+      {runId === null && isLoading && <Loading what="Looking for runs" />}
+      {runId === null && !isLoading && (
+        <EmptyState title="No run yet">
+          Choose a file in the explorer, or a template, and start. The stages, their times and what the ranks print
+          appear here; the verdict appears in Result.
+        </EmptyState>
+      )}
+    </div>
+  );
+}
+
+function FollowedRunView({ runId }: { runId: string }) {
+  const [attempt, setAttempt] = useState(0);
+  return (
+    <RunBody
+      key={attempt}
+      runId={runId}
+      retry={() => {
+        retryRun(runId);
+        setAttempt(attempt + 1);
+      }}
+    />
+  );
+}
+
+function RunBody({ runId, retry }: { runId: string; retry: () => void }) {
+  const run = useRun(runId);
+  const { view, plan, error } = run;
+  const others = useActivity((state) => state.runs);
+  const current = currentRepeat(view.repeats.length, view.status?.repeat ?? null);
+  const [chosen, setChosen] = useState<number | null>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a repeat that begins is shown
+  useEffect(() => setChosen(null), [current]);
+  const shown = chosen ?? current;
+
+  if (error !== null && view.status === null) return <ErrorState error={error} retry={retry} />;
+  if (view.status === null || plan === null) return <Loading what={`Reading run ${runId}`} />;
+  const ownedHere = others.find((other) => other.runId === runId)?.ownedHere ?? true;
+  return (
+    <>
+      <RunHeader run={run} plan={plan} status={view.status} ownedHere={ownedHere} />
+      {error !== null && <ErrorState error={error} retry={retry} />}
+      {view.recordProblem !== null && (
+        <div className={classes.problem} role="alert">
+          The record is incomplete: {view.recordProblem.message} {view.recordProblem.hint}
+        </div>
+      )}
+      {plan.seeds.length > 1 && <Series view={view} seeds={plan.seeds} shown={shown} onShow={setChosen} />}
+      <Timeline run={run} repeat={shown} isLive={shown === current} />
+      <LogView runId={runId} totalBytes={view.outputBytes} />
+    </>
+  );
+}
+
+/** The one being judged, else the last. */
+function currentRepeat(count: number, judged: number | null): number {
+  return judged ?? Math.max(0, count - 1);
+}
