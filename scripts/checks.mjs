@@ -28,6 +28,7 @@ export async function runChecks(python, { fix = false } = {}) {
       node("@biomejs/biome/bin/biome", "check", "--error-on-warnings", ...(fix ? ["--write"] : []), "."),
     ],
     ["types", node("typescript/bin/tsc", "-p", ".")],
+    ["types of the window", node("typescript/bin/tsc", "-p", "app/renderer")],
     ["layers", checkLayers],
     ["addresses and lockfile", checkAddresses],
     ["Python lint", ruff("check", ...(fix ? ["--fix"] : []))],

@@ -1,6 +1,7 @@
 /** All panels of the window, in the order of the rail. */
 import type { PanelDefinition } from "../shell/panels.ts";
 import { editorPanel, problemsPanel } from "./editor/panels.ts";
+import { simulationPanel } from "./simulation/panels.ts";
 import { explorerPanel } from "./workspace/panels.ts";
 
-export const PANELS: readonly PanelDefinition[] = [explorerPanel, editorPanel, problemsPanel];
+export const PANELS: readonly PanelDefinition[] = [explorerPanel, editorPanel, problemsPanel, simulationPanel];

@@ -1,0 +1,115 @@
+import { MantineProvider } from "@mantine/core";
+import { useEffect } from "react";
+import { useStore } from "zustand";
+import classes from "./app.module.css";
+import { registerAppCommands } from "./app-commands.ts";
+import { useConnection } from "./client.ts";
+import { onEditorNeeded, startEditor } from "./features/editor/index.ts";
+import { problemCount, useProblems } from "./features/editor/problems.ts";
+import { openFeature } from "./features/open-feature.ts";
+import { PANELS } from "./features/panels.ts";
+import { loadWorkspace } from "./features/workspace/folders.ts";
+import { PickerView } from "./features/workspace/picker-view.tsx";
+import { followActivity } from "./shell/activity.ts";
+import { systemAppearance, usePageAppearance } from "./shell/appearance.ts";
+import { commandFor, reportCommandFailures, runCommand } from "./shell/commands.ts";
+import { Dock } from "./shell/dock.tsx";
+import { AboutView } from "./shell/help.tsx";
+import { followMachine } from "./shell/machine.ts";
+import { notifyError } from "./shell/notifications.ts";
+import { NotificationsView } from "./shell/notifications-view.tsx";
+import { isMac } from "./shell/platform.ts";
+import { QuickInputView } from "./shell/quick-input-view.tsx";
+import { Rail } from "./shell/rail.tsx";
+import { followSettings, settings } from "./shell/settings.ts";
+import { StatusBar } from "./shell/status-bar.tsx";
+import { cssVariablesResolver, theme } from "./shell/theme.ts";
+import { TopBar } from "./shell/top-bar.tsx";
+import { EmptyState, Loading } from "./shell/ui/states.tsx";
+
+export function App() {
+  const ready = useStore(settings, ({ current }) => current !== null);
+  useEffect(() => followSettings(), []);
+  return ready ? <Window /> : <Waiting />;
+}
+
+/** Before the settings are there: the services are starting, gone, or do not let this window in. */
+function Waiting() {
+  const { status, reason } = useConnection();
+  const appearance = systemAppearance();
+  useEffect(() => {
+    document.documentElement.dataset.appearance = appearance;
+  }, [appearance]);
+  return (
+    <Look appearance={appearance}>
+      <main className={classes.waiting}>
+        {status === "refused" ? (
+          <EmptyState title="This window was not let in">
+            {reason} Open the address that <code>crusader serve</code> printed when it started; an address works once.
+          </EmptyState>
+        ) : status === "disconnected" ? (
+          <EmptyState title="Crusader's services do not answer">
+            The window connects as soon as they run: <code>crusader serve</code>.
+          </EmptyState>
+        ) : (
+          <Loading what="Connecting" />
+        )}
+      </main>
+    </Look>
+  );
+}
+
+function Window() {
+  const appearance = usePageAppearance();
+  const problems = useProblems((state) => (Object.keys(state.byBuffer).length === 0 ? null : problemCount(state)));
+  useEffect(() => {
+    reportCommandFailures(notifyError);
+    onEditorNeeded(() => openFeature("editor"));
+    void loadWorkspace();
+    const stops = [registerAppCommands(), followActivity(), followMachine(), startEditor()];
+    window.addEventListener("keydown", onKeyDown);
+    return () => {
+      window.removeEventListener("keydown", onKeyDown);
+      for (const stop of stops) stop();
+    };
+  }, []);
+  return (
+    <Look appearance={appearance}>
+      <div className={classes.window}>
+        <TopBar />
+        <div className={classes.middle}>
+          <Rail panels={PANELS} />
+          <main className={classes.dock}>
+            <Dock panels={PANELS} />
+          </main>
+        </div>
+        <StatusBar problems={problems} />
+      </div>
+      <NotificationsView />
+      <QuickInputView />
+      <PickerView />
+      <AboutView />
+    </Look>
+  );
+}
+
+function onKeyDown(event: KeyboardEvent): void {
+  // Whoever had the focus used the key: inside the editor its own keys win.
+  if (event.defaultPrevented || event.isComposing) return;
+  const command = commandFor(event, isMac);
+  if (command === null) return;
+  event.preventDefault();
+  runCommand(command.id);
+}
+
+function Look({ appearance, children }: { appearance: string; children: React.ReactNode }) {
+  return (
+    <MantineProvider
+      theme={theme}
+      cssVariablesResolver={cssVariablesResolver}
+      forceColorScheme={appearance === "light" ? "light" : "dark"}
+    >
+      {children}
+    </MantineProvider>
+  );
+}

@@ -1,0 +1,121 @@
+import { ActionIcon, Button } from "@mantine/core";
+import { IconCircleFilled, IconEye, IconGitCompare, IconX } from "@tabler/icons-react";
+import { lazy, Suspense } from "react";
+import { useStore } from "zustand";
+import { notifyError } from "../../shell/notifications.ts";
+import { Loading } from "../../shell/ui/states.tsx";
+import type { EditorBuffer, FileBuffer } from "./buffers.ts";
+import classes from "./editor-panel.module.css";
+import { buffers, closeTab, compareWithDisk, loadedMonaco, useBuffers } from "./index.ts";
+import { Welcome } from "./welcome.tsx";
+
+const MonacoView = lazy(() => import("./monaco-view.tsx"));
+
+export default function EditorPanel() {
+  const open = useBuffers((state) => state.buffers);
+  const activeId = useBuffers((state) => state.activeId);
+  const loaded = useStore(loadedMonaco, (state) => state.loaded);
+  const active = open.find(({ id }) => id === activeId);
+  if (active === undefined) return <Welcome />;
+  return (
+    <div className={classes.panel}>
+      <Tabs open={open} activeId={active.id} />
+      {active.kind === "file" && active.external !== null && <ExternalBar buffer={active} />}
+      {active.kind === "readOnly" && (
+        <div className={classes.bar} role="note">
+          <IconEye size="1rem" aria-hidden /> Read-only: {active.origin}
+        </div>
+      )}
+      <div
+        className={classes.body}
+        role="tabpanel"
+        aria-label={active.title}
+        data-foreign={active.kind === "readOnly" || undefined}
+      >
+        <Suspense fallback={<Loading what="Loading the editor" />}>
+          {loaded === null ? <Loading what="Loading the editor" /> : <MonacoView buffer={active} />}
+        </Suspense>
+      </div>
+    </div>
+  );
+}
+
+function Tabs({ open, activeId }: { open: readonly EditorBuffer[]; activeId: string }) {
+  return (
+    <div
+      className={classes.tabs}
+      role="tablist"
+      aria-label="Open files"
+      onKeyDown={(event) => {
+        const step = { ArrowRight: 1 as const, ArrowLeft: -1 as const }[event.key];
+        if (step === undefined) return;
+        event.preventDefault();
+        buffers.step(step);
+        const tabs = event.currentTarget.querySelectorAll<HTMLElement>("[role=tab]");
+        const index = buffers.state.getState().buffers.findIndex(({ id }) => id === buffers.active?.id);
+        tabs[index]?.focus();
+      }}
+    >
+      {open.map((buffer) => {
+        const dirty = buffer.kind === "file" && buffer.dirty;
+        const selected = buffer.id === activeId;
+        return (
+          <div key={buffer.id} className={classes.tab} data-selected={selected || undefined} role="presentation">
+            <button
+              type="button"
+              role="tab"
+              aria-selected={selected}
+              tabIndex={selected ? 0 : -1}
+              title={buffer.kind === "file" ? buffer.file.name : buffer.title}
+              onClick={() => buffers.activate(buffer.id)}
+              onAuxClick={(event) => {
+                if (event.button === 1) closeTab(buffer.id);
+              }}
+            >
+              {buffer.kind === "diff" && <IconGitCompare size="0.875rem" aria-hidden />}
+              {buffer.kind === "readOnly" && <IconEye size="0.875rem" aria-hidden />}
+              {buffer.title}
+              {dirty && <IconCircleFilled size="0.5rem" aria-label="not saved" />}
+            </button>
+            <ActionIcon
+              size="xs"
+              tabIndex={selected ? 0 : -1}
+              aria-label={`Close ${buffer.title}`}
+              onClick={() => closeTab(buffer.id)}
+            >
+              <IconX size="0.75rem" />
+            </ActionIcon>
+          </div>
+        );
+      })}
+    </div>
+  );
+}
+
+function ExternalBar({ buffer }: { buffer: FileBuffer }) {
+  const { id, external, title } = buffer;
+  const deleted = external?.kind === "deleted";
+  return (
+    <div className={classes.bar} data-kind="warning" role="alert">
+      <span className={classes.words}>
+        {deleted
+          ? `${title} is no longer on the disk. The text here was not saved.`
+          : `${title} was changed on the disk by something else. Nothing was overwritten.`}
+      </span>
+      {!deleted && <Button onClick={() => compareWithDisk(buffer)}>Compare</Button>}
+      <Button
+        onClick={() => {
+          buffers.keepMine(id);
+          if (deleted) buffers.save(id).catch((thrown: unknown) => notifyError(thrown));
+        }}
+      >
+        {deleted ? "Save it again" : "Keep mine"}
+      </Button>
+      {deleted ? (
+        <Button onClick={() => closeTab(id)}>Close</Button>
+      ) : (
+        <Button onClick={() => buffers.takeTheirs(id)}>Take the disk's</Button>
+      )}
+    </div>
+  );
+}

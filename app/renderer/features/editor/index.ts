@@ -1,0 +1,307 @@
+/** The editor as the rest of the window uses it: open, compare, save, simulate. */
+import { createStore, useStore } from "zustand";
+import type { FileReference, SavedDraft } from "../../../common/workspace.ts";
+import { client } from "../../client.ts";
+import { asCrusaderError } from "../../connection.ts";
+import { notify, notifyError } from "../../shell/notifications.ts";
+import { type ShownTarget, selection } from "../../shell/selection.ts";
+import { panelSetting, savePanelSetting } from "../../shell/settings.ts";
+import { folderName, onListing } from "../workspace/folders.ts";
+import { Buffers, type BuffersState, type DiffSide, type FileBuffer, type Texts } from "./buffers.ts";
+import type * as MonacoModule from "./monaco.ts";
+import { forgetProblems, scanBuffer } from "./problems.ts";
+
+type Loaded = { module: typeof MonacoModule; texts: MonacoModule.MonacoTexts };
+
+/** Null until the first file is opened. */
+export const loadedMonaco = createStore<{ loaded: Loaded | null }>(() => ({ loaded: null }));
+let loading: Promise<Loaded> | null = null;
+
+function loadMonaco(): Promise<Loaded> {
+  loading ??= import("./monaco.ts")
+    .then((module) => {
+      const loaded = { module, texts: new module.MonacoTexts((id) => buffers.edited(id)) };
+      loadedMonaco.setState({ loaded });
+      return loaded;
+    })
+    .catch((thrown: unknown) => {
+      loading = null;
+      throw thrown;
+    });
+  return loading;
+}
+
+function loadedTexts(): MonacoModule.MonacoTexts {
+  const { loaded } = loadedMonaco.getState();
+  if (loaded === null) throw new Error("A file was opened before the editor was there.");
+  return loaded.texts;
+}
+
+const texts: Texts = {
+  create: (id, text) => loadedTexts().create(id, text),
+  read: (id) => loadedTexts().read(id),
+  replace: (id, text) => loadedTexts().replace(id, text),
+  markSaved: (id) => loadedTexts().markSaved(id),
+  isDirty: (id) => loadedTexts().isDirty(id),
+  dispose: (id) => loadedTexts().dispose(id),
+};
+
+/** The same after a reload of this window; another in every other window. */
+function windowId(): string {
+  const key = "crusader.window";
+  const known = sessionStorage.getItem(key);
+  if (known !== null) return known;
+  const made = crypto.randomUUID().slice(0, 8);
+  sessionStorage.setItem(key, made);
+  return made;
+}
+const WINDOW_ID = windowId();
+
+export const buffers = new Buffers({
+  workspace: client.workspace,
+  texts,
+  newId: () => `${WINDOW_ID}-${crypto.randomUUID().slice(0, 13)}`,
+  onError: (thrown) => notifyError(thrown, "The unsaved text is not kept for a crash."),
+  onReloaded: ({ title }) =>
+    notify({
+      kind: "info",
+      title: `${title} changed on the disk`,
+      message: "The editor shows the new text. Undo brings the old one back.",
+    }),
+  onSaved: (buffer) =>
+    void scanBuffer(buffer.id, texts.read(buffer.id), (findings) => loadedTexts().mark(buffer.id, findings)),
+});
+
+export function useBuffers<Part>(pick: (state: BuffersState) => Part): Part {
+  return useStore(buffers.state, pick);
+}
+
+/** Opens the editor panel; set by the window, which knows the panels. */
+let reveal: () => void = () => undefined;
+export function onEditorNeeded(open: () => void): void {
+  reveal = open;
+}
+
+export async function openFile(file: FileReference): Promise<void> {
+  reveal();
+  await loadMonaco();
+  await buffers.openFile(file);
+}
+
+/** What a run judged, read-only, with its origin in the tab. */
+export async function openRunSource(runId: string, line?: number): Promise<void> {
+  reveal();
+  const [{ text }] = await Promise.all([client.runs.source({ runId }), loadMonaco()]);
+  const id = `run:${runId}`;
+  const target = { kind: "run" as const, runId };
+  buffers.openReadOnly({ id, title: `run ${runId}`, origin: `judged by run ${runId}`, text, target });
+  if (line !== undefined) revealLine(id, line);
+}
+
+export async function openTemplate(name: string): Promise<void> {
+  reveal();
+  const [{ text }] = await Promise.all([client.workspace.readTemplate({ name }), loadMonaco()]);
+  buffers.openReadOnly({
+    id: `template:${name}`,
+    title: `${name}.py`,
+    origin: "template",
+    text,
+    target: { kind: "template", name },
+  });
+}
+
+export type Comparable =
+  | { kind: "file"; file: FileReference }
+  | { kind: "run"; runId: string }
+  | { kind: "buffer"; id: string };
+
+/** Shows two texts beside each other: files (as they are in the editor), what runs judged, or a mix. */
+export async function openDiff(left: Comparable, right: Comparable): Promise<void> {
+  reveal();
+  await loadMonaco();
+  const [leftSide, rightSide] = await Promise.all([sideOf(left), sideOf(right)]);
+  buffers.openDiff(leftSide, rightSide);
+}
+
+async function sideOf(side: Comparable): Promise<DiffSide> {
+  if (side.kind === "run") {
+    const { text } = await client.runs.source({ runId: side.runId });
+    return { kind: "text", text, title: `run ${side.runId}` };
+  }
+  const open = side.kind === "buffer" ? buffers.files.find(({ id }) => id === side.id) : buffers.bufferOf(side.file);
+  if (open !== undefined) return { kind: "buffer", bufferId: open.id, title: open.title };
+  if (side.kind === "buffer") throw new Error("The tab is closed.");
+  const { text } = await client.workspace.read(side.file);
+  return { kind: "text", text, title: side.file.name };
+}
+
+/** What is on the disk beside what the tab holds. */
+export function compareWithDisk(buffer: FileBuffer): void {
+  if (buffer.external?.kind !== "changed") return;
+  buffers.openDiff(
+    { kind: "text", text: buffer.external.text, title: `${buffer.title} on the disk` },
+    { kind: "buffer", bufferId: buffer.id, title: buffer.title },
+  );
+}
+
+export const cursor = createStore<{ request: { bufferId: string; line: number } | null }>(() => ({ request: null }));
+/** Shows a line of an open tab, from 1. */
+export function revealLine(bufferId: string, line: number): void {
+  buffers.activate(bufferId);
+  cursor.setState({ request: { bufferId, line } });
+}
+
+/** The active tab when it is a file. */
+export function activeFile(): FileBuffer | null {
+  const { active } = buffers;
+  return active?.kind === "file" ? active : null;
+}
+
+/** False: the file changed on the disk meanwhile, and the editor asks what to do. */
+export async function saveActive(): Promise<boolean> {
+  const buffer = activeFile();
+  if (buffer === null) return false;
+  return buffers.save(buffer.id);
+}
+
+export async function saveAll(): Promise<void> {
+  for (const { id, dirty } of buffers.files) if (dirty) await buffers.save(id);
+}
+
+/** Closes a tab; what was unsaved in it can be brought back. */
+export function closeTab(id: string): void {
+  const buffer = buffers.get(id);
+  if (buffer === undefined) return;
+  if (buffer.kind === "file" && buffer.dirty) {
+    const { file, title, baseVersion } = buffer;
+    const draft: SavedDraft = { id, file, title, text: texts.read(id), baseVersion, savedAt: new Date().toISOString() };
+    notify({
+      kind: "warning",
+      title: `${title} was closed without saving`,
+      key: `closed:${id}`,
+      timeoutMs: 60_000,
+      actions: [{ label: "Bring it back", run: () => buffers.recover(draft) }],
+    });
+  }
+  buffers.close(id);
+  forgetProblems(id);
+}
+
+/** Saves what the tab holds; what could not be saved is judged as it is in the editor. */
+async function refreshTarget(id: string): Promise<ShownTarget> {
+  const buffer = buffers.get(id);
+  if (buffer?.kind === "file" && buffer.dirty && buffer.external === null) await buffers.save(id);
+  const target = targetOf(id);
+  if (target === null) throw new Error("The tab was closed.");
+  return target;
+}
+
+function targetOf(id: string): ShownTarget | null {
+  const buffer = buffers.get(id);
+  if (buffer?.kind === "readOnly") return { target: buffer.target, title: buffer.title, origin: buffer.origin };
+  if (buffer?.kind !== "file") return null;
+  const { file, title, dirty } = buffer;
+  const shown = { title, origin: folderName(file.folderId), refresh: () => refreshTarget(id) };
+  if (!dirty) return { ...shown, target: { kind: "file", file } };
+  return { ...shown, target: { kind: "text", name: title, text: texts.read(id), file } };
+}
+
+export async function scanActive(): Promise<void> {
+  const buffer = activeFile();
+  if (buffer === null) return;
+  await scanBuffer(buffer.id, texts.read(buffer.id), (findings) => loadedTexts().mark(buffer.id, findings));
+}
+
+const PANEL_SETTING = "editor";
+
+/** Brings back the tabs and unsaved texts of the last time, and keeps all of it up to date. */
+export function startEditor(): () => void {
+  const stops = [
+    onListing((folderId, listing) => {
+      buffers.listed(folderId, listing).catch((thrown: unknown) => notifyError(thrown));
+    }),
+    buffers.state.subscribe(({ activeId }, before) => {
+      saveTabs();
+      if (activeId === before.activeId) return;
+      // The panel that judges follows the tab; the text itself is read when it starts.
+      const shown = activeId === null ? null : targetOf(activeId);
+      const isComparison = activeId !== null && shown === null;
+      if (!isComparison) selection.setState({ target: shown });
+    }),
+  ];
+  const onHide = () => {
+    buffers.saveDrafts().catch(() => undefined);
+  };
+  document.addEventListener("visibilitychange", onHide);
+  window.addEventListener("pagehide", onHide);
+  restoreTabs().catch((thrown: unknown) => notifyError(thrown));
+  return () => {
+    for (const stop of stops) stop();
+    document.removeEventListener("visibilitychange", onHide);
+    window.removeEventListener("pagehide", onHide);
+  };
+}
+
+let savedTabs = "";
+let restored = false;
+function saveTabs(): void {
+  if (!restored) return;
+  const active = activeFile()?.file ?? null;
+  const tabs = { files: buffers.files.map(({ file }) => file), active };
+  const text = JSON.stringify(tabs);
+  if (text === savedTabs) return;
+  savedTabs = text;
+  savePanelSetting(PANEL_SETTING, tabs);
+}
+
+async function restoreTabs(): Promise<void> {
+  try {
+    const saved = panelSetting(PANEL_SETTING) as { files?: FileReference[]; active?: FileReference | null } | undefined;
+    const drafts = await client.workspace.drafts();
+    const own = drafts.filter(({ id }) => id.startsWith(`${WINDOW_ID}-`));
+    const files = Array.isArray(saved?.files) ? saved.files : [];
+    if (files.length === 0 && drafts.length === 0) return;
+    if (files.length > 0 || own.length > 0) await loadMonaco();
+    for (const file of files) {
+      // A file that is gone is no longer a tab; its draft is still offered.
+      await buffers.openFile(file).catch((thrown: unknown) => {
+        if (!["not_found", "access_denied", "usage"].includes(asCrusaderError(thrown).code)) throw thrown;
+      });
+    }
+    for (const draft of own) await buffers.recover(draft);
+    if (saved?.active != null) {
+      const active = buffers.bufferOf(saved.active);
+      if (active !== undefined) buffers.activate(active.id);
+    }
+    offer(drafts.filter((draft) => !own.includes(draft)));
+  } finally {
+    restored = true;
+  }
+}
+
+function offer(drafts: readonly SavedDraft[]): void {
+  if (drafts.length === 0) return;
+  const names = drafts.map(({ title }) => title).join(", ");
+  notify({
+    kind: "warning",
+    title: drafts.length === 1 ? `${names} was not saved last time` : `${drafts.length} files were not saved last time`,
+    message: drafts.length === 1 ? "Its text was kept." : `Their texts were kept: ${names}.`,
+    key: "drafts",
+    actions: [
+      {
+        label: "Restore",
+        run: async () => {
+          reveal();
+          await loadMonaco();
+          for (const draft of drafts) await buffers.recover(draft);
+        },
+      },
+      {
+        label: "Discard",
+        run: async () => {
+          for (const { id } of drafts) await client.workspace.discardDraft({ id });
+        },
+      },
+    ],
+  });
+}

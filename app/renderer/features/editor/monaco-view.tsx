@@ -1,0 +1,104 @@
+/** One Monaco for all tabs: the text changes, the place in each text is kept. */
+import { useEffect, useRef } from "react";
+import { useStore } from "zustand";
+import { useAppearance } from "../../shell/appearance.ts";
+import { useSettings } from "../../shell/settings.ts";
+import type { DiffBuffer, DiffSide, EditorBuffer, FileBuffer, ReadOnlyBuffer } from "./buffers.ts";
+import { cursor, loadedMonaco } from "./index.ts";
+import { applyAppearance, editorOptions, type MonacoTexts, monaco } from "./monaco.ts";
+
+const viewStates = new Map<string, monaco.editor.ICodeEditorViewState>();
+
+export default function MonacoView({ buffer }: { buffer: EditorBuffer }) {
+  const appearance = useAppearance();
+  const texts = useStore(loadedMonaco, (state) => state.loaded?.texts);
+  useEffect(() => applyAppearance(appearance), [appearance]);
+  if (texts === undefined) return null;
+  if (buffer.kind === "diff") return <DiffView key={buffer.id} buffer={buffer} texts={texts} />;
+  return <TextView buffer={buffer} texts={texts} />;
+}
+
+function TextView({ buffer, texts }: { buffer: FileBuffer | ReadOnlyBuffer; texts: MonacoTexts }) {
+  const host = useRef<HTMLDivElement>(null);
+  const editor = useRef<monaco.editor.IStandaloneCodeEditor | null>(null);
+  const zoomPercent = useSettings((settings) => settings.zoomPercent);
+  const request = useStore(cursor, (state) => state.request);
+
+  useEffect(() => {
+    if (host.current === null) return;
+    const made = monaco.editor.create(host.current, { ...editorOptions(100), model: null });
+    editor.current = made;
+    return () => {
+      made.dispose();
+      editor.current = null;
+    };
+  }, []);
+
+  useEffect(() => editor.current?.updateOptions(editorOptions(zoomPercent)), [zoomPercent]);
+
+  const readOnlyText = buffer.kind === "readOnly" ? buffer.text : null;
+  const { id, title } = buffer;
+  useEffect(() => {
+    const shown = editor.current;
+    if (shown === null) return;
+    const own = readOnlyText === null ? null : monaco.editor.createModel(readOnlyText, "python");
+    shown.setModel(own ?? texts.model(id) ?? null);
+    shown.updateOptions({
+      readOnly: own !== null,
+      ariaLabel: title,
+      readOnlyMessage: { value: "This is a copy to look at. Save it as a file to change it." },
+    });
+    const state = viewStates.get(id);
+    if (state !== undefined) shown.restoreViewState(state);
+    shown.focus();
+    return () => {
+      const left = shown.saveViewState();
+      if (left !== null) viewStates.set(id, left);
+      own?.dispose();
+    };
+  }, [id, title, readOnlyText, texts]);
+
+  useEffect(() => {
+    if (request === null || request.bufferId !== id) return;
+    cursor.setState({ request: null });
+    editor.current?.revealLineInCenter(request.line);
+    editor.current?.setPosition({ lineNumber: request.line, column: 1 });
+    editor.current?.focus();
+  }, [request, id]);
+
+  return <div ref={host} style={{ height: "100%" }} data-editor="text" />;
+}
+
+function DiffView({ buffer, texts }: { buffer: DiffBuffer; texts: MonacoTexts }) {
+  const host = useRef<HTMLDivElement>(null);
+  const editor = useRef<monaco.editor.IStandaloneDiffEditor | null>(null);
+  const zoomPercent = useSettings((settings) => settings.zoomPercent);
+  useEffect(() => {
+    if (host.current === null) return;
+    const made = monaco.editor.createDiffEditor(host.current, {
+      ...editorOptions(100),
+      originalEditable: false,
+      readOnly: buffer.right.kind === "text",
+      renderSideBySideInlineBreakpoint: 700,
+    });
+    editor.current = made;
+    const own: monaco.editor.ITextModel[] = [];
+    const modelOf = (side: DiffSide) => {
+      const live = side.kind === "buffer" ? texts.model(side.bufferId) : undefined;
+      if (live !== undefined) return live;
+      const copy = monaco.editor.createModel(side.kind === "text" ? side.text : "", "python");
+      own.push(copy);
+      return copy;
+    };
+    made.setModel({ original: modelOf(buffer.left), modified: modelOf(buffer.right) });
+    made.focus();
+    return () => {
+      made.setModel(null);
+      made.dispose();
+      for (const model of own) model.dispose();
+      editor.current = null;
+    };
+  }, [buffer, texts]);
+  useEffect(() => editor.current?.updateOptions(editorOptions(zoomPercent)), [zoomPercent]);
+  return <div ref={host} style={{ height: "100%" }} data-editor="diff" />;
+}

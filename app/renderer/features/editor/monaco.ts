@@ -1,0 +1,146 @@
+/** Monaco, loaded when the first file is opened. Everything of it comes from this bundle. */
+import "monaco-editor/features/register.all";
+import "monaco-editor/languages/definitions/python/register";
+import * as monaco from "monaco-editor/editor/editor.api";
+import EditorWorker from "monaco-editor/editor/editor.worker?worker";
+import type { Finding } from "../../../common/scan.ts";
+import type { Appearance } from "../../shell/theme.ts";
+import type { Texts } from "./buffers.ts";
+
+self.MonacoEnvironment = { getWorker: () => new EditorWorker() };
+
+const { KeyCode, KeyMod } = monaco;
+// These keys are the window's: simulate, palette. Monaco's own palette is a command of ours.
+monaco.editor.addKeybindingRules([
+  { keybinding: KeyMod.CtrlCmd | KeyCode.Enter, command: null },
+  { keybinding: KeyCode.F1, command: null },
+]);
+
+const THEMES: Record<Appearance, string> = {
+  light: "crusader-light",
+  dark: "crusader-dark",
+  "high-contrast": "hc-black",
+};
+monaco.editor.defineTheme("crusader-light", {
+  base: "vs",
+  inherit: true,
+  rules: [{ token: "comment", foreground: "59626e" }],
+  colors: { "editor.background": "#ffffff", "editorLineNumber.foreground": "#6b7480", focusBorder: "#1c5fb8" },
+});
+monaco.editor.defineTheme("crusader-dark", {
+  base: "vs-dark",
+  inherit: true,
+  rules: [{ token: "comment", foreground: "9ba4b0" }],
+  colors: { "editor.background": "#1a1c20", "editorLineNumber.foreground": "#838c98", focusBorder: "#6ca3e6" },
+});
+
+export function applyAppearance(appearance: Appearance): void {
+  monaco.editor.setTheme(THEMES[appearance]);
+}
+
+const BASE_FONT_SIZE = 13;
+
+export function editorOptions(zoomPercent: number): monaco.editor.IStandaloneEditorConstructionOptions {
+  return {
+    automaticLayout: true,
+    fontFamily: '"JetBrains Mono", ui-monospace, Menlo, Consolas, monospace',
+    fontLigatures: false,
+    fontSize: (BASE_FONT_SIZE * zoomPercent) / 100,
+    minimap: { enabled: false },
+    scrollBeyondLastLine: false,
+    renderWhitespace: "selection",
+    rulers: [120],
+    tabSize: 4,
+    insertSpaces: true,
+    wordBasedSuggestions: "currentDocument",
+    fixedOverflowWidgets: true,
+    // Nothing is fetched and no link leaves the window.
+    links: false,
+  };
+}
+
+const MARKER_OWNER = "crusader";
+
+/** The scanner counts columns in code points, Monaco in UTF-16 units. */
+export function unitColumn(line: string, column: number): number {
+  let units = 0;
+  let points = 1;
+  for (const character of line) {
+    if (points >= column) break;
+    units += character.length;
+    points += 1;
+  }
+  return units + 1;
+}
+
+export class MonacoTexts implements Texts {
+  readonly #models = new Map<string, { model: monaco.editor.ITextModel; savedVersionId: number }>();
+  readonly #onEdit: (id: string) => void;
+
+  constructor(onEdit: (id: string) => void) {
+    this.#onEdit = onEdit;
+  }
+
+  create(id: string, text: string): void {
+    const model = monaco.editor.createModel(text, "python");
+    this.#models.set(id, { model, savedVersionId: model.getAlternativeVersionId() });
+    model.onDidChangeContent(() => this.#onEdit(id));
+  }
+
+  model(id: string): monaco.editor.ITextModel | undefined {
+    return this.#models.get(id)?.model;
+  }
+
+  read(id: string): string {
+    return this.model(id)?.getValue(monaco.editor.EndOfLinePreference.TextDefined, true) ?? "";
+  }
+
+  replace(id: string, text: string): void {
+    const model = this.model(id);
+    if (model === undefined || this.read(id) === text) return;
+    model.pushStackElement();
+    model.pushEditOperations(null, [{ range: model.getFullModelRange(), text }], () => null);
+    model.pushStackElement();
+  }
+
+  markSaved(id: string): void {
+    const entry = this.#models.get(id);
+    if (entry !== undefined) entry.savedVersionId = entry.model.getAlternativeVersionId();
+  }
+
+  isDirty(id: string): boolean {
+    const entry = this.#models.get(id);
+    return entry !== undefined && entry.model.getAlternativeVersionId() !== entry.savedVersionId;
+  }
+
+  dispose(id: string): void {
+    this.model(id)?.dispose();
+    this.#models.delete(id);
+  }
+
+  /** Underlines what the scanner found; none removes them. */
+  mark(id: string, findings: readonly (Finding & { stopsHere: boolean })[]): void {
+    const model = this.model(id);
+    if (model === undefined) return;
+    monaco.editor.setModelMarkers(
+      model,
+      MARKER_OWNER,
+      findings.map(({ line, column, endLine, endColumn, message, rule, stopsHere }) => {
+        const start = Math.min(Math.max(1, line), model.getLineCount());
+        const end = Math.min(Math.max(start, endLine), model.getLineCount());
+        return {
+          severity: monaco.MarkerSeverity.Error,
+          startLineNumber: start,
+          startColumn: unitColumn(model.getLineContent(start), column),
+          endLineNumber: end,
+          endColumn: unitColumn(model.getLineContent(end), endColumn),
+          message: stopsHere ? `${message} Production stops here.` : message,
+          source: "scan",
+          code: rule,
+        };
+      }),
+    );
+  }
+}
+
+export { monaco };
