@@ -1,7 +1,18 @@
 /** All panels of the window, in the order of the rail. */
 import type { PanelDefinition } from "../shell/panels.ts";
+import { comparePanel } from "./compare/panels.ts";
 import { editorPanel, problemsPanel } from "./editor/panels.ts";
+import { historyPanel } from "./history/panels.ts";
+import { resultPanel } from "./result/panels.ts";
 import { simulationPanel } from "./simulation/panels.ts";
 import { explorerPanel } from "./workspace/panels.ts";
 
-export const PANELS: readonly PanelDefinition[] = [explorerPanel, editorPanel, problemsPanel, simulationPanel];
+export const PANELS: readonly PanelDefinition[] = [
+  explorerPanel,
+  editorPanel,
+  problemsPanel,
+  simulationPanel,
+  resultPanel,
+  historyPanel,
+  comparePanel,
+];

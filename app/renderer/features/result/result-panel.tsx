@@ -9,13 +9,13 @@ import type { RepeatResult, RunResult } from "../../../common/runs.ts";
 import { client } from "../../client.ts";
 import { asCrusaderError } from "../../connection.ts";
 import { useActivity } from "../../shell/activity.ts";
+import { downloadFile } from "../../shell/help.tsx";
 import { notify, notifyError } from "../../shell/notifications.ts";
 import { selection } from "../../shell/selection.ts";
 import { EmptyState, ErrorState, Loading } from "../../shell/ui/states.tsx";
 import { VerdictMark } from "../../shell/ui/verdict-mark.tsx";
 import { openRunSource } from "../editor/index.ts";
 import { openFeature } from "../open-feature.ts";
-import { saveFile } from "../save-file.ts";
 import { isOver } from "../simulation/run-view.ts";
 import { useRun, useShownRunId } from "../simulation/use-run.ts";
 import { ChecksTable } from "./checks-table.tsx";
@@ -257,7 +257,7 @@ function Actions({ shown }: { shown: ShownRun }) {
           client.runs
             .export({ runId })
             .then((file) => {
-              saveFile(file);
+              downloadFile(file);
               notify({ kind: "info", title: `Run ${runId} is exported as ${file.fileName}` });
             })
             .catch(told)

@@ -1,0 +1,367 @@
+/** The history in pictures: scores over time and by version, and where the time of the stages goes. */
+import { Select } from "@mantine/core";
+import { useEffect, useMemo, useRef, useState } from "react";
+import {
+  Area,
+  Bar,
+  BarChart,
+  CartesianGrid,
+  ComposedChart,
+  ErrorBar,
+  Line,
+  ReferenceArea,
+  ReferenceLine,
+  Scatter,
+  Tooltip,
+  XAxis,
+  YAxis,
+} from "recharts";
+import { STAGES, type Stage } from "../../../common/events.ts";
+import { formatMfu, formatRelativeSpeed, formatSeconds } from "../../../common/format.ts";
+import type { HistoryRun } from "../../../common/history.ts";
+import { client } from "../../client.ts";
+import { asCrusaderError } from "../../connection.ts";
+import { showRun } from "./actions.ts";
+import {
+  downSample,
+  type ScoreKind,
+  type ScorePoint,
+  scoresByVersion,
+  scoresOverTime,
+  toCsv,
+  usualScoreKind,
+} from "./chart-data.ts";
+import { ChartFrame, type Zoom } from "./chart-frame.tsx";
+import classes from "./history.module.css";
+
+export type ChartsProps = {
+  /** What the list shows. */
+  runs: readonly HistoryRun[];
+  all: readonly HistoryRun[];
+  baselineRunId: string | null;
+};
+
+const MARGIN = { top: 8, right: 16, bottom: 4, left: 4 };
+const AXIS = { stroke: "var(--text-dim)", tick: { fill: "var(--text-dim)", fontSize: 11 }, tickLine: false } as const;
+const Y_WIDTH = 64;
+
+export default function Charts({ runs, all, baselineRunId }: ChartsProps) {
+  const kind = usualScoreKind(runs);
+  if (kind === null) return <p className={classes.dim}>None of these runs has a score to draw.</p>;
+  const baseline = all.find(({ id, score }) => id === baselineRunId && score?.kind === kind);
+  return (
+    <div className={classes.charts}>
+      <ScoresOverTime runs={runs} kind={kind} baseline={baseline} />
+      <ScoresByVersion runs={runs} kind={kind} baseline={baseline} />
+      <StageDurations runs={runs} />
+    </div>
+  );
+}
+
+const scoreText = (kind: ScoreKind) => (kind === "mfu_percent" ? formatMfu : formatRelativeSpeed);
+const scoreTitle = (kind: ScoreKind) => (kind === "mfu_percent" ? "MFU" : "Speed against the reference");
+const times = new Intl.DateTimeFormat("en-CA", { dateStyle: "short", timeStyle: "short", hour12: false });
+const days = new Intl.DateTimeFormat("en-CA", {
+  month: "2-digit",
+  day: "2-digit",
+  hour: "2-digit",
+  minute: "2-digit",
+  hour12: false,
+});
+
+type ScoreChartProps = { runs: readonly HistoryRun[]; kind: ScoreKind; baseline: HistoryRun | undefined };
+
+function ScoresOverTime({ runs, kind, baseline }: ScoreChartProps) {
+  const points = useMemo(() => scoresOverTime(runs, kind), [runs, kind]);
+  const extent = useMemo((): [number, number] | null => {
+    const [first, last] = [points[0], points.at(-1)];
+    return first === undefined || last === undefined || first.x === last.x ? null : [first.x, last.x];
+  }, [points]);
+  const shown = scoreText(kind);
+  const csv = () =>
+    toCsv(
+      ["started", "run", "submission", "version", kind],
+      points.map(({ x, y, runId, name, version }) => [new Date(x).toISOString(), runId, name, version, y]),
+    );
+  return (
+    <ChartFrame title={`${scoreTitle(kind)} over time, ${points.length} runs`} extent={extent} csv={csv}>
+      {({ width, height }, zoom, setZoom) => (
+        <TimeChart {...{ points, width, height, zoom, setZoom, shown, extent, baseline }} />
+      )}
+    </ChartFrame>
+  );
+}
+
+type TimeChartProps = {
+  points: readonly ScorePoint[];
+  width: number;
+  height: number;
+  zoom: Zoom;
+  setZoom: (zoom: Zoom) => void;
+  shown: (value: number) => string;
+  extent: readonly [number, number] | null;
+  baseline: HistoryRun | undefined;
+};
+
+function TimeChart({ points, width, height, zoom, setZoom, shown, extent, baseline }: TimeChartProps) {
+  const drawn = useMemo(() => {
+    const within = zoom === null ? points : points.filter(({ x }) => x >= zoom[0] && x <= zoom[1]);
+    return downSample(within, Math.max(1, Math.floor(width - Y_WIDTH)));
+  }, [points, zoom, width]);
+  const [dragged, setDragged] = useState<[number, number] | null>(null);
+  const from = useRef<number | null>(null);
+  const place = (label: string | number | undefined) => (label === undefined ? null : Number(label));
+  return (
+    <ComposedChart
+      width={width}
+      height={height}
+      data={drawn}
+      margin={MARGIN}
+      accessibilityLayer
+      onMouseDown={({ activeLabel }) => {
+        from.current = place(activeLabel);
+      }}
+      onMouseMove={({ activeLabel }) => {
+        const to = place(activeLabel);
+        if (from.current !== null && to !== null && to !== from.current) setDragged([from.current, to]);
+      }}
+      onMouseUp={() => {
+        if (dragged !== null) setZoom([Math.min(...dragged), Math.max(...dragged)]);
+        setDragged(null);
+        from.current = null;
+      }}
+    >
+      <CartesianGrid stroke="var(--border)" vertical={false} />
+      <XAxis
+        {...AXIS}
+        dataKey="x"
+        type="number"
+        domain={zoom === null ? ["dataMin", "dataMax"] : [...zoom]}
+        allowDataOverflow
+        tickFormatter={(value: number) => days.format(value)}
+        minTickGap={48}
+      />
+      <YAxis {...AXIS} width={Y_WIDTH} domain={["auto", "auto"]} tickFormatter={shown} />
+      <Tooltip
+        isAnimationActive={false}
+        cursor={{ stroke: "var(--text-dim)", strokeDasharray: "3 3" }}
+        content={({ active, payload }) => {
+          const point = payload?.[0]?.payload as ScorePoint | undefined;
+          if (active !== true || point === undefined) return null;
+          return (
+            <div className={classes.tooltip}>
+              <b>{shown(point.y)}</b> run {point.runId}, {point.name} v{point.version}
+              <div className={classes.dim}>{times.format(point.x)}</div>
+            </div>
+          );
+        }}
+      />
+      {baseline?.score != null && (
+        <ReferenceLine
+          y={baseline.score.value}
+          stroke="var(--series-leader)"
+          strokeDasharray="4 4"
+          label={{
+            value: `baseline, run ${baseline.id}`,
+            fill: "var(--series-leader)",
+            fontSize: 11,
+            position: "insideTopLeft",
+          }}
+        />
+      )}
+      <Line
+        dataKey="y"
+        type="linear"
+        stroke="var(--series-own)"
+        strokeWidth={1.5}
+        dot={drawn.length <= 60 ? { r: 2.5, fill: "var(--series-own)" } : false}
+        activeDot={{
+          r: 4,
+          onClick: (_event, dot) => {
+            const point = (dot as { payload?: ScorePoint }).payload;
+            if (point !== undefined) showRun(point.runId);
+          },
+        }}
+        isAnimationActive={false}
+      />
+      {dragged !== null && extent !== null && (
+        <ReferenceArea x1={Math.min(...dragged)} x2={Math.max(...dragged)} fill="var(--accent)" fillOpacity={0.15} />
+      )}
+    </ComposedChart>
+  );
+}
+
+function ScoresByVersion({ runs, kind, baseline }: ScoreChartProps) {
+  const paths = useMemo(() => pathsWithScores(runs, kind), [runs, kind]);
+  const [chosen, setChosen] = useState<string | null>(null);
+  const path = chosen !== null && paths.some(({ value }) => value === chosen) ? chosen : (paths[0]?.value ?? null);
+  const versions = useMemo(() => (path === null ? [] : scoresByVersion(runs, path, kind)), [runs, path, kind]);
+  const data = versions.map((point) => ({
+    ...point,
+    error: [point.median - point.spread[0], point.spread[1] - point.median],
+  }));
+  const shown = scoreText(kind);
+  const [first, last] = [versions[0], versions.at(-1)];
+  if (path === null || first === undefined || last === undefined) return null;
+  const extent: [number, number] | null = first.version === last.version ? null : [first.version, last.version];
+  const csv = () =>
+    toCsv(
+      ["version", `median ${kind}`, "min", "max", "runs"],
+      versions.map(({ version, median, spread, count }) => [version, median, spread[0], spread[1], count]),
+    );
+  return (
+    <div>
+      {paths.length > 1 && (
+        <Select aria-label="Submission" data={paths} value={path} onChange={setChosen} allowDeselect={false} w={260} />
+      )}
+      <ChartFrame title={`${scoreTitle(kind)} by version: median, and min to max`} extent={extent} csv={csv}>
+        {({ width, height }, zoom) => (
+          <ComposedChart
+            width={width}
+            height={height}
+            data={data.filter(({ version }) => zoom === null || (version >= zoom[0] && version <= zoom[1]))}
+            margin={MARGIN}
+            accessibilityLayer
+          >
+            <CartesianGrid stroke="var(--border)" vertical={false} />
+            <XAxis
+              {...AXIS}
+              dataKey="version"
+              type="number"
+              domain={zoom === null ? [first.version - 0.5, last.version + 0.5] : [zoom[0] - 0.5, zoom[1] + 0.5]}
+              allowDecimals={false}
+              tickFormatter={(version: number) => `v${version}`}
+            />
+            <YAxis {...AXIS} width={Y_WIDTH} domain={["auto", "auto"]} tickFormatter={shown} />
+            <Tooltip
+              isAnimationActive={false}
+              cursor={{ stroke: "var(--text-dim)", strokeDasharray: "3 3" }}
+              content={({ active, payload }) => {
+                const point = payload?.[0]?.payload as (typeof versions)[number] | undefined;
+                if (active !== true || point === undefined) return null;
+                return (
+                  <div className={classes.tooltip}>
+                    v{point.version}: <b>{shown(point.median)}</b> [{shown(point.spread[0])}..{shown(point.spread[1])}]
+                    n=
+                    {point.count}
+                  </div>
+                );
+              }}
+            />
+            {baseline?.score != null && (
+              <ReferenceLine y={baseline.score.value} stroke="var(--series-leader)" strokeDasharray="4 4" />
+            )}
+            <Area
+              dataKey="spread"
+              stroke="none"
+              fill="var(--series-own)"
+              fillOpacity={0.15}
+              isAnimationActive={false}
+            />
+            <Scatter dataKey="median" fill="var(--series-own)" isAnimationActive={false}>
+              <ErrorBar dataKey="error" width={5} stroke="var(--series-own)" direction="y" isAnimationActive={false} />
+            </Scatter>
+          </ComposedChart>
+        )}
+      </ChartFrame>
+    </div>
+  );
+}
+
+function pathsWithScores(runs: readonly HistoryRun[], kind: ScoreKind): { value: string; label: string }[] {
+  const paths = new Set(runs.flatMap(({ score, submission }) => (score?.kind === kind ? [submission.path] : [])));
+  return [...paths].map((path) => ({ value: path, label: path }));
+}
+
+const MAX_STAGE_RUNS = 20;
+/** From dark to light, so that neighbours stay apart in greyscale; the timed run alone is in the own colour. */
+const SHADES: Partial<Record<Stage, string>> = { timed: "var(--series-own)", reference: "var(--series-others)" };
+const shadeOf = (stage: Stage, index: number) =>
+  SHADES[stage] ?? `color-mix(in srgb, var(--text) ${15 + 8 * index}%, var(--surface))`;
+
+type StageRow = { runId: string; label: string } & Partial<Record<Stage, number>>;
+
+function StageDurations({ runs }: { runs: readonly HistoryRun[] }) {
+  const ids = runs
+    .filter(({ state }) => state === "passed" || state === "failed")
+    .slice(0, MAX_STAGE_RUNS)
+    .map(({ id }) => id);
+  const { rows, error } = useStageRows(ids.toReversed().join(" "));
+  if (error !== null) return <p className={classes.caution}>The stages' times cannot be read: {error}</p>;
+  if (rows.length === 0) return null;
+  const csv = () =>
+    toCsv(
+      ["run", ...STAGES],
+      rows.map((row) => [row.runId, ...STAGES.map((stage) => row[stage] ?? null)]),
+    );
+  return (
+    <ChartFrame
+      title={`Where the time goes: mean seconds a repeat, ${rows.length} runs of the list`}
+      extent={null}
+      csv={csv}
+    >
+      {({ width, height }) => (
+        <BarChart width={width} height={height} data={rows} margin={MARGIN} accessibilityLayer>
+          <CartesianGrid stroke="var(--border)" vertical={false} />
+          <XAxis {...AXIS} dataKey="label" interval="preserveStartEnd" />
+          <YAxis {...AXIS} width={Y_WIDTH} tickFormatter={(seconds: number) => formatSeconds(seconds)} />
+          <Tooltip
+            isAnimationActive={false}
+            cursor={{ fill: "var(--hover)" }}
+            content={({ active, payload }) => {
+              const row = payload?.[0]?.payload as StageRow | undefined;
+              if (active !== true || row === undefined) return null;
+              return (
+                <div className={classes.tooltip}>
+                  <b>Run {row.runId}</b>
+                  {STAGES.filter((stage) => (row[stage] ?? 0) >= 0.05).map((stage) => (
+                    <div key={stage}>
+                      {stage} {formatSeconds(row[stage] ?? 0)}
+                    </div>
+                  ))}
+                </div>
+              );
+            }}
+          />
+          {STAGES.map((stage, index) => (
+            <Bar key={stage} dataKey={stage} stackId="stages" fill={shadeOf(stage, index)} isAnimationActive={false} />
+          ))}
+        </BarChart>
+      )}
+    </ChartFrame>
+  );
+}
+
+/** A run that has ended never changes. */
+const known = new Map<string, StageRow>();
+
+function useStageRows(idsText: string): { rows: StageRow[]; error: string | null } {
+  const [state, setState] = useState<{ rows: StageRow[]; error: string | null }>({ rows: [], error: null });
+  useEffect(() => {
+    let stale = false;
+    const read = async () => {
+      const ids = idsText === "" ? [] : idsText.split(" ");
+      for (const id of ids) {
+        if (stale) return;
+        if (!known.has(id)) known.set(id, await stageRow(id));
+      }
+      if (!stale) setState({ rows: ids.flatMap((id) => known.get(id) ?? []), error: null });
+    };
+    read().catch((thrown: unknown) => !stale && setState({ rows: [], error: asCrusaderError(thrown).message }));
+    return () => {
+      stale = true;
+    };
+  }, [idsText]);
+  return state;
+}
+
+async function stageRow(runId: string): Promise<StageRow> {
+  const { result } = await client.runs.show({ runId });
+  const repeats = result?.repeats ?? [];
+  const row: StageRow = { runId, label: runId };
+  for (const stage of STAGES) {
+    const seconds = repeats.flatMap(({ stageSeconds }) => stageSeconds[stage] ?? []);
+    if (seconds.length > 0) row[stage] = seconds.reduce((sum, value) => sum + value, 0) / seconds.length;
+  }
+  return row;
+}

@@ -1,0 +1,213 @@
+/** All runs: to find, sort, note, compare, chart, delete. */
+import { Button, Menu, Select, TextInput } from "@mantine/core";
+import { IconChartLine, IconDownload, IconGitCompare, IconSearch, IconTrash } from "@tabler/icons-react";
+import { lazy, Suspense, useDeferredValue, useMemo, useRef, useState } from "react";
+import { formatBytes } from "../../../common/format.ts";
+import { RUN_STATES, type RunState } from "../../../common/runs.ts";
+import { panelSetting, savePanelSetting } from "../../shell/settings.ts";
+import { EmptyState, ErrorState, Loading } from "../../shell/ui/states.tsx";
+import { compareSelected, deleteRuns, exportList, pinBaseline, runsText } from "./actions.ts";
+import classes from "./history.module.css";
+import { Notes } from "./notes.tsx";
+import { PruneDialog } from "./prune-dialog.tsx";
+import {
+  comparedPair,
+  EVERYTHING,
+  filterRuns,
+  NEWEST_FIRST,
+  type RunQuery,
+  SORT_KEYS,
+  type Sorting,
+  sortRuns,
+} from "./run-table.ts";
+import { RunTable } from "./run-table-view.tsx";
+import { history, useHistory } from "./use-history.ts";
+
+const Charts = lazy(() => import("./charts.tsx"));
+
+const SETTING = "history";
+type Saved = { sorting: Sorting; charts: boolean };
+
+function savedSetting(): Saved {
+  const { sorting, charts } = (panelSetting(SETTING) ?? {}) as Partial<Saved>;
+  const usable = sorting !== undefined && SORT_KEYS.includes(sorting.key) && typeof sorting.descending === "boolean";
+  return { sorting: usable ? sorting : NEWEST_FIRST, charts: charts === true };
+}
+
+export default function HistoryPanel() {
+  const { runs, unreadable, baselineRunId, bytes, status, error } = useHistory();
+  const [query, setQuery] = useState<RunQuery>(EVERYTHING);
+  const [setting, setSetting] = useState(savedSetting);
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const [pruning, setPruning] = useState(false);
+  const searchField = useRef<HTMLInputElement>(null);
+  const asked = useDeferredValue(query);
+  const shown = useMemo(() => sortRuns(filterRuns(runs, asked), setting.sorting), [runs, asked, setting.sorting]);
+  const choices = useMemo(() => choicesOf(runs), [runs]);
+  const chosen = useMemo(() => runs.filter(({ id }) => selected.has(id)), [runs, selected]);
+
+  const change = (changed: Partial<Saved>) => {
+    const next = { ...setting, ...changed };
+    setSetting(next);
+    savePanelSetting(SETTING, next);
+  };
+
+  if (status === "failed") return <ErrorState error={error} retry={() => void history.refresh()} />;
+  if (status === "loading") return <Loading what="Reading the history" />;
+  if (runs.length === 0 && unreadable.length === 0) {
+    return (
+      <EmptyState title="No run yet">
+        Every run is kept here with its plan, source, events and log: to find again, to note something about, and to
+        compare two of them. Start one from the editor with Ctrl+Enter.
+      </EmptyState>
+    );
+  }
+  const ids = chosen.map(({ id }) => id);
+  const pair = comparedPair(new Set(ids));
+  const only = chosen.length === 1 ? chosen[0] : undefined;
+  return (
+    <div className={classes.panel}>
+      <search className={classes.bar} aria-label="Runs">
+        <TextInput
+          ref={searchField}
+          aria-label="Search runs"
+          placeholder="Search number, file, v14, code, tag, note"
+          leftSection={<IconSearch size="1em" aria-hidden />}
+          value={query.search}
+          onChange={({ currentTarget }) => setQuery({ ...query, search: currentTarget.value })}
+          className={classes.search}
+        />
+        <Select
+          aria-label="State"
+          placeholder="Any state"
+          clearable
+          data={[...RUN_STATES]}
+          value={query.state}
+          onChange={(state) => setQuery({ ...query, state: state as RunState | null })}
+          w={120}
+        />
+        <Select
+          aria-label="Profile"
+          placeholder="Any profile"
+          clearable
+          data={choices.profiles}
+          value={query.profile}
+          onChange={(profile) => setQuery({ ...query, profile })}
+          w={140}
+        />
+        {choices.tags.length > 0 && (
+          <Select
+            aria-label="Tag"
+            placeholder="Any tag"
+            clearable
+            data={choices.tags}
+            value={query.tag}
+            onChange={(tag) => setQuery({ ...query, tag })}
+            w={120}
+          />
+        )}
+        <span className={classes.spring} />
+        <Button
+          leftSection={<IconGitCompare size="1em" aria-hidden />}
+          disabled={pair === null}
+          title={pair === null ? "Select two runs" : "C"}
+          onClick={() => compareSelected(new Set(ids))}
+        >
+          Compare
+        </Button>
+        <Button
+          leftSection={<IconTrash size="1em" aria-hidden />}
+          disabled={ids.length === 0}
+          title={ids.length === 0 ? "Select runs" : "Delete"}
+          onClick={() => void deleteRuns(ids)}
+        >
+          Delete
+        </Button>
+        <Button
+          leftSection={<IconChartLine size="1em" aria-hidden />}
+          aria-pressed={setting.charts}
+          onClick={() => change({ charts: !setting.charts })}
+        >
+          Charts
+        </Button>
+        <Menu>
+          <Menu.Target>
+            <Button leftSection={<IconDownload size="1em" aria-hidden />}>Export</Button>
+          </Menu.Target>
+          <Menu.Dropdown>
+            {(["csv", "json"] as const).map((format) => (
+              <Menu.Item key={format} onClick={() => void exportList(format, filterOf(query))}>
+                The list as {format.toUpperCase()}
+              </Menu.Item>
+            ))}
+          </Menu.Dropdown>
+        </Menu>
+        <Button onClick={() => setPruning(true)}>Prune</Button>
+      </search>
+      <output className={classes.count}>
+        {shown.length === runs.length ? runsText(runs.length) : `${runsText(shown.length)} of ${runsText(runs.length)}`}
+        , {formatBytes(bytes)} on the disk
+        {selected.size > 0 && `; ${runsText(ids.length)} selected`}
+        {error !== null && `; ${error.message}`}
+      </output>
+      {unreadable.length > 0 && (
+        <details className={classes.caution}>
+          <summary>
+            {unreadable.length} {unreadable.length === 1 ? "folder" : "folders"} cannot be read and{" "}
+            {unreadable.length === 1 ? "is" : "are"} left alone
+          </summary>
+          <ul>
+            {unreadable.map(({ id, reason, bytes: size }) => (
+              <li key={id}>
+                {id}: {reason} ({formatBytes(size)}){" "}
+                <Button onClick={() => void deleteRuns([id])} disabled={!/^[1-9]\d*$/.test(id)}>
+                  Delete
+                </Button>
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
+      {shown.length === 0 ? (
+        <EmptyState
+          title="No run is like that"
+          actions={<Button onClick={() => setQuery(EVERYTHING)}>Show all runs</Button>}
+        />
+      ) : (
+        <RunTable
+          runs={shown}
+          baselineRunId={baselineRunId}
+          sorting={setting.sorting}
+          onSort={(sorting) => change({ sorting })}
+          selected={selected}
+          onSelect={setSelected}
+          onDelete={() => void deleteRuns(ids)}
+          onPin={(runId) => void pinBaseline(runId === baselineRunId ? null : runId)}
+          onSearch={() => searchField.current?.focus()}
+        />
+      )}
+      {only !== undefined && <Notes key={only.id} run={only} isBaseline={only.id === baselineRunId} />}
+      {setting.charts && (
+        <Suspense fallback={<Loading what="Loading charts" />}>
+          <Charts runs={shown} all={runs} baselineRunId={baselineRunId} />
+        </Suspense>
+      )}
+      <PruneDialog opened={pruning} onClose={() => setPruning(false)} />
+    </div>
+  );
+}
+
+/** What the services can filter by themselves; states and tags of the list are theirs too. */
+function filterOf({ search, state, profile, tag }: RunQuery) {
+  return {
+    ...(search.trim() === "" ? {} : { search: search.trim() }),
+    ...(state === null ? {} : { state }),
+    ...(profile === null ? {} : { profile }),
+    ...(tag === null ? {} : { tag }),
+  };
+}
+
+function choicesOf(runs: ReturnType<typeof useHistory>["runs"]): { profiles: string[]; tags: string[] } {
+  const sorted = (values: Iterable<string>) => [...new Set(values)].sort();
+  return { profiles: sorted(runs.map(({ profile }) => profile.name)), tags: sorted(runs.flatMap(({ tags }) => tags)) };
+}
