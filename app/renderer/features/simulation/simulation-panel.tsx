@@ -1,14 +1,16 @@
 /** Start a run, follow it, cancel it: what will happen, what happens, what was printed. */
-import { useEffect, useState } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
 import { useActivity } from "../../shell/activity.ts";
 import { EmptyState, ErrorState, Loading } from "../../shell/ui/states.tsx";
-import { LogView } from "./log-view.tsx";
 import { RunHeader } from "./run-header.tsx";
 import { Series } from "./series.tsx";
 import classes from "./simulation.module.css";
 import { StartForm } from "./start-form.tsx";
 import { Timeline } from "./timeline.tsx";
 import { retryRun, useRun, useShownRunId } from "./use-run.ts";
+
+// The terminal is loaded with the first log, not with the window.
+const LogView = lazy(() => import("./log-view.tsx").then((module) => ({ default: module.LogView })));
 
 export default function SimulationPanel() {
   const { runId, isLoading } = useShownRunId();
@@ -65,7 +67,9 @@ function RunBody({ runId, retry }: { runId: string; retry: () => void }) {
       )}
       {plan.seeds.length > 1 && <Series view={view} seeds={plan.seeds} shown={shown} onShow={setChosen} />}
       <Timeline run={run} repeat={shown} isLive={shown === current} />
-      <LogView runId={runId} totalBytes={view.outputBytes} />
+      <Suspense fallback={<Loading what="Loading the log" />}>
+        <LogView runId={runId} totalBytes={view.outputBytes} />
+      </Suspense>
     </>
   );
 }
