@@ -1,13 +1,11 @@
 /** What runs now, for the status bar: long tasks, and runs with their stage. */
 import { useStore } from "zustand";
 import { createStore } from "zustand/vanilla";
-import type { Stage } from "../../common/events.ts";
-import type { ActiveRun, RunUpdate } from "../../common/simulation.ts";
+import type { ActiveRun } from "../../common/simulation.ts";
 import type { Task } from "../../common/tasks.ts";
 import { client, followStream } from "../client.ts";
 import { notify, notifyError } from "./notifications.ts";
-
-export type RunProgress = { runId: string; stage: Stage | null; repeat: number | null; repeatsPlanned: number };
+import { advanced, ended, type RunProgress } from "./progress.ts";
 
 export type Activity = {
   /** Newest first. */
@@ -24,23 +22,6 @@ export const activity = createStore<Activity>(() => ({ tasks: [], runs: [], prog
 
 export function useActivity<Part>(pick: (state: Activity) => Part): Part {
   return useStore(activity, pick);
-}
-
-/** What an update says about where the run is. */
-export function advanced(before: RunProgress, { runId, events, status }: RunUpdate): RunProgress {
-  const running = events.findLast(({ event }) => event.type === "stage" && event.state === "running")?.event;
-  return {
-    runId,
-    stage: running?.type === "stage" ? running.stage : before.stage,
-    repeat: status.repeat,
-    repeatsPlanned: status.repeatsPlanned,
-  };
-}
-
-/** Tasks that ended between two states. */
-export function ended(before: readonly Task[], after: readonly Task[]): Task[] {
-  const wasRunning = new Set(before.filter(({ state }) => state === "running").map(({ id }) => id));
-  return after.filter(({ id, state }) => state !== "running" && wasRunning.has(id));
 }
 
 /** Returns the function that stops it. */

@@ -31,7 +31,7 @@ export const PANEL_COMPONENT = "panel";
 /** Shares of the window. */
 const LEFT_WIDTH = 0.17;
 const RIGHT_WIDTH = 0.3;
-const BOTTOM_HEIGHT = 0.4;
+const BOTTOM_HEIGHT = 0.38;
 
 export const layout = createStore<{
   api: DockviewApi | null;

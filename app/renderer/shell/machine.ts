@@ -4,7 +4,8 @@ import { createStore } from "zustand/vanilla";
 import type { Machine } from "../../common/machine.ts";
 import { client } from "../client.ts";
 import { asCrusaderError } from "../connection.ts";
-import { activity, ended } from "./activity.ts";
+import { activity } from "./activity.ts";
+import { ended } from "./progress.ts";
 
 type State = { machine: Machine | null; error: Error | null };
 

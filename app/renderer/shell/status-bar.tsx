@@ -3,12 +3,12 @@ import { ActionIcon, Progress } from "@mantine/core";
 import { IconX } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { useEffect, useState } from "react";
-import { STAGES } from "../../common/events.ts";
 import { formatShare } from "../../common/format.ts";
 import { client, connection, useConnection } from "../client.ts";
-import { type RunProgress, useActivity } from "./activity.ts";
+import { useActivity } from "./activity.ts";
 import { runCommand } from "./commands.ts";
 import { notifyError } from "./notifications.ts";
+import { runFraction } from "./progress.ts";
 import { selection } from "./selection.ts";
 import { useSettings } from "./settings.ts";
 import classes from "./status-bar.module.css";
@@ -39,13 +39,6 @@ function Entry({ name, children }: { name: string; children: ReactNode }) {
       <span className={classes.label}>{name}</span> {children}
     </span>
   );
-}
-
-/** Share of the run's stages that are behind it; a stage counts the same however long it takes. */
-export function runFraction({ stage, repeat, repeatsPlanned }: RunProgress): number | null {
-  if (stage === null) return null;
-  const inRepeat = STAGES.indexOf(stage) / STAGES.length;
-  return Math.min(1, ((repeat ?? 0) + inRepeat) / repeatsPlanned);
 }
 
 function RunEntry() {

@@ -35,7 +35,7 @@ export const theme = createTheme({
   respectReducedMotion: true,
   cursorType: "pointer",
   components: {
-    Button: { defaultProps: { size: "compact-sm", variant: "default" } },
+    Button: { defaultProps: { size: "compact-sm", variant: "default", fw: 500 } },
     ActionIcon: { defaultProps: { size: "sm", variant: "subtle", color: "gray" } },
     TextInput: { defaultProps: { size: "xs" } },
     NumberInput: { defaultProps: { size: "xs" } },

@@ -6,7 +6,7 @@ import { notifyError } from "../../shell/notifications.ts";
 import { Loading } from "../../shell/ui/states.tsx";
 import type { EditorBuffer, FileBuffer } from "./buffers.ts";
 import classes from "./editor-panel.module.css";
-import { buffers, closeTab, compareWithDisk, loadedMonaco, useBuffers } from "./index.ts";
+import { buffers, closeTab, compareWithDisk, copyToFile, loadedMonaco, useBuffers } from "./index.ts";
 import { Welcome } from "./welcome.tsx";
 
 const MonacoView = lazy(() => import("./monaco-view.tsx"));
@@ -23,7 +23,11 @@ export default function EditorPanel() {
       {active.kind === "file" && active.external !== null && <ExternalBar buffer={active} />}
       {active.kind === "readOnly" && (
         <div className={classes.bar} role="note">
-          <IconEye size="1rem" aria-hidden /> Read-only: {active.origin}
+          <IconEye size="1rem" aria-hidden />
+          <span className={classes.words}>Read-only: {active.origin}</span>
+          <Button onClick={() => copyToFile(active).catch((thrown: unknown) => notifyError(thrown))}>
+            Make a file of it
+          </Button>
         </div>
       )}
       <div

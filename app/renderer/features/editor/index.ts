@@ -6,8 +6,16 @@ import { asCrusaderError } from "../../connection.ts";
 import { notify, notifyError } from "../../shell/notifications.ts";
 import { type ShownTarget, selection } from "../../shell/selection.ts";
 import { panelSetting, savePanelSetting } from "../../shell/settings.ts";
-import { folderName, onListing } from "../workspace/folders.ts";
-import { Buffers, type BuffersState, type DiffSide, type FileBuffer, type Texts } from "./buffers.ts";
+import { folderName, onListing, openDefaultFolder } from "../workspace/folders.ts";
+import { freeName } from "../workspace/names.ts";
+import {
+  Buffers,
+  type BuffersState,
+  type DiffSide,
+  type FileBuffer,
+  type ReadOnlyBuffer,
+  type Texts,
+} from "./buffers.ts";
 import type * as MonacoModule from "./monaco.ts";
 import { forgetProblems, scanBuffer } from "./problems.ts";
 
@@ -108,6 +116,16 @@ export async function openTemplate(name: string): Promise<void> {
     text,
     target: { kind: "template", name },
   });
+}
+
+/** A file of one's own with the same text, in Crusader's folder. */
+export async function copyToFile({ title, text, target }: ReadOnlyBuffer): Promise<void> {
+  const { id: folderId } = await openDefaultFolder();
+  const taken = (await client.workspace.list({ folderId })).files.map(({ name }) => name);
+  const wanted = target.kind === "run" ? `train_run${target.runId}.py` : `train_${title}`;
+  const name = freeName(wanted, taken);
+  await client.workspace.write({ folderId, name, text, expectedVersion: null });
+  await openFile({ folderId, name });
 }
 
 export type Comparable =

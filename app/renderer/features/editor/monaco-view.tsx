@@ -46,7 +46,7 @@ function TextView({ buffer, texts }: { buffer: FileBuffer | ReadOnlyBuffer; text
     shown.updateOptions({
       readOnly: own !== null,
       ariaLabel: title,
-      readOnlyMessage: { value: "This is a copy to look at. Save it as a file to change it." },
+      readOnlyMessage: { value: "This is only to look at. Make a file of it to change it." },
     });
     const state = viewStates.get(id);
     if (state !== undefined) shown.restoreViewState(state);

@@ -3,9 +3,9 @@ import "monaco-editor/features/register.all";
 import "monaco-editor/languages/definitions/python/register";
 import * as monaco from "monaco-editor/editor/editor.api";
 import EditorWorker from "monaco-editor/editor/editor.worker?worker";
-import type { Finding } from "../../../common/scan.ts";
 import type { Appearance } from "../../shell/theme.ts";
 import type { Texts } from "./buffers.ts";
+import { type ShownFinding, unitColumn } from "./findings.ts";
 
 self.MonacoEnvironment = { getWorker: () => new EditorWorker() };
 
@@ -61,18 +61,6 @@ export function editorOptions(zoomPercent: number): monaco.editor.IStandaloneEdi
 
 const MARKER_OWNER = "crusader";
 
-/** The scanner counts columns in code points, Monaco in UTF-16 units. */
-export function unitColumn(line: string, column: number): number {
-  let units = 0;
-  let points = 1;
-  for (const character of line) {
-    if (points >= column) break;
-    units += character.length;
-    points += 1;
-  }
-  return units + 1;
-}
-
 export class MonacoTexts implements Texts {
   readonly #models = new Map<string, { model: monaco.editor.ITextModel; savedVersionId: number }>();
   readonly #onEdit: (id: string) => void;
@@ -119,7 +107,7 @@ export class MonacoTexts implements Texts {
   }
 
   /** Underlines what the scanner found; none removes them. */
-  mark(id: string, findings: readonly (Finding & { stopsHere: boolean })[]): void {
+  mark(id: string, findings: readonly ShownFinding[]): void {
     const model = this.model(id);
     if (model === undefined) return;
     monaco.editor.setModelMarkers(

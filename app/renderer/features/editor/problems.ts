@@ -1,11 +1,11 @@
 /** What the scanner said about each open file, after it was saved or on request. */
 import { useStore } from "zustand";
 import { createStore } from "zustand/vanilla";
-import type { Finding, ScanReport } from "../../../common/scan.ts";
+import type { ScanReport } from "../../../common/scan.ts";
 import { client } from "../../client.ts";
 import { notifyError } from "../../shell/notifications.ts";
+import { type ShownFinding, shownFindings } from "./findings.ts";
 
-export type ShownFinding = Finding & { stopsHere: boolean };
 export type Problems = { report: ScanReport; findings: readonly ShownFinding[] };
 
 export type ProblemsState = { byBuffer: Readonly<Record<string, Problems>>; scanning: readonly string[] };
@@ -14,12 +14,6 @@ export const problems = createStore<ProblemsState>(() => ({ byBuffer: {}, scanni
 
 export function useProblems<Part>(pick: (state: ProblemsState) => Part): Part {
   return useStore(problems, pick);
-}
-
-/** Marks the finding that production's scan would stop at. */
-export function shownFindings({ verdict, findings }: ScanReport): ShownFinding[] {
-  const stop = verdict.ok ? -1 : findings.findIndex(({ line, rule }) => line === verdict.line && rule === verdict.rule);
-  return findings.map((finding, index) => ({ ...finding, stopsHere: index === stop }));
 }
 
 /** A later scan of the same file makes an earlier one's answer stale. */

@@ -3,7 +3,8 @@ import type { FileReference } from "../../../common/workspace.ts";
 import { client } from "../../client.ts";
 import { showQuickInput } from "../../shell/quick-input.ts";
 import { buffers, closeTab, openFile } from "../editor/index.ts";
-import { createFromTemplate, deleteFile, namesIn, newNameProblem, workspaceState } from "./folders.ts";
+import { createFromTemplate, deleteFile, namesIn, workspaceState } from "./folders.ts";
+import { newNameProblem } from "./names.ts";
 
 /** Creates a file from a template and opens it. */
 export async function startFromTemplate(template: string, folderId?: string): Promise<void> {

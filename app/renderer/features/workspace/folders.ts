@@ -2,16 +2,11 @@
 import { useStore } from "zustand";
 import { createStore } from "zustand/vanilla";
 import type { CrusaderError } from "../../../common/errors.ts";
-import {
-  type FileReference,
-  type Folder,
-  fileNameSchema,
-  type Listing,
-  type Template,
-} from "../../../common/workspace.ts";
+import type { FileReference, Folder, Listing, Template } from "../../../common/workspace.ts";
 import { client, followStream } from "../../client.ts";
 import { asCrusaderError } from "../../connection.ts";
 import { notify } from "../../shell/notifications.ts";
+import { freeName } from "./names.ts";
 
 export type OpenFolder = Folder & { listing: Listing | null; error: CrusaderError | null };
 
@@ -106,25 +101,6 @@ function include(folder: Folder): void {
 
 export async function closeFolder(folderId: string): Promise<void> {
   show(await client.workspace.closeFolder({ folderId }));
-}
-
-/** "train_fsdp.py", or "train_fsdp_2.py" where that is taken. */
-export function freeName(wanted: string, taken: readonly string[]): string {
-  const used = new Set(taken.map((name) => name.toLowerCase()));
-  if (!used.has(wanted.toLowerCase())) return wanted;
-  const stem = wanted.replace(/\.py$/, "");
-  let number = 2;
-  while (used.has(`${stem}_${number}.py`.toLowerCase())) number += 1;
-  return `${stem}_${number}.py`;
-}
-
-/** Null when a file may be called so, else why not. `self` is the name it has now. */
-export function newNameProblem(name: string, taken: readonly string[], self?: string): string | null {
-  const parsed = fileNameSchema.safeParse(name);
-  if (!parsed.success) return parsed.error.issues[0]?.message ?? "Not a name.";
-  const lower = name.toLowerCase();
-  if (lower === self?.toLowerCase()) return null;
-  return taken.some((other) => other.toLowerCase() === lower) ? `There is a ${name} already.` : null;
 }
 
 export function namesIn(folderId: string): string[] {
