@@ -73,6 +73,13 @@ export function arrange(panels: readonly PanelDefinition[], { panels: wanted, fr
   for (const position of order) {
     for (const panel of found) if (panel.defaultPosition === position) add(api, panels, panel);
   }
+  // Each new place takes from its neighbours: sizes hold only once all are there.
+  for (const { id, defaultPosition } of found) {
+    const group = api.getPanel(id)?.group.api;
+    if (defaultPosition === "left") group?.setSize({ width: api.width * LEFT_WIDTH });
+    if (defaultPosition === "right") group?.setSize({ width: api.width * RIGHT_WIDTH });
+    if (defaultPosition === "bottom") group?.setSize({ height: api.height * BOTTOM_HEIGHT });
+  }
   for (const id of front) api.getPanel(id)?.api.setActive();
 }
 
