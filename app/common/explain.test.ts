@@ -82,7 +82,7 @@ test("weights off while the loss is close: the update rule", () => {
     likelihood: "likely",
     text: "The update rule is another than the reference's.",
     evidence:
-      "The weights are 4.2 times as far off as allowed, while the loss is close (3 % of its limit used) and nearly all parameters changed.",
+      "The weights are 4.2 times as far off as allowed, while the loss is close (3 % of its limit used) and 98 % of the parameters changed.",
     advice:
       "Compare with the reference: AdamW, learning rate 1e-4, weight decay 0.1, betas 0.9 and 0.95, no schedule, no gradient clipping.",
   });
@@ -98,10 +98,13 @@ test("weights off and a batch not drawn: a step is missing", () => {
 });
 
 test("weights off and few parameters changed: something is frozen", () => {
-  const checks = [check("params_changed", { value: 0.8, limit: 0.75 }), check("weights", { state: "failed", used: 2 })];
+  const checks = [
+    check("params_changed", { value: 0.77, limit: 0.75 }),
+    check("weights", { state: "failed", used: 2 }),
+  ];
   expect(first(repeat(failure("weight_mismatch"), { checks }))).toMatchObject({
     text: "Part of the model was not trained.",
-    evidence: "80 % of the parameter elements changed.",
+    evidence: "77 % of the parameter elements changed; 75 % must.",
   });
 });
 

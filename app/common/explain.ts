@@ -116,16 +116,19 @@ function stepsCause({ note }: Facts): Cause | null {
       );
 }
 
+/** Above the limit by less than this, a share of changed parameters still looks like a frozen part. */
+const FROZEN_MARGIN = 0.05;
+
 function frozenCause({ check }: Facts): Cause | null {
   const changed = check("params_changed");
   const share = numberOf(changed);
-  if (share === null || changed === undefined) return null;
+  if (share === null || typeof changed?.limit !== "number") return null;
   return when(
-    changed.state === "failed" || share < 0.9,
+    share < changed.limit + FROZEN_MARGIN,
     likely(
       "Part of the model was not trained.",
       "Give the optimizer every parameter of the model, and leave requires_grad as it is.",
-      `${formatShare(share)} of the parameter elements changed.`,
+      `${formatShare(share)} of the parameter elements changed; ${formatShare(changed.limit)} must.`,
     ),
   );
 }
@@ -144,13 +147,13 @@ function averagingCause({ dpSize }: Facts): Cause | null {
 function weightCauses(facts: Facts): (Cause | null)[] {
   const weights = facts.check("weights");
   const loss = facts.check("loss");
-  const changed = facts.check("params_changed");
+  const changed = numberOf(facts.check("params_changed"));
   const ratio = weights?.used ?? null;
   const size = ratio === null ? "" : `The weights are ${ratio.toFixed(1)} times as far off as allowed`;
   const lossUsed = loss?.used ?? null;
   const lossIsClose = loss?.state === "passed" && lossUsed !== null && lossUsed < 0.25;
   const where = /most of all in (\S+?)\.?$/.exec(facts.failure.message)?.[1];
-  const all = numberOf(changed) !== null && (numberOf(changed) ?? 0) >= 0.9;
+  const trained = changed === null ? "" : ` and ${formatShare(changed)} of the parameters changed`;
   return [
     stepsCause(facts),
     frozenCause(facts),
@@ -159,7 +162,7 @@ function weightCauses(facts: Facts): (Cause | null)[] {
       likely(
         "The update rule is another than the reference's.",
         `Compare with the reference: ${REFERENCE_OPTIMIZER}, no schedule, no gradient clipping.`,
-        `${size}, while the loss is close (${formatShare(lossUsed ?? 0)} of its limit used)${all ? " and nearly all parameters changed" : ""}.`,
+        `${size}, while the loss is close (${formatShare(lossUsed ?? 0)} of its limit used)${trained}.`,
       ),
     ),
     when(
@@ -634,11 +637,11 @@ const BY_KIND: Record<FailureKind, Explain> = {
   },
   topology: {
     compared: "get_strategy() is read without running it; its dp_size times tp_size must equal the number of GPUs.",
-    causes: ({ failure, numRanks }) => [
+    causes: ({ numRanks }) => [
       possible(
         "The strategy and the number of ranks do not fit, or the return is no literal.",
         'Return a literal from get_strategy: "ddp", "fsdp", "tp" or {"dp_size": ..., "tp_size": ...}.',
-        `${numRanks} ranks. ${failure.message}`,
+        `The run has ${numRanks} ${numRanks === 1 ? "rank" : "ranks"}.`,
       ),
     ],
   },

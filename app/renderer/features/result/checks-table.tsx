@@ -1,16 +1,10 @@
 /** Each check with its value, its limit, and how much of it was used. */
+import { IconCheck, IconMinus } from "@tabler/icons-react";
 import type { Check } from "../../../common/events.ts";
 import { LimitBar } from "../../shell/ui/limit-bar.tsx";
-import { type Mark, VerdictMark } from "../../shell/ui/verdict-mark.tsx";
+import { VerdictMark } from "../../shell/ui/verdict-mark.tsx";
 import classes from "./result.module.css";
 import { checkCells, checkTitle } from "./verdict.ts";
-
-/** A single check that holds is not yet a verdict: green stays with that. */
-const MARKS: Record<Check["state"], { mark: Mark; word: string }> = {
-  passed: { mark: "info", word: "holds" },
-  failed: { mark: "failed", word: "failed" },
-  not_measured: { mark: "cancelled", word: "not measured" },
-};
 
 export function ChecksTable({ checks }: { checks: readonly Check[] }) {
   return (
@@ -39,10 +33,10 @@ function CheckRow({ check }: { check: Check }) {
     <tr data-state={check.state} title={check.message}>
       <th scope="row">{title}</th>
       <td>
-        <VerdictMark {...MARKS[check.state]} />
+        <CheckMark state={check.state} />
       </td>
       <td className={classes.value}>
-        {check.state === "not_measured" ? "" : value}
+        {value}
         {production !== "" && <div className={classes.dim}>{production}</div>}
         {check.state === "failed" && <div className={classes.message}>{check.message}</div>}
       </td>
@@ -55,5 +49,17 @@ function CheckRow({ check }: { check: Check }) {
         )}
       </td>
     </tr>
+  );
+}
+
+/** A single check that holds is not yet a verdict: green stays with that. */
+function CheckMark({ state }: { state: Check["state"] }) {
+  if (state === "failed") return <VerdictMark mark="failed" word="failed" />;
+  const [Icon, word] = state === "passed" ? [IconCheck, "holds"] : [IconMinus, "not measured"];
+  return (
+    <span title={word}>
+      <Icon size="1em" aria-hidden />
+      <span className="visually-hidden">{word}</span>
+    </span>
   );
 }

@@ -7,9 +7,15 @@ import { notifyError } from "../../shell/notifications.ts";
 import { openRunSource } from "../editor/index.ts";
 import classes from "./result.module.css";
 
-export type ExplanationViewProps = { runId: string; repeat: ExplainedRepeat; profile: Plan["profile"]["content"] };
+export type ExplanationViewProps = {
+  runId: string;
+  repeat: ExplainedRepeat;
+  profile: Plan["profile"]["content"];
+  /** The verdict says its message already. */
+  isToldAbove: boolean;
+};
 
-export function ExplanationView({ runId, repeat, profile }: ExplanationViewProps) {
+export function ExplanationView({ runId, repeat, profile, isToldAbove }: ExplanationViewProps) {
   const { failure } = repeat;
   const explanation = explainFailure(repeat, profile);
   if (failure === null || explanation === null || failure.kind === "cancelled") return null;
@@ -23,8 +29,8 @@ export function ExplanationView({ runId, repeat, profile }: ExplanationViewProps
       <h3 className={classes.title}>
         <code>{failure.code ?? failure.kind}</code> <span className={classes.dim}>in {where.join(", ")}</span>
       </h3>
-      <p>{failure.message}</p>
-      {failure.hint !== "" && <p>{failure.hint}</p>}
+      {!isToldAbove && <p>{failure.message}</p>}
+      {failure.hint !== "" && explanation.causes.length === 0 && <p>{failure.hint}</p>}
       {failure.line !== null && (
         <Button
           leftSection={<IconCode size="1em" aria-hidden />}
@@ -45,7 +51,9 @@ export function ExplanationView({ runId, repeat, profile }: ExplanationViewProps
                 {likelihood}
               </span>{" "}
               {text}
-              {evidence !== "" && <div className={classes.dim}>Because: {evidence}</div>}
+              {evidence !== "" && evidence !== failure.message && (
+                <div className={classes.dim}>Because: {evidence}</div>
+              )}
               {advice !== "" && <div>Try: {advice}</div>}
             </li>
           ))}

@@ -145,11 +145,17 @@ function EndedView({ shown }: { shown: ShownRun }) {
             parameters: null,
           }}
           profile={plan.profile.content}
+          isToldAbove
         />
       )}
       {repeat !== undefined && (
         <>
-          <ExplanationView runId={plan.runId} repeat={repeat} profile={plan.profile.content} />
+          <ExplanationView
+            runId={plan.runId}
+            repeat={repeat}
+            profile={plan.profile.content}
+            isToldAbove={repeat.failure?.message === result?.failure?.message}
+          />
           {repeat.checks.length > 0 && (
             <Part title="Checks">
               <ChecksTable checks={repeat.checks} />

@@ -74,7 +74,7 @@ test.each([
   ],
   [
     { value: 40_960, limit: 40_960, rule: "equal", unit: "tokens", used: null, productionLimit: null },
-    { value: "40,960 tokens = 40,960 tokens", used: "", production: "" },
+    { value: "40,960 = 40,960", used: "", production: "" },
   ],
   [
     { value: 1, limit: 2, rule: "equal", unit: "tensors", used: null, productionLimit: null },

@@ -116,7 +116,8 @@ export function checkCells(check: Check): CheckCells {
   const told: Record<Check["rule"], string> = {
     at_most: `${shown} of ${most}`,
     at_least: `${shown} of ${most} min`,
-    equal: value === limit ? `${shown} = ${most}` : `${shown}, expected ${most}`,
+    // What is counted is in the row's title.
+    equal: value === limit ? `${quantity(value, "")} = ${quantity(limit, "")}` : `${shown}, expected ${most}`,
     holds: shown,
   };
   return {

@@ -58,15 +58,17 @@ function RunBody({ runId, retry }: { runId: string; retry: () => void }) {
   const ownedHere = others.find((other) => other.runId === runId)?.ownedHere ?? true;
   return (
     <>
-      <RunHeader run={run} plan={plan} status={view.status} ownedHere={ownedHere} />
-      {error !== null && <ErrorState error={error} retry={retry} />}
-      {view.recordProblem !== null && (
-        <div className={classes.problem} role="alert">
-          The record is incomplete: {view.recordProblem.message} {view.recordProblem.hint}
-        </div>
-      )}
-      {plan.seeds.length > 1 && <Series view={view} seeds={plan.seeds} shown={shown} onShow={setChosen} />}
-      <Timeline run={run} repeat={shown} isLive={shown === current} />
+      <div className={classes.run}>
+        <RunHeader run={run} plan={plan} status={view.status} ownedHere={ownedHere} />
+        {error !== null && <ErrorState error={error} retry={retry} />}
+        {view.recordProblem !== null && (
+          <div className={classes.problem} role="alert">
+            The record is incomplete: {view.recordProblem.message} {view.recordProblem.hint}
+          </div>
+        )}
+        {plan.seeds.length > 1 && <Series view={view} seeds={plan.seeds} shown={shown} onShow={setChosen} />}
+        <Timeline run={run} repeat={shown} isLive={shown === current} />
+      </div>
       <Suspense fallback={<Loading what="Loading the log" />}>
         <LogView runId={runId} totalBytes={view.outputBytes} />
       </Suspense>

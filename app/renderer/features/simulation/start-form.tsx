@@ -5,7 +5,13 @@ import { useCallback, useEffect, useMemo, useState } from "react";
 import type { Outputs } from "../../../common/contract.ts";
 import type { ErrorReport } from "../../../common/errors.ts";
 import { formatSeconds } from "../../../common/format.ts";
-import { type Forecast, type SimulationOptions, simulationOptionsSchema } from "../../../common/simulation.ts";
+import {
+  type Forecast,
+  MAX_RANKS,
+  MAX_REPEATS,
+  SEED_PATTERN,
+  type SimulationOptions,
+} from "../../../common/simulation.ts";
 import { client, useConnection } from "../../client.ts";
 import { asCrusaderError } from "../../connection.ts";
 import { useActivity } from "../../shell/activity.ts";
@@ -14,6 +20,7 @@ import { notifyError } from "../../shell/notifications.ts";
 import { freshTarget, selection, takeStartRequest, useSelection } from "../../shell/selection.ts";
 import { changeSettings, useSettings } from "../../shell/settings.ts";
 import { requestStart } from "./commands.ts";
+import { type Declared, readDeclared } from "./declared.ts";
 import classes from "./simulation.module.css";
 
 type Profiles = Outputs["hparams"]["list"];
@@ -28,19 +35,24 @@ type Fields = {
 
 const CHECK_AFTER_MS = 250;
 
+const isCount = (value: number | null, most: number) =>
+  value === null || (Number.isInteger(value) && value >= 1 && value <= most);
+
 /** As the contract takes them; null where a field holds what it would refuse. */
 function optionsOf(fields: Fields, backend: string): SimulationOptions | null {
-  const { profile, numRanks, repeats, seed, withoutSandbox, ignoreCudaNeeds } = fields;
-  const parsed = simulationOptionsSchema.safeParse({
+  const { profile, numRanks, repeats, withoutSandbox, ignoreCudaNeeds } = fields;
+  const seed = fields.seed.trim();
+  if (!isCount(numRanks, MAX_RANKS) || !isCount(repeats, MAX_REPEATS)) return null;
+  if (seed !== "" && !SEED_PATTERN.test(seed)) return null;
+  return {
     profile,
     backend,
     sandbox: withoutSandbox ? "none" : "bubblewrap",
     ...(numRanks === null ? {} : { numRanks }),
     ...(repeats === null ? {} : { repeats }),
-    ...(seed.trim() === "" ? {} : { seed: seed.trim() }),
+    ...(seed === "" ? {} : { seed }),
     ignoreCudaNeeds,
-  });
-  return parsed.success ? parsed.data : null;
+  };
 }
 
 export function StartForm() {
@@ -57,8 +69,16 @@ export function StartForm() {
     ignoreCudaNeeds: false,
   });
   const change = (changed: Partial<Fields>) => setFields((before) => ({ ...before, ...changed }));
-  const options = useMemo(() => optionsOf(fields, saved.backend), [fields, saved.backend]);
   const profiles = useProfiles();
+  const isRehearsal = profiles?.find(({ name }) => name === fields.profile)?.kind === "rehearsal";
+  const [looked, setLooked] = useState(0);
+  const declared = useDeclared(target, looked);
+  // On GPUs the profile's number is the competition's; CPU ranks can follow the file.
+  const ownRanks = fields.numRanks ?? (isRehearsal ? (declared?.numRanks ?? null) : null);
+  const options = useMemo(
+    () => optionsOf({ ...fields, numRanks: ownRanks }, saved.backend),
+    [fields, ownRanks, saved.backend],
+  );
   const { forecast, error } = useForecast(options);
   const [starting, setStarting] = useState(false);
 
@@ -77,16 +97,14 @@ export function StartForm() {
     try {
       const { runId } = await client.simulation.start({ ...options, target: await freshTarget(target) });
       selection.setState({ runId });
-      const { profile, backend, numRanks, repeats } = options;
-      await changeSettings({
-        simulation: { profile, backend, numRanks: numRanks ?? null, repeats: repeats ?? null },
-      });
+      const { profile, numRanks: chosenRanks, repeats } = fields;
+      await changeSettings({ simulation: { ...saved, profile, numRanks: chosenRanks, repeats } });
     } catch (thrown) {
       notifyError(thrown, "Nothing was started.");
     } finally {
       setStarting(false);
     }
-  }, [target, options]);
+  }, [target, options, fields, isRehearsal, saved]);
 
   useEffect(() => {
     if (startRequested && !starting && takeStartRequest()) void start();
@@ -96,6 +114,8 @@ export function StartForm() {
     <form
       className={classes.form}
       aria-label="Start a run"
+      onFocus={() => setLooked((count) => count + 1)}
+      onPointerEnter={() => setLooked((count) => count + 1)}
       onSubmit={(event) => {
         event.preventDefault();
         if (blocked === null && !starting) requestStart().catch((thrown: unknown) => notifyError(thrown));
@@ -113,7 +133,7 @@ export function StartForm() {
           value={fields.profile}
           allowDeselect={false}
           onChange={(profile) => profile !== null && change({ profile })}
-          w={170}
+          w={130}
         />
         <NumberInput
           label="Ranks"
@@ -124,7 +144,7 @@ export function StartForm() {
           placeholder={forecast === null ? "" : String(forecast.numRanks)}
           value={fields.numRanks ?? ""}
           onChange={(value) => change({ numRanks: typeof value === "number" ? value : null })}
-          w={72}
+          w={64}
         />
         <NumberInput
           label="Repeats"
@@ -135,15 +155,15 @@ export function StartForm() {
           placeholder={forecast === null ? "" : String(forecast.repeats)}
           value={fields.repeats ?? ""}
           onChange={(value) => change({ repeats: typeof value === "number" ? value : null })}
-          w={72}
+          w={64}
         />
         <TextInput
           label="Seed"
-          placeholder="a fresh one each run"
+          placeholder="fresh each run"
           value={fields.seed}
           onChange={({ currentTarget }) => change({ seed: currentTarget.value })}
           error={options === null && /[^\x21-\x7e]/.test(fields.seed.trim()) ? "No blanks or special characters" : null}
-          w={150}
+          w={120}
         />
         <Button
           type="submit"
@@ -151,9 +171,9 @@ export function StartForm() {
           leftSection={<IconPlayerPlay size="1em" aria-hidden />}
           loading={starting}
           disabled={blocked !== null}
-          title={blocked ?? "Ctrl+Enter"}
+          title={blocked ?? `Simulate ${target?.title ?? ""} (Ctrl+Enter)`}
         >
-          Simulate {target?.title ?? ""}
+          Simulate
         </Button>
       </div>
       <ForecastView forecast={forecast} title={target?.title ?? null} />
@@ -169,38 +189,67 @@ export function StartForm() {
           onChange={({ currentTarget }) => change({ withoutSandbox: currentTarget.checked })}
         />
       )}
-      <CudaConsent checked={fields.ignoreCudaNeeds} onChange={(ignoreCudaNeeds) => change({ ignoreCudaNeeds })} />
+      {declared !== null && (
+        <DeclaredView
+          declared={declared}
+          numRanks={forecast?.numRanks ?? null}
+          onUseRanks={(numRanks) => change({ numRanks })}
+        />
+      )}
+      {isRehearsal && declared !== null && (declared.cudaNeeds.length > 0 || fields.ignoreCudaNeeds) && (
+        <Checkbox
+          size="xs"
+          label="Start on CPU ranks even though the file asks for CUDA"
+          checked={fields.ignoreCudaNeeds}
+          onChange={({ currentTarget }) => change({ ignoreCudaNeeds: currentTarget.checked })}
+        />
+      )}
       {target === null && <p className={classes.dim}>{blocked}</p>}
     </form>
   );
 }
 
-/** Only where it matters: the shown run ended because the file asks for CUDA, or it was chosen already. */
-function CudaConsent({ checked, onChange }: { checked: boolean; onChange: (checked: boolean) => void }) {
-  const runId = useSelection((state) => state.runId);
-  const revision = useActivity((state) => state.historyRevision);
-  const [needsCuda, setNeedsCuda] = useState(false);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a run that ends moves the revision
-  useEffect(() => {
-    if (runId === null) return;
-    let stale = false;
-    client.runs
-      .show({ runId })
-      .then(({ result }) => !stale && setNeedsCuda(result?.failure?.kind === "needs_cuda"))
-      // The run's own view tells what is wrong with it.
-      .catch(() => !stale && setNeedsCuda(false));
-    return () => {
-      stale = true;
-    };
-  }, [runId, revision]);
-  if (!needsCuda && !checked) return null;
+/** What the file itself stands in the way with; it may be started all the same. */
+function DeclaredView({
+  declared: { verdict, cudaNeeds, numRanks: wanted },
+  numRanks,
+  onUseRanks,
+}: {
+  declared: Declared;
+  numRanks: number | null;
+  onUseRanks: (numRanks: number) => void;
+}) {
+  const need = cudaNeeds[0];
+  const misfit = wanted !== null && numRanks !== null && wanted !== numRanks;
+  if (verdict.ok && need === undefined && !misfit) return null;
+  const where = verdict.line === null ? "" : ` at line ${verdict.line}`;
   return (
-    <Checkbox
-      size="xs"
-      label="Start on CPU ranks even though the file asks for CUDA"
-      checked={checked}
-      onChange={({ currentTarget }) => onChange(currentTarget.checked)}
-    />
+    <div className={classes.problem}>
+      <IconAlertTriangle size="1em" aria-hidden />
+      <div>
+        {!verdict.ok && (
+          <div>
+            <b>The scan stops{where}</b>: {verdict.rule ?? verdict.kind}. Nothing of the file will run.
+          </div>
+        )}
+        {need !== undefined && (
+          <div>
+            <b>Line {need.line} needs CUDA</b>: {need.what}.
+          </div>
+        )}
+        {misfit && (
+          <div>
+            <b>
+              {wanted === 1 ? "The file declares no topology, which fits 1 rank" : `The file declares ${wanted} ranks`}
+            </b>
+            , not {numRanks}.{" "}
+            <Button onClick={() => onUseRanks(wanted)}>
+              Use {wanted} {wanted === 1 ? "rank" : "ranks"}
+            </Button>
+          </div>
+        )}
+      </div>
+    </div>
   );
 }
 
@@ -275,6 +324,21 @@ function useProfiles(): Profiles | null {
       .catch((thrown: unknown) => notifyError(thrown));
   }, []);
   return profiles;
+}
+
+/** Null until it was read, and where it cannot be: the start then tells why. */
+function useDeclared(target: ShownTarget | null, looked: number): Declared | null {
+  const [answer, setAnswer] = useState<{ of: ShownTarget; declared: Declared } | null>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a look at the form is when a changed file matters
+  useEffect(() => {
+    if (target === null) return;
+    const controller = new AbortController();
+    readDeclared(client, target.target, controller.signal)
+      .then((declared) => setAnswer({ of: target, declared }))
+      .catch(() => !controller.signal.aborted && setAnswer(null));
+    return () => controller.abort();
+  }, [target, looked]);
+  return answer?.of === target ? answer.declared : null;
 }
 
 function useForecast(options: SimulationOptions | null) {

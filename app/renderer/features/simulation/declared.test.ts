@@ -1,0 +1,48 @@
+import { expect, test } from "vitest";
+import type { ScanReport, Strategy } from "../../../common/scan.ts";
+import { readDeclared } from "./declared.ts";
+
+const PASSED: ScanReport["verdict"] = { ok: true, kind: "pass", line: null, rule: null };
+
+function scanning(strategyOf: (numGpus: number) => Strategy | null, verdict = PASSED) {
+  const texts: string[] = [];
+  const client = {
+    workspace: {
+      read: async () => ({ text: "from a file" }),
+      readTemplate: async () => ({ text: "from a template" }),
+    },
+    runs: { source: async () => ({ text: "from a run" }) },
+    scan: {
+      scan: async ({ text, numGpus }: { text: string; numGpus: number }) => {
+        texts.push(text);
+        return { verdict, findings: [], cudaNeeds: [], strategy: strategyOf(numGpus) };
+      },
+    },
+  } as unknown as Parameters<typeof readDeclared>[0];
+  return { client, texts };
+}
+
+test.each([
+  ["a literal", () => ({ dp_size: 2, tp_size: 2 }), 4],
+  ["none: one rank", () => null, 1],
+  ["a word: any number", (numGpus: number) => ({ dp_size: numGpus, tp_size: 1 }), null],
+] as const)("%s", async (_name, strategyOf, numRanks) => {
+  const { client } = scanning(strategyOf);
+  const declared = await readDeclared(client, { kind: "template", name: "single" });
+  expect(declared).toEqual({ verdict: PASSED, cudaNeeds: [], numRanks });
+});
+
+test("of a file that cannot be parsed nothing is known", async () => {
+  const { client } = scanning(() => null, { ok: false, kind: "syntax", line: 3, rule: null });
+  expect((await readDeclared(client, { kind: "run", runId: "3" })).numRanks).toBeNull();
+});
+
+test("each kind of target has its text", async () => {
+  const { client, texts } = scanning(() => null);
+  const file = { folderId: "x".repeat(16), name: "train.py" };
+  await readDeclared(client, { kind: "text", name: "train.py", text: "typed", file: null });
+  await readDeclared(client, { kind: "file", file });
+  await readDeclared(client, { kind: "template", name: "ddp" });
+  await readDeclared(client, { kind: "run", runId: "3" });
+  expect([...new Set(texts)]).toEqual(["typed", "from a file", "from a template", "from a run"]);
+});
