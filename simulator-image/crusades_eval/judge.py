@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import json
 import math
 import os
@@ -123,7 +124,7 @@ class Judge:
 
     def cancel(self) -> None:
         """From any thread or signal handler: ends the evaluation within 0.1 s of its next wait."""
-        self._inbox.cancelled.set()
+        self._inbox.cancelled = True
 
     def kill(self) -> None:
         if self._processes is not None:
@@ -277,12 +278,11 @@ class Judge:
             hide_from_siblings()
             self._processes = RankProcesses([*launcher, "--socket", path], environment)
         self._visible_source = SUBMISSION_PATH if sandboxed else str(order.source_path.resolve())
-        processes = settings.processes_per_rank
         self._watch = Watch(
             self._processes.process.pid,
+            num_ranks=order.num_ranks,
             memory_bytes_per_rank=settings.memory_bytes_per_rank,
-            # The launcher and the sandbox's init come on top.
-            max_processes=None if processes is None else processes * order.num_ranks + 4,
+            processes_per_rank=settings.processes_per_rank,
             on_limit=lambda kind, rank, value: self._inbox.put("limit", kind, rank, value),
         )
         self._watch.start()
@@ -345,16 +345,12 @@ class Judge:
     def _serve(self, group: Group, source: BatchSource | None) -> None:
         import torch
 
+        def draw(rank: int) -> tuple[memoryview, tuple[int, ...]]:
+            batch = source.draw(rank)
+            return memoryview(batch.contiguous().view(-1).view(torch.uint8).numpy()), tuple(batch.shape)
+
         for rank in range(self._order.num_ranks):
-            if source is None:
-                group.serve(rank, None)
-            else:
-                shape = (self._settings.batch_size, self._settings.seq_len)
-                group.serve(
-                    rank,
-                    lambda rank=rank: memoryview(source.draw(rank).contiguous().view(-1).view(torch.uint8).numpy()),
-                    shape,
-                )
+            group.serve(rank, None if source is None else functools.partial(draw, rank))
 
     def _judge_ranks(self) -> None:
         from .data import torch_seed
