@@ -202,13 +202,27 @@ async function begin(
   interrupt: Interrupt,
 ): Promise<Simulation<RunResult[]> | null> {
   try {
+    return await startOrAsk(service, options, stderr, interrupt);
+  } catch (error) {
+    if (interrupt.signal.aborted) return null;
+    throw error;
+  }
+}
+
+/** Without a sandbox only with the user's word for it: the option, or the answer to a question. */
+async function startOrAsk(
+  service: SimulationService,
+  options: Options,
+  stderr: OutputStream,
+  interrupt: Interrupt,
+): Promise<Simulation<RunResult[]>> {
+  try {
     if (options.noSandbox) {
       stderr.write(`No sandbox: ${safeLine(options.path)} can read, change and send whatever you can.\n`);
       return await start(service, { ...options, sandbox: "none" });
     }
     return await start(service, options);
   } catch (error) {
-    if (interrupt.signal.aborted && error === interrupt.signal.reason) return null;
     const mayAsk = process.stdin.isTTY && stderr.isTTY === true;
     if (!(error instanceof CrusaderError && error.code === "sandbox_missing" && mayAsk)) throw error;
     stderr.write(`${safeLine(error.message)}\n${safeLine(error.hint)}\n`);
@@ -335,7 +349,8 @@ class LiveRun {
       this.#line.update({ title: `Waiting: one run at a time, ${who} goes first` });
     } else if (said.type === "repeat_started") {
       const plan = this.#plans.find(({ runId }) => runId === said.runId);
-      this.#title = `run ${said.runId}, repeat ${said.repeat + 1} of ${plan?.seeds.length}`;
+      const repeats = plan?.seeds.length ?? 1;
+      this.#title = `run ${said.runId}${repeats === 1 ? "" : `, ${said.repeat + 1} of ${repeats}`}`;
       this.#progress = new RunProgress(this.#expected, () => performance.now() / 1000);
       this.#line.stop();
       this.#line.print(`${this.#paint("strong", this.#title)}, seed ${said.seed}`);
@@ -355,7 +370,7 @@ class LiveRun {
 
   #tell(event: Extract<SimulationEvent, { type: "judged" }>["event"]): void {
     if (event.type === "stage" && event.seconds !== null) {
-      const state = event.state === "failed" ? this.#paint("bad", "  FAILED") : "";
+      const state = event.state === "failed" ? this.#paint("bad", "  not passed") : "";
       this.#line.print(`  ${event.stage.padEnd(STAGE_WIDTH)}${formatSeconds(event.seconds).padStart(8)}${state}`);
     } else if (event.type === "note" && event.level !== "info") {
       const where = event.line === null ? "" : `line ${event.line}: `;
