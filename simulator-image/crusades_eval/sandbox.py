@@ -82,7 +82,8 @@ def bubblewrap_command(
     for prefix in sorted(prefixes | {str(PACKAGE_ROOT)}):
         command += ["--ro-bind", prefix, prefix]
     command += ["--ro-bind", source_path, SUBMISSION_PATH, "--ro-bind", socket_folder, SOCKET_FOLDER]
-    command += ["--remount-ro", "/dev", "--chdir", "/tmp", "--"]
+    # The root and /dev are memory file systems without a size of their own: what is written there is nobody's memory.
+    command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--"]
     return command
 
 
