@@ -26,6 +26,10 @@ HELLO_SECONDS = 10
 SEND_SECONDS = 30
 
 
+def cancelled(stage: str) -> Failure:
+    return Failure(kind="cancelled", code=None, fault="user", stage=stage, message="The run was cancelled.")
+
+
 class Stopped(Exception):
     """The evaluation ends here, with this failure."""
 
@@ -294,9 +298,7 @@ class Group:
 
     def _raise_for_cancel(self, stage: str) -> None:
         if self._inbox.cancelled:
-            raise Stopped(
-                Failure(kind="cancelled", code=None, fault="user", stage=stage, message="The run was cancelled.")
-            )
+            raise Stopped(cancelled(stage))
 
     def _raise_for(self, stage: str, first: tuple[Any, ...]) -> None:
         """Decides which of several near-simultaneous signs is the cause, and raises it."""
@@ -348,7 +350,7 @@ class Group:
                     "exception",
                     f"Rank {rank} raised {name}: {text}" if text else f"Rank {rank} raised {name}.",
                     rank=rank,
-                    line=line if isinstance(line, int) and line > 0 else None,
+                    line=line if type(line) is int and 0 < line < 2**31 else None,
                     detail=str(header.get("traceback"))[:20_000],
                 )
         raise AssertionError(item)

@@ -23,6 +23,7 @@ MAX_STATE_SHARE = 0.5
 #: Attributes of the model's config a submission may change.
 FREE_CONFIG = frozenset({"use_cache", "output_hidden_states", "output_attentions", "return_dict"})
 MAX_LOSS = 100.0
+WEIGHT_DTYPES = frozenset({"bfloat16", "float16", "float32", "float64"})
 #: A number a rank describes has at most so many characters.
 MAX_NUMBER_LENGTH = 100
 #: Weights are compared in pieces of so many elements: an embedding of half a billion would take 20 GB at once.
@@ -271,6 +272,13 @@ def check_final_state(
                 value=present,
                 code="invalid_final_state_shape",
                 message=f"{name} has shape {_shape(state[name]['shape'])}, expected {_shape(list(tensor.shape))}.",
+            )
+        if state[name]["dtype"] not in WEIGHT_DTYPES:
+            return Check(
+                **base,
+                state="failed",
+                value=present,
+                message=f"{name} is of type {state[name]['dtype'][:40]}, which is no weight's.",
             )
         if state[name].get("plain") is not True:
             # Production's comparison raises on these, which has no code of its own.
