@@ -91,13 +91,13 @@ export async function simulateCommand(args: readonly string[], io: CommandIo): P
     });
     describeProfile(await hparams.load(options.profile), talk.stderr);
     await cleanUp(service, talk.stderr);
-    const simulation = await begin(service, options, talk.stderr, interrupt);
+    const simulation = await begin(service, options, io.stderr, interrupt);
     if (simulation === null) {
       io.stderr.write("Cancelled before anything was judged.\n");
       return EXIT.environment;
     }
     interrupt.watch(simulation, talk.stderr);
-    await follow(simulation, service, options.runs, talk.stderr);
+    await follow(simulation, service, talk.stderr, io.stderr);
     const results = await simulation.done;
     if (options.json) io.stdout.write(`${safeJson(options.against === undefined ? results[0] : results)}\n`);
     else report(simulation.plans, results, store, options.verbose, io);
@@ -190,7 +190,10 @@ function describeProfile({ title, kind, unknownKeys, assumed }: Profile, stderr:
 /** What earlier runs left behind when they were killed. */
 async function cleanUp(service: SimulationService, stderr: OutputStream): Promise<void> {
   const ended = await service.endLeftovers();
-  if (ended.length > 0) stderr.write(`Ended ${counted(ended.length, "process")} left by a run that was killed.\n`);
+  if (ended.length > 0) {
+    const processes = ended.map(({ pid, name }) => `${safeLine(name)} (${pid})`);
+    stderr.write(`Ended what a killed run had left behind: ${processes.join(", ")}.\n`);
+  }
   await removeAbandonedFolders(Date.now());
 }
 
@@ -292,21 +295,25 @@ const INTERRUPTS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 // during the run
 
-/** Shows what happens until it is over. */
+/** Shows what happens until it is over; what is no progress but a warning goes to `warnings`. */
 async function follow(
   { plans, events }: Simulation<RunResult[]>,
   service: SimulationService,
-  runs: number | undefined,
-  stderr: OutputStream,
+  progress: OutputStream,
+  warnings: OutputStream,
 ): Promise<void> {
-  const paint = paintFor(stderr);
-  const line = new ProgressLine(stderr);
-  const live = new LiveRun(line, paint, plans, service);
-  for (const plan of plans) stderr.write(`${planText(plan)}\n`);
-  if (runs !== undefined || plans.length > 1) stderr.write("\n");
+  const line = new ProgressLine(progress);
+  const live = new LiveRun(line, paintFor(progress), plans, service);
+  for (const plan of plans) progress.write(`${planText(plan)}\n`);
   const timer = setInterval(() => live.draw(), REDRAW_MS);
   try {
-    for await (const event of events) live.take(event);
+    for await (const event of events) {
+      live.take(event);
+      if (event.type === "run_ended" && event.recordProblem !== null) {
+        const { message, hint } = event.recordProblem;
+        warnings.write(`${paintFor(warnings)("caution", "warning")}: ${message} ${hint}\n`);
+      }
+    }
   } finally {
     clearInterval(timer);
     line.stop();
@@ -361,10 +368,6 @@ class LiveRun {
     } else if (said.type === "repeat_ended") {
       this.#progress = null;
       this.#line.stop();
-    } else if (said.recordProblem !== null) {
-      this.#line.print(
-        `${this.#paint("caution", "warning")}: ${said.recordProblem.message} ${said.recordProblem.hint}`,
-      );
     }
   }
 
