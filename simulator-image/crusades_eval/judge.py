@@ -134,7 +134,7 @@ class Judge:
         self._inbox.cancelled = True
 
     def kill(self) -> None:
-        """From any thread, not from a signal handler: ends the ranks, and with them every wait for them."""
+        """From any thread, not from a signal handler (a wait it interrupts may hold the same lock)."""
         if self._processes is not None:
             self._processes.kill()
 
@@ -753,7 +753,8 @@ def main() -> int:
         for line in sys.stdin:
             if line.strip() == "cancel":
                 judge.cancel()
-                judge.kill()
+                # The main thread may be importing torch for seconds, which nobody has to wait for.
+                judge.clean_up()
         # End of file: whoever asked is gone, and nobody will read a result.
         try:
             judge.clean_up()
