@@ -26,6 +26,9 @@ HELLO_SECONDS = 10
 SEND_SECONDS = 30
 
 
+_EXITED_HINT = "It was killed or ended itself; the run's output may hold the reason."
+
+
 def cancelled(stage: str) -> Failure:
     return Failure(kind="cancelled", code=None, fault="user", stage=stage, message="The run was cancelled.")
 
@@ -111,18 +114,9 @@ class Group:
             self._raise_for_cancel(stage)
             # Ranks that are already connected only speak when they are in trouble, or have built their model.
             if time.monotonic() > deadline:
-                raise Stopped(self._failure(stage, "timeout", "The ranks did not start in time."))
-            if self._processes.process.poll() is not None:
-                raise Stopped(
-                    Failure(
-                        kind="environment",
-                        code=None,
-                        fault="environment",
-                        stage=stage,
-                        message=f"The ranks' launcher ended with status {self._processes.process.returncode}.",
-                        hint="The run's output holds the reason.",
-                    )
-                )
+                raise Stopped(self._not_started(stage, f"The ranks did not start within {self._stage_seconds:.0f} s."))
+            if (status := self._processes.process.poll()) is not None:
+                raise Stopped(self._not_started(stage, f"The ranks' launcher ended with status {status}."))
             try:
                 connection, _ = self._listener.accept()
             except TimeoutError:
@@ -282,6 +276,10 @@ class Group:
         item = self._take(0.1)
         self._raise_for_cancel(stage)
         if item is None:
+            # A process that a rank has left behind may hold its connection open.
+            if self._processes.process.poll() is not None:
+                message = "The ranks' processes ended before their last message."
+                raise Stopped(self._failure(stage, "rank_exited", message, hint=_EXITED_HINT))
             return None
         if item[0] == "message" and item[3]["type"] != "error":
             return item[2:]
@@ -339,7 +337,7 @@ class Group:
                     stage,
                     "rank_exited",
                     f"Rank {rank}'s process ended before its last message.",
-                    hint="It was killed or ended itself; the run's output may hold the reason.",
+                    hint=_EXITED_HINT,
                     rank=rank,
                 )
             case ("message", _, rank, header, _, _):
@@ -363,6 +361,12 @@ class Group:
             hint="Something in the rank's process writes to the judge's connection.",
             rank=rank,
         )
+
+    @staticmethod
+    def _not_started(stage: str, message: str) -> Failure:
+        """Nothing of the submission has run yet, so it is not to blame."""
+        hint = "The run's output holds the reason."
+        return Failure(kind="environment", code=None, fault="environment", stage=stage, message=message, hint=hint)
 
     def _failure(self, stage: str, kind: str, message: str, **fields: Any) -> Failure:
         fault = "submission" if self.role == "submission" else "environment"

@@ -28,6 +28,7 @@ class Scene:
     group: Group
     inbox: Inbox
     path: str
+    launcher: SimpleNamespace
     channels: dict[int, Channel] = field(default_factory=dict)
 
     def dial(self) -> socket.socket:
@@ -58,16 +59,17 @@ def scene(num_ranks: int = 1, stage_seconds: float = 20) -> Iterator[Scene]:
         listener.bind(path)
         listener.listen()
         inbox = Inbox()
+        launcher = SimpleNamespace(poll=lambda: None)
         group = Group(
             role="submission",
             num_ranks=num_ranks,
             listener=listener,
-            processes=SimpleNamespace(process=SimpleNamespace(poll=lambda: None)),
+            processes=SimpleNamespace(process=launcher),
             watch=SimpleNamespace(ranks={}),
             inbox=inbox,
             stage_seconds=stage_seconds,
         )
-        it = Scene(group, inbox, path)
+        it = Scene(group, inbox, path, launcher)
         yield it
         group.close()
         for channel in it.channels.values():
@@ -197,6 +199,23 @@ def test_the_rank_that_died_is_to_blame_and_not_the_peer_that_noticed_first():
             "rank": 1,
             "message": "Rank 1's process ended before its last message.",
         }
+
+
+def test_the_launchers_end_is_seen_where_a_leftover_process_holds_a_connection_open():
+    with scene() as it:
+        it.connect(0)
+        it.launcher.poll = lambda: 1
+        assert it.stopped(lambda: it.group.gather("warm", "warmup")) == {
+            "kind": "rank_exited",
+            "rank": None,
+            "message": "The ranks' processes ended before their last message.",
+        }
+
+
+def test_ranks_that_never_come_are_not_the_submissions_fault():
+    with scene(stage_seconds=0.2) as it, pytest.raises(Stopped) as stopped:
+        it.group.connect("import", {})
+    assert (stopped.value.failure.kind, stopped.value.failure.fault) == ("environment", "environment")
 
 
 def test_an_early_last_word_waits_for_its_turn():

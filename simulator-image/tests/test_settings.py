@@ -6,13 +6,23 @@ from crusades_eval.settings import Order, Settings, parse_size
 
 @pytest.mark.parametrize(
     ("text", "size"),
-    [("0", 0), ("17", 17), ("17b", 17), ("2k", 2048), ("3m", 3 * 1024**2), ("320g", 320 * 1024**3), ("1G", 1024**3)],
+    [
+        ("0", 0),
+        ("17", 17),
+        ("17b", 17),
+        ("2k", 2048),
+        ("3m", 3 * 1024**2),
+        ("320g", 320 * 1024**3),
+        ("1G", 1024**3),
+        ("1.5 GiB", 3 * 1024**3 // 2),
+        ("1tb", 1024**4),
+    ],
 )
 def test_sizes_in_dockers_notation(text, size):
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "g", "1.5g", "-1g", "1t", "1 g", "1gb"])
+@pytest.mark.parametrize("text", ["", "g", "1.g", "-1g", "1e", "1  g", "1ib"])
 def test_what_is_no_size_is_named(text):
     with pytest.raises(ValueError, match="not a size"):
         parse_size(text)
