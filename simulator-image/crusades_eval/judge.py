@@ -415,6 +415,9 @@ class Judge:
                 "no_flash_attention",
                 "flash-attn is not installed: attention is SDPA's, unlike production's.",
             )
+        if len(samples) < settings.batch_size:
+            message = f"There are {len(samples)} samples for batches of {settings.batch_size}: total_tokens cannot fit."
+            events.note("warning", "few_samples", message)
         if order.bubblewrap is None:
             events.note("warning", "no_sandbox", "The ranks run without a sandbox, as this user.")
         if settings.device == "cpu" and order.num_ranks > 1:

@@ -55,8 +55,11 @@ def rank_environment(*, run_id: str, threads: int, home: str, device: str) -> di
     else:
         environment["PYTORCH_CUDA_ALLOC_CONF"] = "expandable_segments:True"
         for name, value in os.environ.items():
-            if name.startswith(("NCCL_", "CUDA_", "NVIDIA_", "LD_LIBRARY_PATH", "HF_HOME", "TRITON_")):
+            if name.startswith(("NCCL_", "CUDA_", "NVIDIA_", "LD_LIBRARY_PATH", "HF_HUB_CACHE", "TRITON_")):
                 environment[name] = value
+        # A model's config lies in the cache of the user whose home the ranks are not given.
+        cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        environment["HF_HOME"] = os.environ.get("HF_HOME") or os.path.join(cache, "huggingface")
     return environment
 
 
@@ -84,7 +87,11 @@ def bubblewrap_command(
         command += ["--ro-bind", prefix, prefix]
     command += ["--ro-bind", source_path, SUBMISSION_PATH, "--ro-bind", socket_folder, SOCKET_FOLDER]
     # The root and /dev are memory file systems without a size of their own: what is written there is nobody's memory.
-    command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp", "--"]
+    # /proc/sys belongs to the machine's root, and a sandbox that root starts runs as just that: writing core_pattern
+    # would run a command outside of it.
+    for folder in ("/dev", "/proc", "/"):
+        command += ["--remount-ro", folder]
+    command += ["--chdir", "/tmp", "--"]
     return command
 
 

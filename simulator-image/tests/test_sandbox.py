@@ -21,6 +21,16 @@ def test_a_ranks_environment_holds_nothing_of_the_users(monkeypatch):
     assert [name for name, value in on_cuda.items() if value == "hunter2"] == ["NCCL_DEBUG"]
 
 
+def test_a_model_is_found_in_the_cache_of_the_user_whose_home_a_rank_does_not_get(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/appuser")
+    monkeypatch.delenv("HF_HOME", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    environment = rank_environment(run_id="r1", threads=2, home="/tmp", device="cuda")
+    assert (environment["HOME"], environment["HF_HOME"]) == ("/tmp", "/home/appuser/.cache/huggingface")
+    monkeypatch.setenv("HF_HOME", "/models")
+    assert rank_environment(run_id="r1", threads=2, home="/tmp", device="cuda")["HF_HOME"] == "/models"
+
+
 @needs_sandbox
 def test_a_sandboxed_program_sees_its_environment_and_no_writable_disk(tmp_path):
     source = tmp_path / "train.py"
