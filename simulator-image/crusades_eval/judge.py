@@ -440,6 +440,7 @@ class Judge:
             # From here on the submission's code may run: nobody else is let in.
             self._listener.close()
             submission.gather("built", "import")
+            submission.runs_submission = True
             submission.send("import")
             self._check_import(submission.gather("imported", "import"))
         with self._run_stage("warmup"):

@@ -91,6 +91,8 @@ class Group:
         stage_seconds: float,
     ) -> None:
         self.role = role
+        #: Whether code of the submission has run in these ranks: before that, nothing is its fault.
+        self.runs_submission = False
         self._num_ranks = num_ranks
         self._processes = processes
         self._watch = watch
@@ -369,5 +371,5 @@ class Group:
         return Failure(kind="environment", code=None, fault="environment", stage=stage, message=message, hint=hint)
 
     def _failure(self, stage: str, kind: str, message: str, **fields: Any) -> Failure:
-        fault = "submission" if self.role == "submission" else "environment"
+        fault = "submission" if self.runs_submission else "environment"
         return Failure(kind=kind, code=None, fault=fault, stage=stage, message=message, **fields)

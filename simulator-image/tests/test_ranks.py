@@ -218,6 +218,22 @@ def test_ranks_that_never_come_are_not_the_submissions_fault():
     assert (stopped.value.failure.kind, stopped.value.failure.fault) == ("environment", "environment")
 
 
+def test_nothing_is_the_submissions_fault_before_it_runs():
+    with scene() as it:
+        it.connect(0)
+        it.channels[0].send("error", kind="RuntimeError", message="out of memory")
+        with pytest.raises(Stopped) as before:
+            it.group.gather("built", "import")
+        it.group.runs_submission = True
+        it.channels[0].send("error", kind="ValueError", message="")
+        with pytest.raises(Stopped) as after:
+            it.group.gather("imported", "import")
+    assert [(stopped.value.failure.message, stopped.value.failure.fault) for stopped in (before, after)] == [
+        ("Rank 0 raised RuntimeError: out of memory", "environment"),
+        ("Rank 0 raised ValueError.", "submission"),
+    ]
+
+
 def test_an_early_last_word_waits_for_its_turn():
     with scene(num_ranks=2) as it:
         it.connect(0, 1)
