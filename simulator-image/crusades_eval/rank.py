@@ -160,13 +160,18 @@ def rejected_type(result: object) -> str | None:
     return None
 
 
+def _is_plain(tensor: torch.Tensor) -> bool:
+    """Whether its elements can be read here; to look into a DTensor means to wait for the other ranks."""
+    return type(tensor) in (torch.Tensor, nn.Parameter)
+
+
 def _number(value: object) -> dict[str, object]:
     """A number as the judge may read it.
 
     A tensor or a numpy integer passes production's checks but breaks its report: it is not `reportable`.
     """
     description = {"kind": type(value).__name__[:100], "reportable": isinstance(value, int | float), "value": None}
-    if isinstance(value, torch.Tensor) and value.numel() == 1:
+    if isinstance(value, torch.Tensor) and _is_plain(value) and value.numel() == 1:
         value = value.item()
     if isinstance(value, numbers.Real):
         value = int(value) if isinstance(value, numbers.Integral) else float(value)
@@ -180,11 +185,6 @@ def describe_logits(result: object) -> dict[str, object]:
     if logits is None:
         return {"shape": None}
     return {"shape": [int(size) for size in getattr(logits, "shape", ())]}
-
-
-def _is_plain(tensor: torch.Tensor) -> bool:
-    """Whether its elements can be read here; to look into a DTensor means to wait for the other ranks."""
-    return type(tensor) in (torch.Tensor, nn.Parameter)
 
 
 def _description(tensor: torch.Tensor) -> dict[str, object]:
