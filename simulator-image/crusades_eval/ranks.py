@@ -276,10 +276,13 @@ class Group:
                 )
             )
         item = self._take(0.1)
+        launcher_ended = item is None and self._processes.process.poll() is not None
+        if launcher_ended:
+            # Its ranks' connections close in the same moment, unless a process left behind holds one open.
+            item = self._take(GRACE_SECONDS)
         self._raise_for_cancel(stage)
         if item is None:
-            # A process that a rank has left behind may hold its connection open.
-            if self._processes.process.poll() is not None:
+            if launcher_ended:
                 message = "The ranks' processes ended before their last message."
                 raise Stopped(self._failure(stage, "rank_exited", message, hint=_EXITED_HINT))
             return None
