@@ -131,7 +131,9 @@ def test_two_simulations_at_once_do_not_touch_each_other():
 
 def test_the_same_seed_gives_the_same_reference_and_another_does_not():
     source = source_of(named("honest"))
-    first, again, other = (run_judge(source, seed=seed).checks()["loss"]["message"] for seed in ("a", "a", "b"))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        runs = pool.map(lambda seed: run_judge(source, seed=seed), ("a", "a", "b"))
+        first, again, other = (run.checks()["loss"]["message"] for run in runs)
     assert first == again != other
 
 
@@ -142,6 +144,12 @@ def test_what_a_rank_prints_is_log_and_reaches_the_output():
     run = run_judge(source)
     assert run.output.count("a word from the loop") == 2
     assert run.result["outcome"] == "passed"
+
+
+def test_without_a_sandbox_it_is_said_and_nothing_is_left():
+    run = run_judge(source_of(named("honest on two ranks")), ranks=2, sandbox=False)
+    assert run.result["outcome"] == "passed"
+    assert "no_sandbox" in run.notes()
 
 
 # -- what a rank can reach --------------------------------------------------------------------------------------------
