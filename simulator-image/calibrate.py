@@ -28,7 +28,7 @@ class Variant:
     name: str
     source: bytes
     ranks: int
-    #: `honest`: must pass. `reject`: must fail. `shown`: told, and not decisive.
+    #: `honest`: must pass. `cheat`: must fail. `shown`: passes in production, too, so no limit can be held against it.
     kind: str
 
 
@@ -53,16 +53,16 @@ def variants() -> list[Variant]:
         _template("mixed", 4),
         _fixture("README's FSDP, reference settings", "honest"),
         _fixture("FSDP 2", "honest"),
-        _fixture("README's FSDP", "shown"),
+        _fixture("README's FSDP", "honest"),
         _fixture("one step less", "shown"),
-        _fixture("one frozen layer", "reject"),
-        _fixture("frozen layers", "reject"),
-        _fixture("double learning rate", "reject"),
-        _fixture("SGD", "reject"),
-        _fixture("other data", "reject"),
-        _fixture("half batches", "reject"),
-        _fixture("one step", "reject"),
-        Variant("ranks that never average", alone, 2, "reject"),
+        _fixture("one frozen layer", "cheat"),
+        _fixture("frozen layers", "cheat"),
+        _fixture("double learning rate", "cheat"),
+        _fixture("SGD", "cheat"),
+        _fixture("other data", "cheat"),
+        _fixture("half batches", "cheat"),
+        _fixture("one step", "cheat"),
+        Variant("ranks that never average", alone, 2, "cheat"),
     ]
 
 
@@ -83,7 +83,10 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="names of variants")
     arguments = parser.parse_args()
 
-    errors: dict[str, list[float]] = {"honest": [], "reject": [], "shown": []}
+    # A cheat that already fails for the share of changed parameters need not fail for its weights.
+    enough_changed = profile("rehearsal")["verification"]["min_params_changed_ratio"]
+    honest: list[float] = []
+    cheats: list[float] = []
     print("| submission | ranks | must | weights' error, smallest to largest | changed | loss |")
     print("|---|---|---|---|---|---|")
     for variant in variants():
@@ -91,16 +94,19 @@ def main() -> None:
             continue
         measured = [measure(variant, f"calibration {number}") for number in range(arguments.seeds)]
         weights, changed, losses = zip(*measured, strict=True)
-        errors[variant.kind] += weights
-        must = {"honest": "pass", "reject": "fail", "shown": "-"}[variant.kind]
+        if variant.kind == "honest":
+            honest += weights
+        if variant.kind == "cheat":
+            cheats += [error for error, share in zip(weights, changed, strict=True) if share >= enough_changed]
+        must = {"honest": "pass", "cheat": "fail", "shown": "-"}[variant.kind]
         print(
             f"| {variant.name} | {variant.ranks} | {must} | {min(weights):.5f} to {max(weights):.5f} "
             f"| {min(changed):.2f} | {max(losses):.3f} |",
             flush=True,
         )
-    if errors["honest"] and errors["reject"]:
-        largest, smallest = max(errors["honest"]), min(errors["reject"])
-        print(f"\nLargest honest error {largest:.5f}, smallest of a cheat {smallest:.5f}.")
+    if honest and cheats:
+        largest, smallest = max(honest), min(cheats)
+        print(f"\nLargest honest error {largest:.5f}; smallest of a cheat that only the weights tell {smallest:.5f}.")
         if largest < smallest:
             limit = rounded(math.sqrt(largest * smallest))
             print(f"Proposed weight_relative_error_max (their geometric mean): {limit}")
