@@ -1,3 +1,5 @@
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -55,7 +57,8 @@ def _needed_for_python() -> set[str]:
 
 # -- the watch, on made-up processes ----------------------------------------------------------------------------------
 
-LAUNCHER, RANK_0, RANK_1 = 10, 20, 21
+# Above every kernel's largest process id, so that no process of this machine is looked at.
+LAUNCHER, RANK_0, RANK_1, CHILD = 5_000_000, 5_000_001, 5_000_002, 5_000_003
 
 
 def process(parent, mebibytes=1, threads=1):
@@ -87,9 +90,9 @@ def test_the_watch_lets_pass_what_is_at_the_limits():
     ("more", "broken"),
     [
         ({RANK_1: process(LAUNCHER, 101)}, ("memory", 1, 101 * MIB)),
-        ({30: process(RANK_0, 1)}, ("memory", 0, 101 * MIB)),  # a rank's child counts as the rank
-        ({30: process(LAUNCHER, 52)}, ("memory", None, 301 * MIB)),  # one whose parent has ended, all together
-        ({pid: process(LAUNCHER, 0) for pid in range(30, 38)}, ("processes", None, 11)),
+        ({CHILD: process(RANK_0, 1)}, ("memory", 0, 101 * MIB)),  # a rank's child counts as the rank
+        ({CHILD: process(LAUNCHER, 52)}, ("memory", None, 301 * MIB)),  # one whose parent has ended, all together
+        ({pid: process(LAUNCHER, 0) for pid in range(CHILD, CHILD + 8)}, ("processes", None, 11)),
         ({RANK_0: process(LAUNCHER, 1, threads=3071)}, ("threads", None, 3073)),
     ],
 )
@@ -133,3 +136,33 @@ def test_kill_ends_grandchildren_too():
     deadline = time.monotonic() + 5  # a killed process still needs a moment to be gone
     while set(pids) & sandbox._processes().keys():
         assert time.monotonic() < deadline
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs linux: looks at /proc")
+def test_memory_shared_with_forked_children_counts_once():
+    program = (
+        "import os, time; block = bytearray(200 * 1024**2); "
+        "[os.fork() or time.sleep(60) for _ in range(3)]; print(1, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout.readline() == b"1\n"
+        processes = sandbox._processes()
+        members = sandbox._descendants(processes, parent.pid)
+        resident = sum(processes[pid].resident_bytes for pid in members)
+        own = sandbox._own_bytes(processes, members)
+        for pid in members:
+            os.kill(pid, signal.SIGKILL)
+    assert len(members) == 4
+    assert resident > 800 * MIB
+    assert 200 * MIB < own < 300 * MIB
+
+
+@needs_sandbox
+def test_a_sandboxed_program_makes_no_user_namespace(tmp_path):
+    if "--disable-userns" not in subprocess.run([BUBBLEWRAP, "--help"], capture_output=True, text=True).stdout:
+        pytest.skip("needs sandbox: bubblewrap 0.8 or later")
+    source = tmp_path / "train.py"
+    source.touch()
+    command = bubblewrap_command(BUBBLEWRAP, source_path=str(source), socket_folder=str(tmp_path), environment={})
+    inside = subprocess.run([*command, "/usr/bin/unshare", "--user", "true"], capture_output=True, text=True)
+    assert (inside.returncode, "No space left on device" in inside.stderr) == (1, True)

@@ -179,7 +179,7 @@ test("fixed seeds are shown, differ, and make the score incomparable", async () 
   const { notComparable, repeats } = await simulation.done;
   expect(repeats.map(({ seed }) => seed)).toEqual(["abc", "abc-2", "abc-3"]);
   expect(notComparable.slice(1)).toEqual([
-    "the seed was fixed; the validator's is unpredictable",
+    "the seed was fixed, so a file can be prepared for it; the validator's is unpredictable",
     "4 ranks; the profile has 2",
   ]);
 });
