@@ -77,11 +77,9 @@ def text_samples(*, dataset: Path, tokenizer: PreTrainedTokenizerBase, seq_len: 
 class BatchSource:
     """Batches of one run for every rank; `count` says how many a rank drew, which a rank cannot forge."""
 
-    def __init__(
-        self, samples: torch.Tensor, *, batch_size: int, num_ranks: int, dp_size: int, tp_size: int, first: int = 0
-    ) -> None:
-        """`samples`: int64 (n, seq_len) in the run's order. `first` rotates them (the warm-up's random offset)."""
-        self._samples = torch.roll(samples, -first, dims=0) if first else samples
+    def __init__(self, samples: torch.Tensor, *, batch_size: int, num_ranks: int, dp_size: int, tp_size: int) -> None:
+        """`samples`: int64 (n, seq_len) in the run's order."""
+        self._samples = samples
         self._batch_size = batch_size
         self._starts = [
             batch_starts(data_group(rank, tp_size), dp_size, batch_size, len(samples)) for rank in range(num_ranks)
@@ -89,7 +87,7 @@ class BatchSource:
         self.count = [0] * num_ranks
 
     def draw(self, rank: int) -> torch.Tensor:
-        """The rank's next batch: int64 CPU (batch_size, seq_len)."""
+        """The rank's next batch: int64 CPU (batch_size, seq_len), of fewer rows where there are fewer samples."""
         start = next(self._starts[rank])
         self.count[rank] += 1
         return self._samples[start : start + self._batch_size]

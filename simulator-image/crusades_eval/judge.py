@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import json
 import math
 import os
@@ -29,10 +30,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .events import Check, EventStream, Failure
+from .events import Check, EventStream, Failure, to_json
 from .hints import HINTS
 from .mfu import mfu_percent, unique_tokens
-from .ranks import Group, Inbox, Stopped
+from .ranks import Group, Inbox, Stopped, cancelled
 from .sandbox import (
     SOCKET_FOLDER,
     SUBMISSION_PATH,
@@ -60,6 +61,8 @@ MAX_THREADS_PER_RANK = 4
 RANKS_DIVERGE = 0.1
 #: Enough to tell a state that lacks its last steps from a finished one, few enough to answer in milliseconds.
 PROBED_ELEMENTS = 4096
+#: No timed run is shorter; divided by less, figures grow out of what their readers can hold.
+SHORTEST_SECONDS = 1e-6
 DATASET_PATH = "/home/appuser/.cache/templar/dataset.json"
 
 
@@ -71,15 +74,20 @@ def _versions() -> dict[str, str]:
     return versions
 
 
+def _is_size(value: object) -> bool:
+    """Whether this is a count that every reader of the events can hold; a rank may claim any number."""
+    return type(value) is int and 0 <= value < 2**53
+
+
 def _seconds(value: object) -> float:
     """A duration a rank claims; NaN where it claims nonsense."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    return float(value) if isinstance(value, float) or _is_size(value) else math.nan
 
 
 def _shape_of(logits: object) -> list[int] | None:
     """The shape a rank claims for its logits; None where there are none."""
     shape = logits.get("shape") if isinstance(logits, dict) else None
-    if not isinstance(shape, list) or not all(isinstance(size, int) and size >= 0 for size in shape):
+    if not isinstance(shape, list) or not all(_is_size(size) for size in shape):
         return None
     return shape
 
@@ -123,11 +131,22 @@ class Judge:
 
     def cancel(self) -> None:
         """From any thread or signal handler: ends the evaluation within 0.1 s of its next wait."""
-        self._inbox.cancelled.set()
+        self._inbox.cancelled = True
 
     def kill(self) -> None:
+        """From any thread, not from a signal handler (a wait it interrupts may hold the same lock)."""
         if self._processes is not None:
             self._processes.kill()
+
+    def clean_up(self) -> None:
+        """Leaves no process and no file behind; from any thread, and more than once."""
+        if self._watch is not None:
+            self._watch.stop()
+        self.kill()
+        if self._listener is not None:
+            self._listener.close()
+        if self._socket_folder is not None:
+            shutil.rmtree(self._socket_folder, ignore_errors=True)
 
     # -- the course of an evaluation ----------------------------------------------------------------------------
 
@@ -139,10 +158,22 @@ class Judge:
             with self._run_stage("topology"):
                 self._read_topology()
             self._refuse_cuda()
-            self._start_ranks()
+            try:
+                self._start_ranks()
+            except OSError as error:
+                raise Stopped(
+                    self._environment_failure(
+                        f"The ranks cannot be started: {error}.",
+                        hint="They need a writable folder for temporary files and, in a sandbox, bubblewrap.",
+                    )
+                ) from error
             self._judge_ranks()
         except Stopped as stopped:
             failure = stopped.failure
+        except ImportError as error:
+            failure = self._environment_failure(
+                f"A Python package is missing or broken: {error}.", hint="`crusader setup` prepares the environment."
+            )
         except Exception:  # noqa: BLE001 - a bug of ours must still end in a result
             failure = Failure(
                 kind="internal",
@@ -154,13 +185,13 @@ class Judge:
                 detail=traceback.format_exc(),
             )
         finally:
-            self._clean_up()
+            self.clean_up()
+        if failure is not None and self._inbox.cancelled:
+            failure = cancelled(self._stage)  # ranks that were ended for it look like ranks that died
         self._events.close_stages()
         outcome = "passed"
         if failure is not None:
             outcome = {"submission": "failed", "user": "cancelled"}.get(failure.fault, "error")
-        from .events import to_json
-
         self._events.result(
             outcome,
             failure=None if failure is None else to_json(failure),
@@ -185,6 +216,17 @@ class Judge:
         fields.setdefault("code", None)
         fields.setdefault("hint", HINTS.get(fields["code"], ""))
         return Stopped(Failure(kind=kind, message=message, stage=self._stage, **fields))
+
+    def _environment_failure(self, message: str, hint: str) -> Failure:
+        return Failure(
+            kind="environment",
+            code=None,
+            fault="environment",
+            stage=self._stage,
+            message=message,
+            hint=hint,
+            detail=traceback.format_exc(),
+        )
 
     # -- before anything runs -----------------------------------------------------------------------------------
 
@@ -277,12 +319,11 @@ class Judge:
             hide_from_siblings()
             self._processes = RankProcesses([*launcher, "--socket", path], environment)
         self._visible_source = SUBMISSION_PATH if sandboxed else str(order.source_path.resolve())
-        processes = settings.processes_per_rank
         self._watch = Watch(
             self._processes.process.pid,
+            num_ranks=order.num_ranks,
             memory_bytes_per_rank=settings.memory_bytes_per_rank,
-            # The launcher and the sandbox's init come on top.
-            max_processes=None if processes is None else processes * order.num_ranks + 4,
+            processes_per_rank=settings.processes_per_rank,
             on_limit=lambda kind, rank, value: self._inbox.put("limit", kind, rank, value),
         )
         self._watch.start()
@@ -298,15 +339,6 @@ class Judge:
             stage_seconds=self._settings.stage_seconds,
         )
 
-    def _clean_up(self) -> None:
-        if self._watch is not None:
-            self._watch.stop()
-        self.kill()
-        if self._listener is not None:
-            self._listener.close()
-        if self._socket_folder is not None:
-            shutil.rmtree(self._socket_folder, ignore_errors=True)
-
     # -- the evaluation proper ----------------------------------------------------------------------------------
 
     def _samples(self) -> tuple[torch.Tensor, int | None]:
@@ -315,9 +347,19 @@ class Judge:
 
         settings = self._settings
         if "name" in settings.model:
-            tokenizer = data.load_tokenizer(settings.tokenizer_name or settings.model["name"])
             path = Path(os.environ.get("CACHED_DATASET_PATH", DATASET_PATH))
-            samples = data.text_samples(dataset=path, tokenizer=tokenizer, seq_len=settings.seq_len)
+            try:
+                tokenizer = data.load_tokenizer(settings.tokenizer_name or settings.model["name"])
+                samples = data.text_samples(dataset=path, tokenizer=tokenizer, seq_len=settings.seq_len)
+                if not len(samples):
+                    raise ValueError(f"{path} holds no texts")
+            except (OSError, ValueError) as error:
+                raise Stopped(
+                    self._environment_failure(
+                        f"Tokenizer or texts cannot be read: {str(error)[:1000]}.",
+                        hint="The production image holds both; CACHED_DATASET_PATH names another list of texts.",
+                    )
+                ) from error
             vocab_size = len(tokenizer) if settings.tokenizer_name else None
         else:
             vocab_size = None
@@ -330,7 +372,7 @@ class Judge:
         order = data.sample_order(self._order.seed, len(samples), settings.data_samples)
         return samples[order], vocab_size
 
-    def _source(self, samples: torch.Tensor, first: int = 0) -> BatchSource:
+    def _source(self, samples: torch.Tensor) -> BatchSource:
         from .data import BatchSource
 
         return BatchSource(
@@ -339,22 +381,17 @@ class Judge:
             num_ranks=self._order.num_ranks,
             dp_size=self._strategy["dp_size"],
             tp_size=self._strategy["tp_size"],
-            first=first,
         )
 
     def _serve(self, group: Group, source: BatchSource | None) -> None:
         import torch
 
+        def draw(rank: int) -> tuple[memoryview, tuple[int, ...]]:
+            batch = source.draw(rank)
+            return memoryview(batch.contiguous().view(-1).view(torch.uint8).numpy()), tuple(batch.shape)
+
         for rank in range(self._order.num_ranks):
-            if source is None:
-                group.serve(rank, None)
-            else:
-                shape = (self._settings.batch_size, self._settings.seq_len)
-                group.serve(
-                    rank,
-                    lambda rank=rank: memoryview(source.draw(rank).contiguous().view(-1).view(torch.uint8).numpy()),
-                    shape,
-                )
+            group.serve(rank, None if source is None else functools.partial(draw, rank))
 
     def _judge_ranks(self) -> None:
         from .data import torch_seed
@@ -372,6 +409,15 @@ class Judge:
             "stageSeconds": settings.stage_seconds,
             "sourcePath": self._visible_source,
         }
+        if settings.device == "cuda" and "flash-attn" not in _versions():
+            events.note(
+                "warning",
+                "no_flash_attention",
+                "flash-attn is not installed: attention is SDPA's, unlike production's.",
+            )
+        if len(samples) < settings.batch_size:
+            message = f"There are {len(samples)} samples for batches of {settings.batch_size}: total_tokens cannot fit."
+            events.note("warning", "few_samples", message)
         if order.bubblewrap is None:
             events.note("warning", "no_sandbox", "The ranks run without a sandbox, as this user.")
         if settings.device == "cpu" and order.num_ranks > 1:
@@ -394,11 +440,15 @@ class Judge:
             # From here on the submission's code may run: nobody else is let in.
             self._listener.close()
             submission.gather("built", "import")
+            submission.runs_submission = True
             submission.send("import")
             self._check_import(submission.gather("imported", "import"))
         with self._run_stage("warmup"):
-            offset = random.Random(sha256(f"warmup {order.seed}".encode()).digest()).randrange(len(samples))
-            self._serve(submission, self._source(samples, offset))
+            # Production starts at a random offset. Ours is another order: who draws on in the warm-up would otherwise
+            # know the timed run's but for its start, and could train from a guess before the clock starts.
+            elsewhere = list(range(len(samples)))
+            random.Random(sha256(f"warmup {order.seed}".encode()).digest()).shuffle(elsewhere)
+            self._serve(submission, self._source(samples[elsewhere]))
             submission.send("warmup")
             self._check_warmup(submission.gather("warm", "warmup"))
             self._serve(submission, None)
@@ -539,7 +589,7 @@ class Judge:
                 f"The ranks took {fastest:.2f} to {slowest:.2f} s. The smallest time counts, as in production.",
             )
         measured["uniqueTokens"] = tokens
-        if not (seconds > 0 and math.isfinite(seconds)):
+        if not (seconds >= SHORTEST_SECONDS and math.isfinite(seconds)):
             return  # a rank's claim that the clock check will reject
         measured["timedSeconds"] = round(seconds, 4)
         measured["tokensPerSecond"] = round(tokens / seconds, 1)
@@ -580,12 +630,14 @@ class Judge:
         failed = next((check for check in self._checks if check.state == "failed"), None)
         if failed is not None:
             raise self._fail("result" if failed.name == "result_type" else "check", failed.message, code=failed.code)
-        # Production's report is JSON, which holds no tensor: such a result passes every check and fails all the same.
+        # Production's report is JSON, which holds no tensor and no numpy integer: such a result passes every check and
+        # fails all the same.
         result = finished[0]["result"]
         for name, described in (("total_tokens", result["totalTokens"]), ("final_loss", result["finalLoss"])):
-            if described.get("tensor") is True:
+            if described.get("reportable") is not True:
+                kind = str(described.get("kind"))[:80]
                 raise self._fail(
-                    "result", f"{name} is a tensor; the validator cannot report it.", hint=f"Return {name}.item()."
+                    "result", f"{name} is a {kind}; the validator cannot report it.", hint=f"Return {name}.item()."
                 )
 
     def _all_checks(
@@ -668,10 +720,7 @@ class Judge:
 
         sums = WeightSums()
         for name in self._reference_state:
-            dtype = state[name]["dtype"]
-            if dtype not in _STATE_DTYPES:
-                raise self._fail("check", f"final_state[{name!r}] has dtype {dtype[:40]}, which is no weight's.")
-            tensor = self._fetch(submission, "final", name, dtype, state[name]["shape"])
+            tensor = self._fetch(submission, "final", name, state[name]["dtype"], state[name]["shape"])
             sums.add(name, tensor, self._reference_state[name], self._initial_state[name])
             if name in self._probed:
                 answered = probe.get(name) if isinstance(probe, dict) else None
@@ -681,7 +730,6 @@ class Judge:
 
 #: Parts every rank 0's final message has, all of them JSON objects.
 _RESULT_PARTS = ("logits", "totalTokens", "finalLoss", "state")
-_STATE_DTYPES = frozenset({"bfloat16", "float16", "float32", "float64"})
 
 
 def _slack(settings: Settings) -> tuple[float, float]:
@@ -709,9 +757,13 @@ def main() -> int:
         for line in sys.stdin:
             if line.strip() == "cancel":
                 judge.cancel()
+                # The main thread may be importing torch for seconds, which nobody has to wait for.
+                judge.clean_up()
         # End of file: whoever asked is gone, and nobody will read a result.
-        judge.kill()
-        os._exit(1)
+        try:
+            judge.clean_up()
+        finally:
+            os._exit(1)
 
     threading.Thread(target=watch_parent, daemon=True).start()
     for number in (signal.SIGINT, signal.SIGTERM):

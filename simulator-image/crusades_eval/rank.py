@@ -11,6 +11,7 @@ import ctypes
 import functools
 import gc
 import importlib.util
+import numbers
 import os
 import signal
 import socket
@@ -20,6 +21,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
@@ -51,20 +53,34 @@ WARMUP_WEIGHT = 0.1
 
 
 class Batches:
-    """The submission's data_iterator: endless, int64 CPU (batch_size, seq_len), each batch asked of the judge."""
+    """The submission's data_iterator: endless, int64 CPU (batch_size, seq_len), each batch asked of the judge.
+
+    It ends with the call it was made for: a thread that goes on drawing would otherwise read, on the same connection,
+    what the judge says next.
+    """
 
     def __init__(self, channel: Channel, max_bytes: int) -> None:
         lock = threading.Lock()
+        ended = False
 
         def draw() -> torch.Tensor:
             with lock:
+                if ended:
+                    raise StopIteration
                 channel.send("draw")
                 header, payload = channel.receive(lambda: max_bytes)
             if header["type"] != "batch":
                 raise StopIteration
             return torch.frombuffer(payload, dtype=torch.int64).view(header["shape"])
 
+        def end() -> None:
+            nonlocal ended
+            with lock:
+                ended = True
+
         self._draw = draw
+        #: Waits for a draw in progress; every later one raises StopIteration.
+        self.end = end
 
     def __iter__(self) -> Iterator[torch.Tensor]:
         return self
@@ -73,12 +89,11 @@ class Batches:
         return self._draw()
 
 
-def _report(channel: Channel, stage: str, error: BaseException, line: int | None) -> NoReturn:
+def _report(channel: Channel, error: BaseException, line: int | None) -> NoReturn:
     """Tells the judge why this rank cannot go on, and waits for the end it brings."""
     try:
         channel.send(
             "error",
-            stage=stage,
             kind=type(error).__name__[:100],
             message=str(error)[:2000],
             line=line,
@@ -145,15 +160,24 @@ def rejected_type(result: object) -> str | None:
     return None
 
 
+def _is_plain(tensor: torch.Tensor) -> bool:
+    """Whether its elements can be read here; to look into a DTensor means to wait for the other ranks."""
+    return type(tensor) in (torch.Tensor, nn.Parameter)
+
+
 def _number(value: object) -> dict[str, object]:
-    """A number as the judge may read it; a tensor passes production's checks but breaks its report."""
-    is_tensor = isinstance(value, torch.Tensor)
-    if is_tensor and value.numel() == 1:
+    """A number as the judge may read it.
+
+    A tensor or a numpy integer passes production's checks but breaks its report: it is not `reportable`.
+    """
+    description = {"kind": type(value).__name__[:100], "reportable": isinstance(value, int | float), "value": None}
+    if isinstance(value, torch.Tensor) and _is_plain(value) and value.numel() == 1:
         value = value.item()
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return {"kind": type(value).__name__, "tensor": is_tensor, "value": None}
-    # repr: NaN and infinities have no JSON, and an int may be larger than a float holds.
-    return {"kind": type(value).__name__, "tensor": is_tensor, "value": repr(value)[:100]}
+    if isinstance(value, numbers.Real):
+        value = int(value) if isinstance(value, numbers.Integral) else float(value)
+        # repr: NaN and infinities have no JSON, and an int may be larger than a float holds.
+        description["value"] = repr(value)[:100]
+    return description
 
 
 def describe_logits(result: object) -> dict[str, object]:
@@ -167,12 +191,16 @@ def _description(tensor: torch.Tensor) -> dict[str, object]:
     return {
         "shape": [int(size) for size in tensor.shape],
         "dtype": str(tensor.dtype).removeprefix("torch."),
-        # A DTensor or another subclass is no full tensor whose bytes could be read.
-        "plain": type(tensor) in (torch.Tensor, nn.Parameter),
+        "plain": _is_plain(tensor),
     }
 
 
-def _plain_state(state: object) -> tuple[dict[str, torch.Tensor], str | None]:
+def _on_cpu(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A copy: on a GPU it would take the memory of a second model."""
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in state.items()}
+
+
+def _read_state(state: object) -> tuple[dict[str, torch.Tensor], str | None]:
     """The tensors of a final_state, and why it counts as missing (None when it does not)."""
     if state is None:
         return {}, "final_state is missing"
@@ -211,23 +239,23 @@ class Submission:
         self._path = context.setup["sourcePath"]
         self._inner_steps: Callable[..., Any] | None = None
 
-    def _guarded(self, stage: str, action: Callable[[], Any]) -> Any:
+    def _guarded(self, action: Callable[[], Any]) -> Any:
         """Runs the submission's code; what it raises is sent to the judge and ends this process."""
         try:
             return action()
         except PeerClosed:
             _exit(0)
         except BaseException as error:  # noqa: BLE001 - SystemExit and the like are the submission's doing too
-            _report(self._channel, stage, error, line=_line_in(self._path, error))
+            _report(self._channel, error, line=_line_in(self._path, error))
 
     def run(self) -> None:
         context, channel = self._context, self._channel
         model = context.build()
-        initial = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-        channel.send("built", parameters=count_parameters(model))
+        initial = _on_cpu(model.state_dict())
+        channel.send("built")
 
         self._expect("import")
-        self._guarded("import", self._import)
+        self._guarded(self._import)
         channel.send(
             "imported",
             hasInnerSteps=callable(self._inner_steps),
@@ -236,19 +264,19 @@ class Submission:
 
         self._expect("warmup")
         self._overwrite(model)
-        channel.send("warm", **self._guarded("warmup", lambda: self._warm_up(model)))
+        channel.send("warm", **self._guarded(lambda: self._warm_up(model)))
 
         self._expect("timed")
+        self._restore_process()
         if context.num_ranks > 1:
             # FSDP and tensor parallelism have rearranged the old one beyond recovery.
             del model
             gc.collect()
             model = context.build()
-        self._guarded("timed", functools.partial(model.load_state_dict, initial))
+        self._guarded(functools.partial(model.load_state_dict, initial))
         del initial
-        self._restore_process()
         config = _public_config(model)
-        self._guarded("timed", context.barrier)
+        self._guarded(context.barrier)
         context.synchronize()
         channel.send("ready", config=config)
         self._timed(model)
@@ -267,14 +295,18 @@ class Submission:
 
     def _call(self, model: nn.Module, steps: int) -> Any:
         context = self._context
-        return self._inner_steps(
-            model=model,
-            data_iterator=context.batches(),
-            optimizer=None,
-            num_steps=steps,
-            device=context.device,
-            num_gpus=context.num_ranks,
-        )
+        batches = context.batches()
+        try:
+            return self._inner_steps(
+                model=model,
+                data_iterator=batches,
+                optimizer=None,
+                num_steps=steps,
+                device=context.device,
+                num_gpus=context.num_ranks,
+            )
+        finally:
+            batches.end()
 
     def _warm_up(self, model: nn.Module) -> dict[str, Any]:
         result = self._call(model, WARMUP_STEPS)
@@ -319,8 +351,8 @@ class Submission:
                 getattr(result, name, None)
             return result
 
-        result = self._guarded("timed", call)
-        self._guarded("timed", context.synchronize)
+        result = self._guarded(call)
+        self._guarded(context.synchronize)
         perf, mono = _perf_counter() - perf, _monotonic() - mono
         cuda = None
         if on_cuda:
@@ -331,8 +363,8 @@ class Submission:
         elements = channel.receive()[0]["elements"]
 
         started = _perf_counter()
-        tensors, missing = self._guarded("timed", lambda: _plain_state(getattr(result, "final_state", None)))
-        self._guarded("timed", context.synchronize)
+        tensors, missing = self._guarded(lambda: _read_state(getattr(result, "final_state", None)))
+        self._guarded(context.synchronize)
         state_seconds = _perf_counter() - started
 
         def describe() -> dict[str, Any]:
@@ -347,7 +379,7 @@ class Submission:
                 "probe": {
                     name: tensors[name].detach().reshape(-1)[torch.tensor(indices)].double().tolist()
                     for name, indices in elements.items()
-                    if name in tensors and tensors[name].numel() > max(indices)
+                    if name in tensors and _is_plain(tensors[name]) and tensors[name].numel() > max(indices)
                 },
             }
 
@@ -358,7 +390,7 @@ class Submission:
             backends=backend_state(),
             elapsedTimeOriginal=torch.cuda.Event.elapsed_time is _elapsed_time,
             crossEntropyOriginal=F.cross_entropy is _cross_entropy,
-            result=self._guarded("timed", describe) if context.rank == 0 else None,
+            result=self._guarded(describe) if context.rank == 0 else None,
         )
         _serve_tensors(channel, {"final": tensors})
 
@@ -376,7 +408,8 @@ def _serve_tensors(channel: Channel, states: dict[str, dict[str, torch.Tensor]])
 def _run_reference(context: Context) -> None:
     channel = context.channel
     model = context.build()
-    initial = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
+    # The judge asks rank 0 alone.
+    initial = _on_cpu(model.state_dict()) if context.rank == 0 else {}
     parameters = count_parameters(model)
     restore_backends()
     context.barrier()
@@ -392,8 +425,7 @@ def _run_reference(context: Context) -> None:
         device=context.device,
         on_step=lambda done: channel.send("step", done=done),
     )
-    # Rank 0 alone holds the gathered state.
-    states = {"initial": initial, "final": result.final_state} if context.rank == 0 else {}
+    states = {"initial": initial, "final": result.final_state}
     channel.send(
         "reference",
         seconds=result.seconds,
@@ -426,26 +458,11 @@ def rank_main(role: str, socket_path: str, num_ranks: int, device_type: str) -> 
     connection.connect(socket_path)
     channel = Channel(connection)
     channel.send("hello", role=role, rank=rank)
-    setup, _ = channel.receive()
-
-    if device_type == "cuda":
-        device = torch.device("cuda", local_rank)
-        torch.cuda.set_device(device)
-    else:
-        device = torch.device("cpu")
-        torch.set_num_threads(setup["threadsPerRank"])
-    if num_ranks > 1:
-        from datetime import timedelta
-
-        dist.init_process_group(
-            "nccl" if device_type == "cuda" else "gloo",
-            timeout=timedelta(seconds=setup["stageSeconds"]),
-            device_id=device if device_type == "cuda" else None,
-        )
-        if device_type == "cpu":
-            cpu_shim.install()
-    context = Context(rank, num_ranks, device, channel, setup)
     try:
+        setup, _ = channel.receive()
+        device = torch.device("cuda", local_rank) if device_type == "cuda" else torch.device("cpu")
+        context = Context(rank, num_ranks, device, channel, setup)
+        _join(context)
         if role == "reference":
             _run_reference(context)
         else:
@@ -453,4 +470,21 @@ def rank_main(role: str, socket_path: str, num_ranks: int, device_type: str) -> 
     except PeerClosed:
         pass  # the judge has what it wants, or is gone
     except Exception as error:  # noqa: BLE001 - a bug of ours, or a submission that broke what we rely on
-        _report(channel, "timed", error, line=None)
+        _report(channel, error, line=None)
+
+
+def _join(context: Context) -> None:
+    """Takes this rank's device, and its place among the others."""
+    on_cuda = context.device.type == "cuda"
+    if on_cuda:
+        torch.cuda.set_device(context.device)
+    else:
+        torch.set_num_threads(context.setup["threadsPerRank"])
+    if context.num_ranks > 1:
+        dist.init_process_group(
+            "nccl" if on_cuda else "gloo",
+            timeout=timedelta(seconds=context.setup["stageSeconds"]),
+            device_id=context.device if on_cuda else None,
+        )
+        if not on_cuda:
+            cpu_shim.install()

@@ -19,7 +19,18 @@ from .wire import Channel, PeerClosed, ProtocolError
 #: After the first sign of trouble others get this long to tell the cause: a dead rank makes its peers fail too.
 GRACE_SECONDS = 0.5
 #: A flood of messages must fill the rank's socket, not the judge's memory.
-MAX_WAITING_MESSAGES = 256
+MAX_WAITING_MESSAGES = 32
+#: A rank says hello the moment it has connected.
+HELLO_SECONDS = 10
+#: A rank that does not read for so long must not hold up the judge: it would miss a cancel, and its own deadline.
+SEND_SECONDS = 30
+
+
+_EXITED_HINT = "It was killed or ended itself; the run's output may hold the reason."
+
+
+def cancelled(stage: str) -> Failure:
+    return Failure(kind="cancelled", code=None, fault="user", stage=stage, message="The run was cancelled.")
 
 
 class Stopped(Exception):
@@ -30,13 +41,16 @@ class Stopped(Exception):
         self.failure = failure
 
 
+#: A rank's next batch: int64 tokens as bytes, and their shape.
+Draw = Callable[[], tuple[memoryview, tuple[int, ...]]]
+
+
 @dataclass(slots=True)
 class Rank:
     channel: Channel
     #: Payload bytes the judge is ready to take right now; 0 unless it has asked for some.
     expected_bytes: int = 0
-    draw: Callable[[], memoryview] | None = None
-    shape: tuple[int, ...] = ()
+    draw: Draw | None = None
     #: What the rank must answer for the moment it says that it is done; None for ranks that are not asked.
     probe: Callable[[], dict[str, Any]] | None = None
 
@@ -46,8 +60,9 @@ class Inbox:
     """Everything that happens to a group arrives here, in order, from reader threads and the watch."""
 
     items: queue.Queue[tuple[Any, ...]] = field(default_factory=lambda: queue.Queue(MAX_WAITING_MESSAGES))
-    #: Not an item: a signal handler sets it, and must not wait for room in the queue.
-    cancelled: threading.Event = field(default_factory=threading.Event)
+    #: Neither an item nor a threading.Event: signal handlers set it, which may interrupt each other and whatever holds
+    #: a lock of the queue's or the event's.
+    cancelled: bool = False
 
     def put(self, *item: Any) -> None:
         self.items.put(item)
@@ -76,6 +91,8 @@ class Group:
         stage_seconds: float,
     ) -> None:
         self.role = role
+        #: Whether code of the submission has run in these ranks: before that, nothing is its fault.
+        self.runs_submission = False
         self._num_ranks = num_ranks
         self._processes = processes
         self._watch = watch
@@ -91,8 +108,7 @@ class Group:
     def connect(self, stage: str, setup: Mapping[str, Any]) -> None:
         """Waits until every rank of this role has connected and tells it what to do.
 
-        Only code of ours runs in the ranks until then, so the first connections are theirs; whoever connects later
-        is not listened to.
+        Only code of ours runs in the ranks until then; whoever connects without being a missing rank is sent away.
         """
         deadline = time.monotonic() + self._stage_seconds
         self._listener.settimeout(0.1)
@@ -100,64 +116,72 @@ class Group:
             self._raise_for_cancel(stage)
             # Ranks that are already connected only speak when they are in trouble, or have built their model.
             if time.monotonic() > deadline:
-                raise Stopped(self._failure(stage, "timeout", "The ranks did not start in time."))
-            if self._processes.process.poll() is not None:
-                raise Stopped(
-                    Failure(
-                        kind="environment",
-                        code=None,
-                        fault="environment",
-                        stage=stage,
-                        message=f"The ranks' launcher ended with status {self._processes.process.returncode}.",
-                        hint="The run's output holds the reason.",
-                    )
-                )
+                raise Stopped(self._not_started(stage, f"The ranks did not start within {self._stage_seconds:.0f} s."))
+            if (status := self._processes.process.poll()) is not None:
+                raise Stopped(self._not_started(stage, f"The ranks' launcher ended with status {status}."))
             try:
                 connection, _ = self._listener.accept()
             except TimeoutError:
                 continue
-            connection.settimeout(None)
-            channel = Channel(connection)
+            self._welcome(connection, setup)
+
+    def _welcome(self, connection: socket.socket, setup: Mapping[str, Any]) -> None:
+        channel = Channel(connection, SEND_SECONDS)
+        try:
+            connection.settimeout(HELLO_SECONDS)
             hello, _ = channel.receive()
-            assert hello["role"] == self.role, hello
-            number = hello["rank"]
-            pid = _peer_pid(connection)
-            if pid is not None:
-                self._watch.ranks[pid] = number
-            rank = Rank(channel)
-            self._ranks[number] = rank
+            connection.settimeout(None)
+            number = hello.get("rank")
+            if hello.get("role") != self.role or number not in range(self._num_ranks) or number in self._ranks:
+                raise ProtocolError("it is none of the missing ranks")
             channel.send("setup", **setup)
-            threading.Thread(target=self._read, args=(number, rank), daemon=True).start()
+        except (PeerClosed, ProtocolError):
+            channel.close()  # a rank that died here is missed by its launcher
+            return
+        pid = _peer_pid(connection)
+        if pid is not None:
+            self._watch.ranks[pid] = number
+        rank = Rank(channel)
+        self._ranks[number] = rank
+        threading.Thread(target=self._read, args=(number, rank), daemon=True).start()
 
     def _read(self, number: int, rank: Rank) -> None:
         """One thread a rank: answers at once where the clock runs, and hands everything else to the judge."""
-        while True:
-            try:
+        try:
+            while True:
                 header, payload = rank.channel.receive(lambda: rank.expected_bytes)
                 arrived = time.monotonic()
+                if payload:
+                    rank.expected_bytes = 0  # one payload for one request
                 if header["type"] == "draw":
-                    if rank.draw is None:
-                        rank.channel.send("end")
-                    else:
-                        rank.channel.send("batch", rank.draw(), shape=rank.shape)
+                    self._hand_out(rank)
                     continue
                 if header["type"] == "done":
                     # No more data behind the clock's back.
                     rank.draw = None
-                    rank.channel.send("probe", elements={} if rank.probe is None else rank.probe())
-            except PeerClosed:
-                self._inbox.put("closed", self, number)
-                return
-            except ProtocolError as error:
-                self._inbox.put("malformed", self, number, str(error))
-                return
-            self._inbox.put("message", self, number, header, payload, arrived)
+                    probe, rank.probe = rank.probe, None
+                    rank.channel.send("probe", elements={} if probe is None else probe())
+                self._inbox.put("message", self, number, header, payload, arrived)
+        except PeerClosed:
+            self._inbox.put("closed", self, number)
+        except ProtocolError as error:
+            self._inbox.put("malformed", self, number, str(error))
+        except Exception as error:  # noqa: BLE001 - a bug of ours: raised where it ends the evaluation
+            self._inbox.put("bug", self, number, error)
+
+    @staticmethod
+    def _hand_out(rank: Rank) -> None:
+        draw = rank.draw  # once: the judge may take it away at any moment
+        if draw is None:
+            rank.channel.send("end")
+        else:
+            tokens, shape = draw()
+            rank.channel.send("batch", tokens, shape=shape)
 
     # -- talking ------------------------------------------------------------------------------------------------
 
-    def serve(self, number: int, draw: Callable[[], memoryview] | None, shape: tuple[int, ...] = ()) -> None:
+    def serve(self, number: int, draw: Draw | None) -> None:
         """From now on rank `number`'s data iterator yields what `draw` returns; it ends where `draw` is None."""
-        self._ranks[number].shape = shape
         self._ranks[number].draw = draw
 
     def probe(self, number: int, elements: Callable[[], dict[str, list[int]]]) -> None:
@@ -171,8 +195,8 @@ class Group:
             sent[number] = time.monotonic()
             try:
                 self._ranks[number].channel.send(type_, **fields)
-            except PeerClosed:
-                pass  # its reader reports the closed connection
+            except (PeerClosed, ProtocolError):
+                pass  # its reader reports a closed connection; a rank that does not read runs into its deadline
         return sent
 
     def gather(
@@ -214,8 +238,8 @@ class Group:
         rank.expected_bytes = size
         try:
             rank.channel.send("tensor", **request)
-        except PeerClosed:
-            pass  # its reader reports the closed connection
+        except (PeerClosed, ProtocolError):
+            pass  # as in `send`
         deadline = time.monotonic() + self._stage_seconds
         item = None
         while item is None:
@@ -223,7 +247,6 @@ class Group:
         sender, header, payload, _ = item
         if sender != number or header["type"] != "tensor" or len(payload) != size:
             raise Stopped(self.malformed(stage, sender, "a message that is not the tensor that was asked for"))
-        rank.expected_bytes = 0
         return payload
 
     def close(self) -> None:
@@ -253,8 +276,15 @@ class Group:
                 )
             )
         item = self._take(0.1)
+        launcher_ended = item is None and self._processes.process.poll() is not None
+        if launcher_ended:
+            # Its ranks' connections close in the same moment, unless a process left behind holds one open.
+            item = self._take(GRACE_SECONDS)
         self._raise_for_cancel(stage)
         if item is None:
+            if launcher_ended:
+                message = "The ranks' processes ended before their last message."
+                raise Stopped(self._failure(stage, "rank_exited", message, hint=_EXITED_HINT))
             return None
         if item[0] == "message" and item[3]["type"] != "error":
             return item[2:]
@@ -270,13 +300,13 @@ class Group:
         return None if isinstance(item[1], Group) and item[1]._closing else item
 
     def _raise_for_cancel(self, stage: str) -> None:
-        if self._inbox.cancelled.is_set():
-            raise Stopped(
-                Failure(kind="cancelled", code=None, fault="user", stage=stage, message="The run was cancelled.")
-            )
+        if self._inbox.cancelled:
+            raise Stopped(cancelled(stage))
 
     def _raise_for(self, stage: str, first: tuple[Any, ...]) -> None:
         """Decides which of several near-simultaneous signs is the cause, and raises it."""
+        if first[0] == "bug":
+            raise first[3]
         items = [first]
         deadline = time.monotonic() + GRACE_SECONDS
         while first[0] in ("message", "closed") and (left := deadline - time.monotonic()) > 0:
@@ -291,10 +321,11 @@ class Group:
     def _as_failure(self, stage: str, item: tuple[Any, ...]) -> Failure:
         match item:
             case ("limit", "memory", rank, value):
+                who = "All processes of the ranks together" if rank is None else f"Rank {rank}"
                 return self._failure(
                     stage,
                     "memory",
-                    f"Rank {rank} used {value / 1024**3:.2f} GiB of memory, more than the profile allows.",
+                    f"{who} used {value / 1024**3:.2f} GiB of memory, more than the profile allows.",
                     hint="Raise crusader.memory_per_rank in the profile if this is meant.",
                     rank=rank,
                 )
@@ -302,6 +333,8 @@ class Group:
                 return self._failure(
                     stage, "processes", f"The ranks started {value} processes, more than the profile allows."
                 )
+            case ("limit", "threads", _, value):
+                return self._failure(stage, "processes", f"The ranks started {value} threads, more than are allowed.")
             case ("malformed", _, rank, reason):
                 return self.malformed(stage, rank, reason)
             case ("closed", _, rank):
@@ -309,7 +342,7 @@ class Group:
                     stage,
                     "rank_exited",
                     f"Rank {rank}'s process ended before its last message.",
-                    hint="It was killed or ended itself; the run's output may hold the reason.",
+                    hint=_EXITED_HINT,
                     rank=rank,
                 )
             case ("message", _, rank, header, _, _):
@@ -320,7 +353,7 @@ class Group:
                     "exception",
                     f"Rank {rank} raised {name}: {text}" if text else f"Rank {rank} raised {name}.",
                     rank=rank,
-                    line=line if isinstance(line, int) and line > 0 else None,
+                    line=line if type(line) is int and 0 < line < 2**31 else None,
                     detail=str(header.get("traceback"))[:20_000],
                 )
         raise AssertionError(item)
@@ -334,6 +367,12 @@ class Group:
             rank=rank,
         )
 
+    @staticmethod
+    def _not_started(stage: str, message: str) -> Failure:
+        """Nothing of the submission has run yet, so it is not to blame."""
+        hint = "The run's output holds the reason."
+        return Failure(kind="environment", code=None, fault="environment", stage=stage, message=message, hint=hint)
+
     def _failure(self, stage: str, kind: str, message: str, **fields: Any) -> Failure:
-        fault = "submission" if self.role == "submission" else "environment"
+        fault = "submission" if self.runs_submission else "environment"
         return Failure(kind=kind, code=None, fault=fault, stage=stage, message=message, **fields)

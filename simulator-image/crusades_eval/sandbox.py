@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 TMP_BYTES = 1024**3
@@ -22,6 +23,9 @@ SHM_BYTES = 1024**3
 SUBMISSION_PATH = "/submission/train.py"
 SOCKET_FOLDER = "/judge"
 WATCH_SECONDS = 0.05
+END_SECONDS = 2
+#: As production bounds a container's (spec/evaluation.md section 6); a rank of ours has a few dozen.
+MAX_LIVE_THREADS_PER_RANK = 1024
 
 
 def rank_environment(*, run_id: str, threads: int, home: str, device: str) -> dict[str, str]:
@@ -51,8 +55,11 @@ def rank_environment(*, run_id: str, threads: int, home: str, device: str) -> di
     else:
         environment["PYTORCH_CUDA_ALLOC_CONF"] = "expandable_segments:True"
         for name, value in os.environ.items():
-            if name.startswith(("NCCL_", "CUDA_", "NVIDIA_", "LD_LIBRARY_PATH", "HF_HOME", "TRITON_")):
+            if name.startswith(("NCCL_", "CUDA_", "NVIDIA_", "LD_LIBRARY_PATH", "HF_HUB_CACHE", "TRITON_")):
                 environment[name] = value
+        # A model's config lies in the cache of the user whose home the ranks are not given.
+        cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        environment["HF_HOME"] = os.environ.get("HF_HOME") or os.path.join(cache, "huggingface")
     return environment
 
 
@@ -62,9 +69,12 @@ def bubblewrap_command(
     """argv up to the sandboxed program. Only what Python needs is visible, read-only."""
     command = [program, "--unshare-all", "--unshare-user", "--uid", "1000", "--gid", "1000", "--hostname", "localhost"]
     command += ["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]
+    # bubblewrap 0.8: no user namespaces inside, where much of the kernel would be in a submission's reach.
+    if "--disable-userns" in subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout:
+        command.append("--disable-userns")
     for name, value in environment.items():
         command += ["--setenv", name, value]
-    for folder in ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/etc/alternatives", "/nix/store"):
+    for folder in ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/alternatives", "/nix/store"):
         path = Path(folder)
         if path.is_symlink():
             command += ["--symlink", os.readlink(path), folder]
@@ -78,8 +88,13 @@ def bubblewrap_command(
     prefixes = {sys.prefix, sys.base_prefix, os.path.realpath(sys.prefix), os.path.realpath(sys.base_prefix)}
     for prefix in sorted(prefixes | {str(PACKAGE_ROOT)}):
         command += ["--ro-bind", prefix, prefix]
-    command += ["--ro-bind", source_path, SUBMISSION_PATH, "--bind", socket_folder, SOCKET_FOLDER]
-    command += ["--remount-ro", "/dev", "--chdir", "/tmp", "--"]
+    command += ["--ro-bind", source_path, SUBMISSION_PATH, "--ro-bind", socket_folder, SOCKET_FOLDER]
+    # The root and /dev are memory file systems without a size of their own: what is written there is nobody's memory.
+    # /proc/sys belongs to the machine's root, and a sandbox that root starts runs as just that: writing core_pattern
+    # would run a command outside of it.
+    for folder in ("/dev", "/proc", "/"):
+        command += ["--remount-ro", folder]
+    command += ["--chdir", "/tmp", "--"]
     return command
 
 
@@ -92,8 +107,14 @@ def hide_from_siblings() -> None:
         ctypes.CDLL(None).prctl(pr_set_dumpable, 0)
 
 
-def _processes() -> dict[int, tuple[int, int]]:
-    """pid -> (parent, resident bytes) of every process there is."""
+class _Process(NamedTuple):
+    parent: int
+    resident_bytes: int
+    threads: int
+
+
+def _processes() -> dict[int, _Process]:
+    """Every process there is, by its id."""
     processes = {}
     if sys.platform == "linux":
         page = os.sysconf("SC_PAGESIZE")
@@ -106,19 +127,34 @@ def _processes() -> dict[int, tuple[int, int]]:
                     fields = file.read().rpartition(")")[2].split()
             except OSError:
                 continue
-            processes[int(entry)] = (int(fields[1]), int(fields[21]) * page)
+            processes[int(entry)] = _Process(int(fields[1]), int(fields[21]) * page, int(fields[17]))
         return processes
     listing = subprocess.run(["ps", "-axo", "pid=,ppid=,rss="], capture_output=True, text=True, check=True).stdout
     for line in listing.splitlines():
         pid, parent, kibibytes = (int(field) for field in line.split())
-        processes[pid] = (parent, kibibytes * 1024)
+        processes[pid] = _Process(parent, kibibytes * 1024, 1)  # ps names no number of threads everywhere
     return processes
 
 
-def _descendants(processes: Mapping[int, tuple[int, int]], root: int) -> list[int]:
+def _has_ended(pid: int) -> bool:
+    """Gone, or only waiting for its parent to take note."""
+    if sys.platform == "linux":
+        try:
+            with open(f"/proc/{pid}/stat") as file:
+                return file.read().rpartition(")")[2].split()[0] in ("Z", "X")
+        except OSError:
+            return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def _descendants(processes: Mapping[int, _Process], root: int) -> list[int]:
     children: dict[int, list[int]] = {}
-    for pid, (parent, _) in processes.items():
-        children.setdefault(parent, []).append(pid)
+    for pid, process in processes.items():
+        children.setdefault(process.parent, []).append(pid)
     found, frontier = [], [root]
     while frontier:
         pid = frontier.pop()
@@ -128,25 +164,46 @@ def _descendants(processes: Mapping[int, tuple[int, int]], root: int) -> list[in
     return found
 
 
+def _own_bytes(processes: Mapping[int, _Process], members: list[int]) -> int:
+    """Memory of these processes with each shared page counted once: forked workers share most of theirs.
+
+    Slower to read than resident memory (Linux walks the page tables), so only for those who seem to use too much.
+    """
+    total = 0
+    for pid in members:
+        try:
+            with open(f"/proc/{pid}/smaps_rollup") as file:
+                total += next(int(line.split()[1]) * 1024 for line in file if line.startswith("Pss:"))
+        except (OSError, StopIteration):
+            total += processes[pid].resident_bytes  # no Linux, or it has just ended
+    return total
+
+
 class Watch(threading.Thread):
-    """Looks at the ranks' memory and processes many times a second, and reports the first limit that is broken.
+    """Looks at the ranks' memory, processes and threads many times a second, and reports the first broken limit.
 
     `ranks` maps a rank's process id to its number; the judge fills it as ranks connect. `peak_bytes` is the largest
-    resident memory seen in any rank's process tree.
+    resident memory seen in any rank's process tree. A process whose parent has ended belongs to no rank's tree any
+    more: all processes together are bounded, too.
     """
 
     def __init__(
         self,
         root: int,
         *,
+        num_ranks: int,
         memory_bytes_per_rank: int | None,
-        max_processes: int | None,
+        processes_per_rank: int | None,
         on_limit: Callable[[str, int | None, int], None],
     ) -> None:
         super().__init__(daemon=True)
         self._root = root
         self._memory_bytes_per_rank = memory_bytes_per_rank
-        self._max_processes = max_processes
+        # The launcher may use what one rank may.
+        self._memory_bytes = None if memory_bytes_per_rank is None else memory_bytes_per_rank * (num_ranks + 1)
+        # The launcher and the sandbox's init come on top.
+        self._max_processes = None if processes_per_rank is None else processes_per_rank * num_ranks + 4
+        self._max_threads = MAX_LIVE_THREADS_PER_RANK * (num_ranks + 1)
         self._on_limit = on_limit
         self._stopped = threading.Event()
         self.ranks: dict[int, int] = {}
@@ -155,17 +212,32 @@ class Watch(threading.Thread):
     def run(self) -> None:
         pause = WATCH_SECONDS if sys.platform == "linux" else 10 * WATCH_SECONDS
         while not self._stopped.wait(pause):
-            processes = _processes()
-            count = len(_descendants(processes, self._root))
-            if self._max_processes is not None and count > self._max_processes:
-                self._on_limit("processes", None, count)
+            broken = self._look(_processes())
+            if broken is not None:
+                self._on_limit(*broken)
                 return
-            for pid, rank in list(self.ranks.items()):
-                resident = sum(processes[member][1] for member in _descendants(processes, pid))
-                self.peak_bytes = max(self.peak_bytes, resident)
-                if self._memory_bytes_per_rank is not None and resident > self._memory_bytes_per_rank:
-                    self._on_limit("memory", rank, resident)
-                    return
+
+    def _look(self, processes: Mapping[int, _Process]) -> tuple[str, int | None, int] | None:
+        """The limit that is broken: its kind, the rank where it is one's, and the value."""
+        everyone = [processes[pid] for pid in _descendants(processes, self._root)]
+        if self._max_processes is not None and len(everyone) > self._max_processes:
+            return "processes", None, len(everyone)
+        threads = sum(process.threads for process in everyone)
+        if threads > self._max_threads:
+            return "threads", None, threads
+        for pid, rank in list(self.ranks.items()):
+            resident = sum(processes[member].resident_bytes for member in _descendants(processes, pid))
+            self.peak_bytes = max(self.peak_bytes, resident)
+            if self._memory_bytes_per_rank is not None and resident > self._memory_bytes_per_rank:
+                used = _own_bytes(processes, _descendants(processes, pid))
+                if used > self._memory_bytes_per_rank:
+                    return "memory", rank, used
+        resident = sum(process.resident_bytes for process in everyone)
+        if self._memory_bytes is not None and resident > self._memory_bytes:
+            used = _own_bytes(processes, _descendants(processes, self._root))
+            if used > self._memory_bytes:
+                return "memory", None, used
+        return None
 
     def stop(self) -> None:
         self._stopped.set()
@@ -184,8 +256,12 @@ class RankProcesses:
         )
 
     def kill(self) -> None:
-        """Nothing of it lives when this returns. bubblewrap's init takes its whole process namespace with it."""
-        for pid in [pid for pid in _descendants(_processes(), self.process.pid) if pid != self.process.pid]:
+        """Nothing of it lives when this returns, or the kernel needs more than `END_SECONDS` to end it.
+
+        bubblewrap's init takes its whole process namespace with it.
+        """
+        below = [pid for pid in _descendants(_processes(), self.process.pid) if pid != self.process.pid]
+        for pid in below:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -195,9 +271,7 @@ class RankProcesses:
         except ProcessLookupError:
             pass
         self.process.wait()
-
-    def wait(self, seconds: float) -> int | None:
-        deadline = time.monotonic() + seconds
-        while self.process.poll() is None and time.monotonic() < deadline:
+        # A rank's memory, or its GPU's, takes a while to be given back; the next run may count on it.
+        deadline = time.monotonic() + END_SECONDS
+        while not all(_has_ended(pid) for pid in below) and time.monotonic() < deadline:
             time.sleep(0.01)
-        return self.process.poll()

@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 
 ORDER_VERSION = 1
-_SIZE = re.compile(r"(\d+)([bkmg]?)")
-_UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+#: The same as in `app/common/container-size.ts` and `hparams/schema.json`.
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(?:([kmgtp])(?:i?b)?|b)?", re.IGNORECASE | re.ASCII)
+_UNITS = "kmgtp"
 
 
 def parse_size(text: str) -> int:
-    """Docker's notation for memory ("320g") in bytes."""
-    match = _SIZE.fullmatch(text.lower())
+    """Docker's notation for memory ("320g", "1.5 GiB"), powers of 1024, in bytes. ValueError for anything else."""
+    match = _SIZE.fullmatch(text)
     if match is None:
         raise ValueError(f"not a size: {text!r}")
-    return int(match[1]) * _UNITS[match[2]]
+    power = 0 if match[2] is None else _UNITS.index(match[2].lower()) + 1
+    return int(float(match[1]) * 1024**power)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

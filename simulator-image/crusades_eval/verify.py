@@ -7,7 +7,7 @@ verdict, the rest tells a miner what would come next.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,10 +23,21 @@ MAX_STATE_SHARE = 0.5
 #: Attributes of the model's config a submission may change.
 FREE_CONFIG = frozenset({"use_cache", "output_hidden_states", "output_attentions", "return_dict"})
 MAX_LOSS = 100.0
+WEIGHT_DTYPES = frozenset({"bfloat16", "float16", "float32", "float64"})
+#: A number a rank describes has at most so many characters.
+MAX_NUMBER_LENGTH = 100
+#: Weights are compared in pieces of so many elements: an embedding of half a billion would take 20 GB at once.
+PIECE_ELEMENTS = 1 << 24
 #: A random sample's error may exceed the whole state's by this factor, and by this share of the weights' limit:
 #: sampling 4,096 elements of honest states stays below half of it, a state without its last two steps lies above.
 PROBE_FACTOR = 1.5
 PROBE_SHARE = 0.1
+
+
+def _share(value: float, limit: float) -> float | None:
+    """`value / limit` for `Check.used`; None where that is no finite number."""
+    share = value / limit if limit > 0 else math.inf
+    return share if math.isfinite(share) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +88,7 @@ def check_deferred_state(
     """
     limit = MAX_STATE_SHARE * timed_seconds
     base = {"name": "deferred_state", "limit": round(limit, 4), "rule": "at_most", "unit": "s"}
-    base |= {"value": round(state_seconds, 4), "used": state_seconds / limit if limit > 0 else None}
+    base |= {"value": round(state_seconds, 4), "used": _share(state_seconds, limit)}
     message = None
     if not state_seconds <= limit:
         message = "Reading final_state took longer than half of the timed span: work was put off until after the clock."
@@ -100,10 +111,6 @@ def check_clocks(
     `slack`: how far the judge's clock may lie from a rank's, in seconds and as a share of its span.
     """
     base = {"name": "clocks", "limit": threshold, "rule": "at_most", "unit": "relative"}
-    if needs_cuda and any(clock.cuda is None for clock in clocks.values()):
-        return Check(
-            **base, state="failed", value=None, code="timer_source_unavailable", message="No CUDA clock to time with."
-        )
     worst = 0.0
     for clock in clocks.values():
         pairs = [(clock.perf, clock.mono)]
@@ -118,6 +125,10 @@ def check_clocks(
         if not abs(clock.judge - clock.counted) <= slack[0] + slack[1] * clock.judge  # also true for NaN
     ]
     passed = originals and not hidden and worst <= threshold
+    if passed and needs_cuda and any(clock.cuda is None for clock in clocks.values()):
+        return Check(
+            **base, state="failed", value=None, code="timer_source_unavailable", message="No CUDA clock to time with."
+        )
     if not originals:
         message = "Event.elapsed_time or cross_entropy was replaced during the timed run."
     elif hidden:
@@ -131,7 +142,7 @@ def check_clocks(
         **base,
         state="passed" if passed else "failed",
         value=round(worst, 6),
-        used=worst / threshold,
+        used=_share(worst, threshold),
         code=None if passed else "timer_tampering",
         message=message,
     )
@@ -262,7 +273,14 @@ def check_final_state(
                 code="invalid_final_state_shape",
                 message=f"{name} has shape {_shape(state[name]['shape'])}, expected {_shape(list(tensor.shape))}.",
             )
-        if not state[name]["plain"]:
+        if state[name]["dtype"] not in WEIGHT_DTYPES:
+            return Check(
+                **base,
+                state="failed",
+                value=present,
+                message=f"{name} is of type {state[name]['dtype'][:40]}, which is no weight's.",
+            )
+        if state[name].get("plain") is not True:
             # Production's comparison raises on these, which has no code of its own.
             return Check(
                 **base,
@@ -295,13 +313,16 @@ class WeightSums:
     probe_reference_squared: float = 0.0
 
     def add(self, name: str, value: torch.Tensor, reference: torch.Tensor, initial: torch.Tensor) -> None:
-        value, reference, initial = value.float(), reference.float(), initial.float()
-        self.changed += int(((value - initial).abs() > CHANGED_BY).sum())
+        difference = 0.0
+        flat = (tensor.reshape(-1).split(PIECE_ELEMENTS) for tensor in (value, reference, initial))
+        for pieces in zip(*flat, strict=True):
+            ours, theirs, before = (piece.float() for piece in pieces)
+            self.changed += int(((ours - before).abs() > CHANGED_BY).sum())
+            self.finite = self.finite and bool(torch.isfinite(ours).all())
+            difference += (ours - theirs).double().square().sum().item()
+            self.reference_squared += theirs.double().square().sum().item()
         self.elements += value.numel()
-        self.finite = self.finite and bool(torch.isfinite(value).all())
-        difference = (value - reference).double().square().sum().item()
         self.difference_squared += difference
-        self.reference_squared += reference.double().square().sum().item()
         self.per_tensor[name] = difference
 
     def add_probe(self, value: torch.Tensor, reference: torch.Tensor, indices: list[int], answered: object) -> None:
@@ -345,7 +366,7 @@ def check_params_changed(sums: WeightSums, *, limit: float, production_limit: fl
         limit=limit,
         rule="at_least",
         unit="share",
-        used=limit / sums.changed_share if sums.changed_share > 0 else None,
+        used=_share(limit, sums.changed_share),
         production_limit=production_limit,
         code=None if passed else "insufficient_params_changed",
         message=f"{sums.changed_share:.1%} of all parameter elements changed."
@@ -362,7 +383,7 @@ def check_plausible_mfu(mfu: float | None, limit: float) -> Check:
         **base,
         state="passed" if passed else "failed",
         value=round(mfu, 4),
-        used=mfu / limit,
+        used=_share(mfu, limit),
         code=None if passed else "implausible_mfu",
         message="The speed is physically plausible." if passed else "So high an MFU is taken for an error or a cheat.",
     )
@@ -388,7 +409,8 @@ def check_tokens(value: dict[str, Any], expected: int) -> Check:
 def parse_number(value: dict[str, Any]) -> float | None:
     """A number a rank described (`rank._number`): int or float, NaN and infinities included; else None."""
     text = value.get("value")
-    if not isinstance(text, str):
+    # Longer ones are no rank's of ours; as a JSON number nobody could read them.
+    if not isinstance(text, str) or len(text) > MAX_NUMBER_LENGTH:
         return None
     try:
         return int(text)
@@ -421,7 +443,7 @@ def check_loss(value: dict[str, Any], reference: float, *, limit: float, product
         **base,
         state="passed" if passed else "failed",
         value=round(difference, 6),
-        used=difference / limit,
+        used=_share(difference, limit),
         code=None if passed else "loss_mismatch",
         message=f"final_loss {loss:.4f}, reference {reference:.4f}.",
     )
@@ -449,7 +471,7 @@ def check_weights(sums: WeightSums, *, limit: float, production_limit: float | N
         **base,
         state="passed" if passed else "failed",
         value=round(error, 6),
-        used=error / limit,
+        used=_share(error, limit),
         code=None if passed else "weight_mismatch",
         message="The final weights match the reference's."
         if passed
@@ -466,12 +488,7 @@ def check_min_mfu(mfu: float | None, limit: float) -> Check:
         **base,
         state="passed" if passed else "failed",
         value=round(mfu, 4),
-        used=limit / mfu if mfu > 0 else None,
+        used=_share(limit, mfu),
         code=None if passed else "insufficient_mfu",
         message="Fast enough to be ranked." if passed else "Too slow to be ranked.",
     )
-
-
-def decisive(checks: Iterator[Check]) -> Check | None:
-    """The verdict: the first failed check, given in production's order."""
-    return next((check for check in checks if check.state == "failed"), None)

@@ -13,13 +13,14 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-#: A state dict's list of names and shapes is the longest header there is; 100,000 entries fit.
-MAX_HEADER_BYTES = 16 * 1024 * 1024
+#: A state dict's list of names and shapes is the longest header there is; 25,000 entries fit. Hostile JSON takes thirty
+#: times its size of the judge's memory once it is parsed.
+MAX_HEADER_BYTES = 4 * 1024 * 1024
 _LENGTH = struct.Struct(">I")
 
 
 class ProtocolError(ValueError):
-    """The peer sent something that is no message of ours."""
+    """The peer sent something that is no message of ours, or does not take what it asked for."""
 
 
 class PeerClosed(ConnectionError):
@@ -29,7 +30,11 @@ class PeerClosed(ConnectionError):
 class Channel:
     """One end of a connection. Sending is safe from several threads; receiving is one thread's business."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, send_seconds: int = 0) -> None:
+        """`send_seconds`: a peer that reads nothing for so long is given up with a ProtocolError; 0 waits for ever."""
+        # The socket itself stays blocking: a timeout of Python's would also cut reads short, which may take long.
+        connection.settimeout(None)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", send_seconds, 0))
         self._connection = connection
         self._send_lock = threading.Lock()
 
@@ -41,6 +46,8 @@ class Channel:
                 self._connection.sendall(_LENGTH.pack(len(header)) + header)
                 if len(payload):
                     self._connection.sendall(payload)
+        except BlockingIOError as error:
+            raise ProtocolError("it does not read what it is sent") from error
         except OSError as error:
             raise PeerClosed(str(error)) from error
 

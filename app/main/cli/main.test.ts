@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -84,6 +84,21 @@ test("paths are relative to where npm was called from", async () => {
     status: 1,
     stderr: "",
     first: { ok: false, kind: "security", line: 1, rule: "forbidden-module" },
+  });
+});
+
+test.runIf(existsSync("/dev/full"))("an answer that cannot be written is the environment's fault", async () => {
+  const full = openSync("/dev/full", "w");
+  const child = spawn(process.execPath, [LAUNCHER, "--help"], { stdio: ["ignore", full, "pipe"] });
+  closeSync(full);
+  let stderr = "";
+  child.stderr?.on("data", (part: Buffer) => {
+    stderr += part.toString();
+  });
+  const [code] = await once(child, "close");
+  expect({ code, stderr }).toEqual({
+    code: 3,
+    stderr: "error: The answer cannot be written: ENOSPC: no space left on device, write.\n",
   });
 });
 

@@ -40,7 +40,8 @@ export async function runProcess(): Promise<void> {
   // `crusader ... | head` closes the pipe early: nobody reads on, which is no error.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit();
-    throw error;
+    process.stderr.write(`error: The answer cannot be written: ${error.message}.\n`);
+    process.exit(EXIT.environment);
   });
   process.exitCode = await runCommand(process.argv.slice(2), process);
 }

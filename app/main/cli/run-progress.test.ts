@@ -36,7 +36,7 @@ test("without earlier runs: nothing until steps are counted, then the timed run 
   step("reference", 2, 20);
   // 5 s are over; the reference takes 10 s, 9 of them to come, and the timed run 10 s more.
   expect(progress.fraction).toBeCloseTo(5 / 24, 9);
-  expect(progress.detail).toBe("reference, 2 of 20 steps");
+  expect(progress.detail).toBe("reference 2 of 20");
   wait(5);
   end("reference");
   begin("timed");

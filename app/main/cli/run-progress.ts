@@ -17,7 +17,7 @@ export class RunProgress {
   #stage: Stage = "scan";
   #stageStartedAt: number;
   readonly #took: StageSeconds = {};
-  #steps: { done: number; total: number; unit: string; at: number } | null = null;
+  #steps: { done: number; total: number; at: number } | null = null;
   #fraction = 0;
 
   /** `expected`: seconds a stage took earlier; empty when nothing is known. `seconds`: a clock that only goes forward. */
@@ -36,13 +36,13 @@ export class RunProgress {
     } else if (event.type === "stage" && event.seconds !== null) {
       this.#took[event.stage] = event.seconds;
     } else if (event.type === "progress" && event.stage === this.#stage) {
-      this.#steps = { done: event.done, total: event.total, unit: event.unit, at: this.#seconds() };
+      this.#steps = { done: event.done, total: event.total, at: this.#seconds() };
     }
   }
 
-  /** "reference, 7 of 20 steps" */
+  /** "reference 7 of 20": short, so that 80 columns hold the whole line. */
   get detail(): string {
-    const steps = this.#steps === null ? "" : `, ${this.#steps.done} of ${this.#steps.total} ${this.#steps.unit}`;
+    const steps = this.#steps === null ? "" : ` ${this.#steps.done} of ${this.#steps.total}`;
     return `${this.#stage}${steps}`;
   }
 

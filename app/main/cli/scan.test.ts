@@ -73,14 +73,12 @@ test("JSON, in the order of the files", async () => {
           },
         ],
         strategy: null,
-        cudaNeeds: [],
       },
       {
         file: "F/good.py",
         verdict: { ok: true, kind: "pass", line: null, rule: null },
         findings: [],
         strategy: { dp_size: 1, tp_size: 1 },
-        cudaNeeds: [],
       },
       {
         file: "F/huge.py",
@@ -93,7 +91,6 @@ test("JSON, in the order of the files", async () => {
           },
         ],
         strategy: null,
-        cudaNeeds: [],
       },
     ],
     stderr: "",
@@ -101,10 +98,17 @@ test("JSON, in the order of the files", async () => {
 });
 
 test("a file that cannot be read is wrong use, and the others are scanned", async () => {
-  expect(await crusader("scan", ...["missing.py", "sub.py", "good.py"].map((name) => join(folder, name)))).toEqual({
+  const names = ["missing.py", "sub.py", "good.py/x.py", "good.py"].map((name) => join(folder, name));
+  expect(await crusader("scan", ...names, "")).toEqual({
     exitCode: 2,
     stdout: "F/good.py: passes the scan, dp 1 x tp 1\n",
-    stderr: "error: F/missing.py cannot be read: it does not exist.\nerror: F/sub.py cannot be read: it is a folder.\n",
+    stderr: [
+      "error: F/missing.py cannot be read: it does not exist.",
+      "error: F/sub.py cannot be read: it is a folder.",
+      "error: F/good.py/x.py cannot be read: part of its path is no folder.",
+      "error: A file without a name cannot be read: it does not exist.",
+      "",
+    ].join("\n"),
   });
 });
 

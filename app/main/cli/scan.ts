@@ -13,7 +13,7 @@ const HELP = `Says what the validator's static scan would say about a train.py. 
 Usage: crusader scan [options] FILES...
 
   --num-gpus N  size of a strategy declared as "ddp", "fsdp" or "tp" (default 1)
-  --json        print an array of {file, verdict, findings, strategy, cudaNeeds}
+  --json        print an array of {file, verdict, findings, strategy}
   --help        this text
 
 Findings come in the validator's order: it stops at the first; the next would stop it once that one is repaired.
@@ -34,7 +34,7 @@ export async function scanCommand(args: readonly string[], io: CommandIo): Promi
   }
   const service = new ScanService({ packageFolder: PACKAGE_FOLDER, policyJson: await readFile(POLICY_FILE, "utf8") });
   const paint = io.stdout === process.stdout ? paintFor(process.stdout) : plain;
-  const results: ({ file: string } & ScanReport)[] = [];
+  const results: ({ file: string } & Omit<ScanReport, "cudaNeeds">)[] = [];
   let allRead = true;
   try {
     for (const file of files) {
@@ -45,7 +45,8 @@ export async function scanCommand(args: readonly string[], io: CommandIo): Promi
         continue;
       }
       const report = await service.scan(source, numGpus);
-      results.push({ file, ...report });
+      const { verdict, findings, strategy } = report;
+      results.push({ file, verdict, findings, strategy });
       if (!json) io.stdout.write(describe(file, report, paint));
     }
   } finally {
@@ -89,6 +90,14 @@ function parseOptions(args: readonly string[]) {
   }
 }
 
+const READ_PROBLEMS: Readonly<Record<string, string>> = {
+  ENOENT: "it does not exist",
+  EISDIR: "it is a folder",
+  EACCES: "access is denied",
+  ENOTDIR: "part of its path is no folder",
+  ELOOP: "its links lead in a circle",
+};
+
 /** The first bytes of a file, enough for the scanner to judge it; an error to print where it cannot be read. */
 async function readSource(file: string): Promise<Uint8Array | CrusaderError> {
   try {
@@ -107,8 +116,8 @@ async function readSource(file: string): Promise<Uint8Array | CrusaderError> {
     }
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "";
-    const reason = { ENOENT: "it does not exist", EISDIR: "it is a folder", EACCES: "access is denied" }[code] ?? code;
-    return new CrusaderError("not_found", `${file} cannot be read: ${reason}.`);
+    const reason = READ_PROBLEMS[code] ?? code;
+    return new CrusaderError("not_found", `${file === "" ? "A file without a name" : file} cannot be read: ${reason}.`);
   }
 }
 

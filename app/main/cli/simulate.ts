@@ -91,13 +91,13 @@ export async function simulateCommand(args: readonly string[], io: CommandIo): P
     });
     describeProfile(await hparams.load(options.profile), talk.stderr);
     await cleanUp(service, talk.stderr);
-    const simulation = await begin(service, options, talk.stderr, interrupt);
+    const simulation = await begin(service, options, io.stderr, interrupt);
     if (simulation === null) {
       io.stderr.write("Cancelled before anything was judged.\n");
       return EXIT.environment;
     }
     interrupt.watch(simulation, talk.stderr);
-    await follow(simulation, service, options.runs, talk.stderr);
+    await follow(simulation, service, talk.stderr, io.stderr);
     const results = await simulation.done;
     if (options.json) io.stdout.write(`${safeJson(options.against === undefined ? results[0] : results)}\n`);
     else report(simulation.plans, results, store, options.verbose, io);
@@ -190,7 +190,10 @@ function describeProfile({ title, kind, unknownKeys, assumed }: Profile, stderr:
 /** What earlier runs left behind when they were killed. */
 async function cleanUp(service: SimulationService, stderr: OutputStream): Promise<void> {
   const ended = await service.endLeftovers();
-  if (ended.length > 0) stderr.write(`Ended ${counted(ended.length, "process")} left by a run that was killed.\n`);
+  if (ended.length > 0) {
+    const processes = ended.map(({ pid, name }) => `${safeLine(name)} (${pid})`);
+    stderr.write(`Ended what a killed run had left behind: ${processes.join(", ")}.\n`);
+  }
   await removeAbandonedFolders(Date.now());
 }
 
@@ -202,13 +205,27 @@ async function begin(
   interrupt: Interrupt,
 ): Promise<Simulation<RunResult[]> | null> {
   try {
+    return await startOrAsk(service, options, stderr, interrupt);
+  } catch (error) {
+    if (interrupt.signal.aborted) return null;
+    throw error;
+  }
+}
+
+/** Without a sandbox only with the user's word for it: the option, or the answer to a question. */
+async function startOrAsk(
+  service: SimulationService,
+  options: Options,
+  stderr: OutputStream,
+  interrupt: Interrupt,
+): Promise<Simulation<RunResult[]>> {
+  try {
     if (options.noSandbox) {
       stderr.write(`No sandbox: ${safeLine(options.path)} can read, change and send whatever you can.\n`);
       return await start(service, { ...options, sandbox: "none" });
     }
     return await start(service, options);
   } catch (error) {
-    if (interrupt.signal.aborted && error === interrupt.signal.reason) return null;
     const mayAsk = process.stdin.isTTY && stderr.isTTY === true;
     if (!(error instanceof CrusaderError && error.code === "sandbox_missing" && mayAsk)) throw error;
     stderr.write(`${safeLine(error.message)}\n${safeLine(error.hint)}\n`);
@@ -278,21 +295,25 @@ const INTERRUPTS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 // during the run
 
-/** Shows what happens until it is over. */
+/** Shows what happens until it is over; what is no progress but a warning goes to `warnings`. */
 async function follow(
   { plans, events }: Simulation<RunResult[]>,
   service: SimulationService,
-  runs: number | undefined,
-  stderr: OutputStream,
+  progress: OutputStream,
+  warnings: OutputStream,
 ): Promise<void> {
-  const paint = paintFor(stderr);
-  const line = new ProgressLine(stderr);
-  const live = new LiveRun(line, paint, plans, service);
-  for (const plan of plans) stderr.write(`${planText(plan)}\n`);
-  if (runs !== undefined || plans.length > 1) stderr.write("\n");
+  const line = new ProgressLine(progress);
+  const live = new LiveRun(line, paintFor(progress), plans, service);
+  for (const plan of plans) progress.write(`${planText(plan)}\n`);
   const timer = setInterval(() => live.draw(), REDRAW_MS);
   try {
-    for await (const event of events) live.take(event);
+    for await (const event of events) {
+      live.take(event);
+      if (event.type === "run_ended" && event.recordProblem !== null) {
+        const { message, hint } = event.recordProblem;
+        warnings.write(`${paintFor(warnings)("caution", "warning")}: ${message} ${hint}\n`);
+      }
+    }
   } finally {
     clearInterval(timer);
     line.stop();
@@ -335,7 +356,8 @@ class LiveRun {
       this.#line.update({ title: `Waiting: one run at a time, ${who} goes first` });
     } else if (said.type === "repeat_started") {
       const plan = this.#plans.find(({ runId }) => runId === said.runId);
-      this.#title = `run ${said.runId}, repeat ${said.repeat + 1} of ${plan?.seeds.length}`;
+      const repeats = plan?.seeds.length ?? 1;
+      this.#title = `run ${said.runId}${repeats === 1 ? "" : `, ${said.repeat + 1} of ${repeats}`}`;
       this.#progress = new RunProgress(this.#expected, () => performance.now() / 1000);
       this.#line.stop();
       this.#line.print(`${this.#paint("strong", this.#title)}, seed ${said.seed}`);
@@ -346,16 +368,12 @@ class LiveRun {
     } else if (said.type === "repeat_ended") {
       this.#progress = null;
       this.#line.stop();
-    } else if (said.recordProblem !== null) {
-      this.#line.print(
-        `${this.#paint("caution", "warning")}: ${said.recordProblem.message} ${said.recordProblem.hint}`,
-      );
     }
   }
 
   #tell(event: Extract<SimulationEvent, { type: "judged" }>["event"]): void {
     if (event.type === "stage" && event.seconds !== null) {
-      const state = event.state === "failed" ? this.#paint("bad", "  FAILED") : "";
+      const state = event.state === "failed" ? this.#paint("bad", "  not passed") : "";
       this.#line.print(`  ${event.stage.padEnd(STAGE_WIDTH)}${formatSeconds(event.seconds).padStart(8)}${state}`);
     } else if (event.type === "note" && event.level !== "info") {
       const where = event.line === null ? "" : `line ${event.line}: `;

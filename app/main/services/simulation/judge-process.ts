@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import type { EvaluationResult, Event, Failure, Stage } from "../../../common/events.ts";
 import { eventSchema } from "../../../common/events.ts";
 import type { Ending, Evaluation, Listener } from "./backend.ts";
@@ -27,8 +27,10 @@ const EVENTS_DESCRIPTOR = 3;
 const CANCEL_GRACE_MS = 2000;
 /** After its result it has nothing left to do but to exit. */
 const EXIT_GRACE_MS = 5000;
-/** Pipes that a process out of sight still holds open are not waited for longer. */
-const PIPE_GRACE_MS = 500;
+/** Pipes that a process out of sight still holds open are not waited for when nothing has come for so long... */
+const PIPE_QUIET_MS = 500;
+/** ... nor longer than this in all. */
+const PIPE_GRACE_MS = 2500;
 /** A failure's traceback may take 120 kB when every character is escaped. */
 const MAX_LINE_BYTES = 1024 * 1024;
 /** Far above any evaluation's; a judge gone wild must fill neither memory nor disk. */
@@ -45,6 +47,8 @@ class JudgeProcess implements Evaluation {
   readonly #child: ChildProcess;
   readonly #timers = new Set<NodeJS.Timeout>();
   #eventCount = 0;
+  /** Pieces read from the judge's pipes so far. */
+  #chunks = 0;
   #stage: Stage = "scan";
   #result: EvaluationResult | null = null;
   #problem: Failure | null = null;
@@ -91,24 +95,41 @@ class JudgeProcess implements Evaluation {
     });
     const closed = new Promise<void>((resolve) => child.on("close", () => resolve()));
     for (const stream of [child.stdout, child.stderr] as Readable[]) {
-      stream.on("data", (chunk: Buffer) => this.#listener.output(chunk));
+      stream.on("data", (chunk: Buffer) => {
+        this.#chunks += 1;
+        this.#listener.output(chunk);
+      });
     }
     const events = child.stdio[EVENTS_DESCRIPTOR] as Readable;
     const lines = new LineReader(
       (line) => this.#take(line),
       () => this.#reject(`a line of more than ${MAX_LINE_BYTES} bytes`, ""),
     );
-    events.on("data", (chunk: Buffer) => lines.push(chunk));
+    events.on("data", (chunk: Buffer) => {
+      this.#chunks += 1;
+      lines.push(chunk);
+    });
     // A judge that has died does not read; that it has died is seen elsewhere.
     this.#stdin.on("error", () => {});
     this.#stdin.write(`${this.#command.order}\n`);
 
     const { code, signal } = await exited;
     const ended = await endMarkedProcesses((marker) => marker === this.#command.marker);
-    await Promise.race([closed, sleep(PIPE_GRACE_MS, undefined, { ref: false })]);
+    await Promise.race([closed, this.#quiet()]);
     for (const stream of [this.#stdin, child.stdout, child.stderr, events]) stream?.destroy();
     for (const timer of this.#timers) clearTimeout(timer);
     return { result: this.#resultOf(code, signal), ended };
+  }
+
+  /** Resolves when the pipes have been quiet for a while. What has already arrived is read first, on a busy machine too. */
+  async #quiet(): Promise<void> {
+    const deadline = Date.now() + PIPE_GRACE_MS;
+    let seen: number;
+    do {
+      seen = this.#chunks;
+      await sleep(PIPE_QUIET_MS, undefined, { ref: false });
+      await setImmediate();
+    } while (seen !== this.#chunks && Date.now() < deadline);
   }
 
   get #stdin(): Writable {

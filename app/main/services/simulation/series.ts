@@ -24,12 +24,16 @@ export function seedsOf(repeats: number, fixed: string | undefined, random: () =
 }
 
 /** Why a score does not compare with the leaderboard's (`RunResult.notComparable`). */
-export function reasonsNotComparable(plan: Pick<Plan, "profile" | "numRanks" | "seedFixed" | "seeds">): string[] {
+export function reasonsNotComparable(
+  plan: Pick<Plan, "profile" | "numRanks" | "seedFixed" | "seeds">,
+  repeats: readonly Pick<RepeatResult, "notes">[] = [],
+): string[] {
   const { kind, content } = plan.profile;
   const reasons: string[] = [];
   if (kind === "rehearsal") reasons.push("a rehearsal: a small model on CPU ranks, whose speed says nothing about MFU");
   else reasons.push("evaluated by Crusader on this machine, not in the validator's image on its GPUs");
-  if (plan.seedFixed) reasons.push("the seed was fixed; the validator's is unpredictable");
+  if (plan.seedFixed)
+    reasons.push("the seed was fixed, so a file can be prepared for it; the validator's is unpredictable");
   const profileRanks = (content.docker as { num_gpus?: number } | undefined)?.num_gpus;
   if (profileRanks !== undefined && profileRanks !== plan.numRanks) {
     reasons.push(`${plan.numRanks} ${plan.numRanks === 1 ? "rank" : "ranks"}; the profile has ${profileRanks}`);
@@ -37,6 +41,9 @@ export function reasonsNotComparable(plan: Pick<Plan, "profile" | "numRanks" | "
   const profileRepeats = content.evaluation_runs;
   if (typeof profileRepeats === "number" && plan.seeds.length < profileRepeats) {
     reasons.push(`${plan.seeds.length} of the profile's ${profileRepeats} runs`);
+  }
+  if (repeats.some(({ notes }) => notes.some(({ id }) => id === "ranks_diverge"))) {
+    reasons.push("the ranks' times differ by more than a tenth; only the smallest counts");
   }
   return reasons;
 }

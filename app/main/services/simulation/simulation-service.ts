@@ -344,7 +344,7 @@ export class SimulationService {
       ...seriesScore(repeats, plan.seeds.length, minSuccessRate),
       repeatsPlanned: plan.seeds.length,
       minSuccessRate,
-      notComparable: reasonsNotComparable(plan),
+      notComparable: reasonsNotComparable(plan, repeats),
       repeats,
     });
   }

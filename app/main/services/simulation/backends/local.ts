@@ -19,6 +19,8 @@ export type LocalBackendOptions = {
   packageFolder: string;
   /** `hparams/scan-policy.json`. */
   policyFile: string;
+  /** How many NVIDIA GPUs there are. */
+  gpus?: () => number;
   env?: NodeJS.ProcessEnv;
   platform?: NodeJS.Platform;
 };
@@ -173,7 +175,7 @@ export class LocalBackend implements Backend {
   }
 
   #gpuProblem(wanted: number): CrusaderError | null {
-    const found = countGpus();
+    const found = (this.#options.gpus ?? countGpus)();
     if (found >= wanted) return null;
     const rehearse = "Rehearse it instead (--profile rehearsal); `crusader scan` judges the rest.";
     return found === 0
