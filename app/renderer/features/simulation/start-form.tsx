@@ -17,7 +17,7 @@ import { asCrusaderError } from "../../connection.ts";
 import { useActivity } from "../../shell/activity.ts";
 import { setUpPython, useMachine } from "../../shell/machine.ts";
 import { notifyError } from "../../shell/notifications.ts";
-import { freshTarget, selection, takeStartRequest, useSelection } from "../../shell/selection.ts";
+import { freshTarget, type ShownTarget, selection, takeStartRequest, useSelection } from "../../shell/selection.ts";
 import { changeSettings, useSettings } from "../../shell/settings.ts";
 import { requestStart } from "./commands.ts";
 import { type Declared, readDeclared } from "./declared.ts";
@@ -95,7 +95,15 @@ export function StartForm() {
     if (target === null || options === null) return;
     setStarting(true);
     try {
-      const { runId } = await client.simulation.start({ ...options, target: await freshTarget(target) });
+      const current = await freshTarget(target);
+      // What was looked at may be older than what is judged.
+      const now = isRehearsal && fields.numRanks === null ? await readDeclared(client, current) : null;
+      const numRanks = now?.numRanks ?? options.numRanks;
+      const { runId } = await client.simulation.start({
+        ...options,
+        ...(numRanks === undefined ? {} : { numRanks }),
+        target: current,
+      });
       selection.setState({ runId });
       const { profile, numRanks: chosenRanks, repeats } = fields;
       await changeSettings({ simulation: { ...saved, profile, numRanks: chosenRanks, repeats } });
@@ -338,7 +346,7 @@ function useDeclared(target: ShownTarget | null, looked: number): Declared | nul
       .catch(() => !controller.signal.aborted && setAnswer(null));
     return () => controller.abort();
   }, [target, looked]);
-  return answer?.of === target ? answer.declared : null;
+  return answer !== null && answer.of === target ? answer.declared : null;
 }
 
 function useForecast(options: SimulationOptions | null) {
