@@ -630,7 +630,7 @@ const BY_KIND: Record<FailureKind, Explain> = {
         failure.line === null
           ? "The file breaks a rule of the scan."
           : `Line ${failure.line} breaks a rule of the scan.`,
-        failure.hint === "" ? "Change that line; the editor marks it." : failure.hint,
+        "Change that line; Problems lists every finding of the file.",
         failure.message,
       ),
     ],

@@ -2,7 +2,7 @@
 import { formatBytes, formatInteger } from "../../../common/format.ts";
 import type { DeletedRuns, HistoryFilter } from "../../../common/history.ts";
 import { client } from "../../client.ts";
-import { downloadFile } from "../../shell/help.tsx";
+import { downloadFile } from "../../shell/help.ts";
 import { notify, notifyError } from "../../shell/notifications.ts";
 import { selection } from "../../shell/selection.ts";
 import { openFeature } from "../open-feature.ts";

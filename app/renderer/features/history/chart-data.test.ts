@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { HistoryRun } from "../../../common/history.ts";
-import { downSample, scoresByVersion, scoresOverTime, toCsv, usualScoreKind } from "./chart-data.ts";
+import { downSample, paddedRange, scoresByVersion, scoresOverTime, toCsv, usualScoreKind } from "./chart-data.ts";
 
 test("few points stay as they are", () => {
   const points = [
@@ -70,4 +70,9 @@ test("CSV: quotes, gaps, and nothing a spreadsheet would execute", () => {
       ],
     ),
   ).toBe(`run,name\r\n1,"a ""b"", c"\r\n,'=1+1\r\n-2,x\r\n`);
+});
+
+test("an axis has room around its values", () => {
+  expect(paddedRange([1, 2])).toEqual([0.9, 2.1]);
+  expect(paddedRange([2])).toEqual([1.8, 2.2]);
 });

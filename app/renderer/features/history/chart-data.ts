@@ -69,6 +69,13 @@ export function scoresByVersion(runs: readonly HistoryRun[], path: string, kind:
     .toSorted((a, b) => a.version - b.version);
 }
 
+/** From the least to the most, and a tenth of that (or of the value itself, where there is one) around it. */
+export function paddedRange(values: readonly number[]): [number, number] {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const padding = 0.1 * (most > least ? most - least : Math.abs(most));
+  return [least - padding, most + padding];
+}
+
 /** Kind of score most of these runs have; null where none has one. */
 export function usualScoreKind(runs: readonly HistoryRun[]): ScoreKind | null {
   let balance = 0;

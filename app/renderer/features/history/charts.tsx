@@ -24,6 +24,7 @@ import { asCrusaderError } from "../../connection.ts";
 import { showRun } from "./actions.ts";
 import {
   downSample,
+  paddedRange,
   type ScoreKind,
   type ScorePoint,
   scoresByVersion,
@@ -203,6 +204,10 @@ function ScoresByVersion({ runs, kind, baseline }: ScoreChartProps) {
   const shown = scoreText(kind);
   const [first, last] = [versions[0], versions.at(-1)];
   if (path === null || first === undefined || last === undefined) return null;
+  const domain = paddedRange([
+    ...versions.flatMap(({ spread }) => spread),
+    ...(baseline?.score == null ? [] : [baseline.score.value]),
+  ]);
   const extent: [number, number] | null = first.version === last.version ? null : [first.version, last.version];
   const csv = () =>
     toCsv(
@@ -212,7 +217,7 @@ function ScoresByVersion({ runs, kind, baseline }: ScoreChartProps) {
   return (
     <div>
       {paths.length > 1 && (
-        <Select aria-label="Submission" data={paths} value={path} onChange={setChosen} allowDeselect={false} w={260} />
+        <Select aria-label="Submission" data={paths} value={path} onChange={setChosen} allowDeselect={false} w={360} />
       )}
       <ChartFrame title={`${scoreTitle(kind)} by version: median, and min to max`} extent={extent} csv={csv}>
         {({ width, height }, zoom) => (
@@ -232,7 +237,7 @@ function ScoresByVersion({ runs, kind, baseline }: ScoreChartProps) {
               allowDecimals={false}
               tickFormatter={(version: number) => `v${version}`}
             />
-            <YAxis {...AXIS} width={Y_WIDTH} domain={["auto", "auto"]} tickFormatter={shown} />
+            <YAxis {...AXIS} width={Y_WIDTH} domain={domain} tickFormatter={shown} />
             <Tooltip
               isAnimationActive={false}
               cursor={{ stroke: "var(--text-dim)", strokeDasharray: "3 3" }}
@@ -268,9 +273,16 @@ function ScoresByVersion({ runs, kind, baseline }: ScoreChartProps) {
   );
 }
 
+/** The one with the most versions first: it has a story to tell. */
 function pathsWithScores(runs: readonly HistoryRun[], kind: ScoreKind): { value: string; label: string }[] {
-  const paths = new Set(runs.flatMap(({ score, submission }) => (score?.kind === kind ? [submission.path] : [])));
-  return [...paths].map((path) => ({ value: path, label: path }));
+  const versions = new Map<string, Set<number>>();
+  for (const { score, submission } of runs) {
+    if (score?.kind !== kind) continue;
+    versions.set(submission.path, (versions.get(submission.path) ?? new Set()).add(submission.version));
+  }
+  return [...versions]
+    .toSorted(([, a], [, b]) => b.size - a.size)
+    .map(([path, { size }]) => ({ value: path, label: `${path}, ${size} ${size === 1 ? "version" : "versions"}` }));
 }
 
 const MAX_STAGE_RUNS = 20;
@@ -301,32 +313,47 @@ function StageDurations({ runs }: { runs: readonly HistoryRun[] }) {
       csv={csv}
     >
       {({ width, height }) => (
-        <BarChart width={width} height={height} data={rows} margin={MARGIN} accessibilityLayer>
-          <CartesianGrid stroke="var(--border)" vertical={false} />
-          <XAxis {...AXIS} dataKey="label" interval="preserveStartEnd" />
-          <YAxis {...AXIS} width={Y_WIDTH} tickFormatter={(seconds: number) => formatSeconds(seconds)} />
-          <Tooltip
-            isAnimationActive={false}
-            cursor={{ fill: "var(--hover)" }}
-            content={({ active, payload }) => {
-              const row = payload?.[0]?.payload as StageRow | undefined;
-              if (active !== true || row === undefined) return null;
-              return (
-                <div className={classes.tooltip}>
-                  <b>Run {row.runId}</b>
-                  {STAGES.filter((stage) => (row[stage] ?? 0) >= 0.05).map((stage) => (
-                    <div key={stage}>
-                      {stage} {formatSeconds(row[stage] ?? 0)}
-                    </div>
-                  ))}
-                </div>
-              );
-            }}
-          />
-          {STAGES.map((stage, index) => (
-            <Bar key={stage} dataKey={stage} stackId="stages" fill={shadeOf(stage, index)} isAnimationActive={false} />
-          ))}
-        </BarChart>
+        <>
+          <ul className={classes.legend} aria-label="Stages, from the bottom up">
+            {STAGES.map((stage, index) => (
+              <li key={stage}>
+                <span style={{ background: shadeOf(stage, index) }} aria-hidden /> {stage}
+              </li>
+            ))}
+          </ul>
+          <BarChart width={width} height={height} data={rows} margin={MARGIN} accessibilityLayer>
+            <CartesianGrid stroke="var(--border)" vertical={false} />
+            <XAxis {...AXIS} dataKey="label" interval="preserveStartEnd" />
+            <YAxis {...AXIS} width={Y_WIDTH} tickFormatter={(seconds: number) => formatSeconds(seconds)} />
+            <Tooltip
+              isAnimationActive={false}
+              cursor={{ fill: "var(--hover)" }}
+              content={({ active, payload }) => {
+                const row = payload?.[0]?.payload as StageRow | undefined;
+                if (active !== true || row === undefined) return null;
+                return (
+                  <div className={classes.tooltip}>
+                    <b>Run {row.runId}</b>
+                    {STAGES.filter((stage) => (row[stage] ?? 0) >= 0.05).map((stage) => (
+                      <div key={stage}>
+                        {stage} {formatSeconds(row[stage] ?? 0)}
+                      </div>
+                    ))}
+                  </div>
+                );
+              }}
+            />
+            {STAGES.map((stage, index) => (
+              <Bar
+                key={stage}
+                dataKey={stage}
+                stackId="stages"
+                fill={shadeOf(stage, index)}
+                isAnimationActive={false}
+              />
+            ))}
+          </BarChart>
+        </>
       )}
     </ChartFrame>
   );

@@ -9,7 +9,7 @@ import type { RepeatResult, RunResult } from "../../../common/runs.ts";
 import { client } from "../../client.ts";
 import { asCrusaderError } from "../../connection.ts";
 import { useActivity } from "../../shell/activity.ts";
-import { downloadFile } from "../../shell/help.tsx";
+import { downloadFile } from "../../shell/help.ts";
 import { notify, notifyError } from "../../shell/notifications.ts";
 import { selection } from "../../shell/selection.ts";
 import { EmptyState, ErrorState, Loading } from "../../shell/ui/states.tsx";

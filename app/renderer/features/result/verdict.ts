@@ -35,12 +35,12 @@ export function verdictOf({ state, plan, result }: Pick<RunRecord, "state" | "pl
     );
   }
   if (outcome === "failed") {
+    const why = failure?.message ?? "too few repeats passed.";
+    // The scan is production's own, whatever the profile; its message says who rejects.
+    if (failure?.kind === "scan") return plain("failed", "Failed", why);
     const code = failure?.code ?? null;
     const named = code === null ? "The validator would reject this" : `The validator would reject this with ${code}`;
-    return {
-      ...plain("failed", "Failed", `${named}: ${failure?.message ?? "too few repeats passed."}`),
-      notComparable,
-    };
+    return { ...plain("failed", "Failed", `${named}: ${why}`), notComparable };
   }
   if (notComparable.length === 0) {
     return plain("passed", "Passed", `The validator would accept this, at ${scoreText(result)}.`);

@@ -8,7 +8,7 @@ import { openDiff, openFile, openTemplate, useBuffers } from "../editor/index.ts
 import { pickTemplate, removeFile, renameFile, startFromTemplate } from "./actions.ts";
 import classes from "./explorer.module.css";
 import { closeFolder, loadWorkspace, type OpenFolder, retryFolder, useWorkspace } from "./folders.ts";
-import { pickFolder } from "./picker-view.tsx";
+import { pickFolder } from "./picker.ts";
 
 const attempt = (action: Promise<void>) => {
   action.catch((thrown: unknown) => notifyError(thrown));

@@ -1,5 +1,5 @@
 /** Names for new files. */
-import { fileNameSchema } from "../../../common/workspace.ts";
+import { fileNameProblem } from "../../../common/workspace.ts";
 
 /** "train_fsdp.py", or "train_fsdp_2.py" where that is taken. */
 export function freeName(wanted: string, taken: readonly string[]): string {
@@ -13,8 +13,8 @@ export function freeName(wanted: string, taken: readonly string[]): string {
 
 /** Null when a file may be called so, else why not. `self` is the name it has now. */
 export function newNameProblem(name: string, taken: readonly string[], self?: string): string | null {
-  const parsed = fileNameSchema.safeParse(name);
-  if (!parsed.success) return parsed.error.issues[0]?.message ?? "Not a name.";
+  const problem = fileNameProblem(name);
+  if (problem !== null) return problem;
   const lower = name.toLowerCase();
   if (lower === self?.toLowerCase()) return null;
   return taken.some((other) => other.toLowerCase() === lower) ? `There is a ${name} already.` : null;

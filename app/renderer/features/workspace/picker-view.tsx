@@ -2,19 +2,15 @@
 import { Button, Modal } from "@mantine/core";
 import { IconArrowUp, IconFileTypography, IconFolder } from "@tabler/icons-react";
 import { useCallback, useEffect, useRef, useState } from "react";
-import { createStore, useStore } from "zustand";
+import { useStore } from "zustand";
 import { nameProblem, type PickerView as View } from "../../../common/workspace.ts";
 import { client } from "../../client.ts";
 import { notifyError } from "../../shell/notifications.ts";
 import { showQuickInput } from "../../shell/quick-input.ts";
 import { ErrorState, Loading } from "../../shell/ui/states.tsx";
 import { openPickedFolder } from "./folders.ts";
+import { picker } from "./picker.ts";
 import classes from "./picker-view.module.css";
-
-const picker = createStore<{ open: boolean }>(() => ({ open: false }));
-export function pickFolder(): void {
-  picker.setState({ open: true });
-}
 
 export function PickerView() {
   const { open } = useStore(picker);
