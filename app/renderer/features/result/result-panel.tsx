@@ -186,9 +186,9 @@ function Part({ title, children }: { title: string; children: ReactNode }) {
 }
 
 function SeriesLine({ result }: { result: RunResult }) {
-  const { repeats, repeatsPlanned, successRate, minSuccessRate, score } = result;
-  if (repeatsPlanned === 1) return null;
-  const passed = repeats.filter(({ outcome }) => outcome === "passed");
+  const { outcome, repeats, repeatsPlanned, successRate, minSuccessRate, score } = result;
+  if (repeatsPlanned === 1 || outcome === "cancelled" || outcome === "error") return null;
+  const passed = repeats.filter((repeat) => repeat.outcome === "passed");
   const [values, show] =
     score?.kind === "mfu_percent"
       ? [passed.map(({ mfuPercent }) => mfuPercent), formatMfu]

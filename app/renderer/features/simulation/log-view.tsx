@@ -99,7 +99,7 @@ export function LogView({ runId, totalBytes }: { runId: string; totalBytes: numb
 
   return (
     <section className={classes.log} aria-label="Log">
-      <LogBar parts={parts} runId={runId} totalBytes={totalBytes} />
+      <LogBar parts={parts} totalBytes={totalBytes} />
       {skippedBytes > 0 && (
         <div className={classes.dim}>
           The first {formatBytes(skippedBytes)} are left out here; an export of the run has them.
@@ -126,7 +126,7 @@ export function LogView({ runId, totalBytes }: { runId: string; totalBytes: numb
   );
 }
 
-function LogBar({ parts, runId, totalBytes }: { parts: { current: Parts | null }; runId: string; totalBytes: number }) {
+function LogBar({ parts, totalBytes }: { parts: { current: Parts | null }; totalBytes: number }) {
   const [query, setQuery] = useState("");
   const [found, setFound] = useState("");
   const find = (direction: "next" | "previous", text: string, incremental = false) => {
@@ -144,9 +144,7 @@ function LogBar({ parts, runId, totalBytes }: { parts: { current: Parts | null }
   return (
     <div className={classes.logBar}>
       <h3 className={classes.title}>Log</h3>
-      <span className={classes.dim}>
-        run {runId}, {formatBytes(totalBytes)}
-      </span>
+      <span className={classes.dim}>{formatBytes(totalBytes)}</span>
       <span className={classes.spring} />
       <TextInput
         aria-label="Search the log"
@@ -161,7 +159,7 @@ function LogBar({ parts, runId, totalBytes }: { parts: { current: Parts | null }
         onKeyDown={(event) => {
           if (event.key === "Enter") find(event.shiftKey ? "previous" : "next", query);
         }}
-        w={180}
+        className={classes.logSearch}
       />
       <output className={classes.dim}>{found}</output>
       <ActionIcon

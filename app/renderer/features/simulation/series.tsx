@@ -4,7 +4,7 @@ import { formatMfu, formatRelativeSpeed, formatSeconds } from "../../../common/f
 import type { RunResult } from "../../../common/runs.ts";
 import { type Mark, VerdictMark } from "../../shell/ui/verdict-mark.tsx";
 import { spreadText } from "../result/verdict.ts";
-import type { RepeatView, RunView } from "./run-view.ts";
+import { isOver, type RepeatView, type RunView } from "./run-view.ts";
 import classes from "./simulation.module.css";
 
 const OUTCOMES: Record<RunResult["outcome"], { mark: Mark; word: string }> = {
@@ -51,7 +51,7 @@ export function Series({ view, seeds, shown, onShow }: SeriesProps) {
                 </button>
               </th>
               <td>
-                <RepeatStanding repeat={repeat} />
+                <RepeatStanding repeat={repeat} isRunOver={isOver(view)} />
               </td>
               <td className={classes.seconds}>
                 {repeat?.timedSeconds == null ? "" : formatSeconds(repeat.timedSeconds)}
@@ -61,33 +61,36 @@ export function Series({ view, seeds, shown, onShow }: SeriesProps) {
           );
         })}
       </tbody>
-      <tfoot>
-        <tr>
-          <th scope="row" colSpan={2}>
-            Median and spread of those that passed
-          </th>
-          <td className={classes.seconds}>
-            {spreadText(
-              values(({ timedSeconds }) => timedSeconds),
-              formatSeconds,
-            )}
-          </td>
-          <td className={classes.seconds}>
-            {mfu.length > 0
-              ? spreadText(mfu, formatMfu)
-              : spreadText(
-                  values(({ relativeSpeed }) => relativeSpeed),
-                  formatRelativeSpeed,
-                )}
-          </td>
-        </tr>
-      </tfoot>
+      {passed.length > 0 && (
+        <tfoot>
+          <tr>
+            <th scope="row" colSpan={2}>
+              Median and spread of those that passed
+            </th>
+            <td className={classes.seconds}>
+              {spreadText(
+                values(({ timedSeconds }) => timedSeconds),
+                formatSeconds,
+              )}
+            </td>
+            <td className={classes.seconds}>
+              {mfu.length > 0
+                ? spreadText(mfu, formatMfu)
+                : spreadText(
+                    values(({ relativeSpeed }) => relativeSpeed),
+                    formatRelativeSpeed,
+                  )}
+            </td>
+          </tr>
+        </tfoot>
+      )}
     </table>
   );
 }
 
-function RepeatStanding({ repeat }: { repeat: RepeatView | undefined }) {
-  if (repeat === undefined) return <span className={classes.dim}>waiting</span>;
+function RepeatStanding({ repeat, isRunOver }: { repeat: RepeatView | undefined; isRunOver: boolean }) {
+  if (repeat === undefined) return <span className={classes.dim}>{isRunOver ? "not run" : "waiting"}</span>;
+  if (repeat.outcome === null && isRunOver) return <span className={classes.dim}>not finished</span>;
   if (repeat.outcome === null) return <VerdictMark mark="running" word="running" />;
   return <VerdictMark {...OUTCOMES[repeat.outcome]} />;
 }

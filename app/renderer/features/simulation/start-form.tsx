@@ -212,7 +212,6 @@ export function StartForm() {
           onChange={({ currentTarget }) => change({ ignoreCudaNeeds: currentTarget.checked })}
         />
       )}
-      {target === null && <p className={classes.dim}>{blocked}</p>}
     </form>
   );
 }
@@ -273,8 +272,9 @@ function ForecastView({ forecast, title }: { forecast: Forecast | null; title: s
   ];
   return (
     <div className={classes.forecast} aria-live="polite">
+      {title === null && <div>Open a file in the editor, or a template, to judge it.</div>}
       <div>
-        {title === null ? "A start judges" : `Judges ${title}`} by <b>{profile.title}</b>: {parts.join(", ")}.
+        {title === null ? "It would be judged" : `Judges ${title}`} by <b>{profile.title}</b>: {parts.join(", ")}.
       </div>
       {behindRunIds.length > 0 && (
         <div>
