@@ -1,5 +1,5 @@
 /** Two runs beside each other: is B faster, what checks moved, and what differs in code, profile and machine. */
-import { Button, Select } from "@mantine/core";
+import { Button, NumberInput, Select } from "@mantine/core";
 import { IconArrowsExchange, IconColumns } from "@tabler/icons-react";
 import { useEffect, useMemo, useState } from "react";
 import type { Change, Comparison, SpeedVerdict } from "../../../common/compare.ts";
@@ -129,6 +129,7 @@ function ComparisonOf({ a, b }: { a: string; b: string }) {
   return (
     <>
       <Speed comparison={comparison} />
+      <InTurns a={loaded.a} b={loaded.b} />
       <Metrics metrics={metricDeltas(loaded.a.result, loaded.b.result)} />
       <Checks loaded={loaded} />
       <Code comparison={comparison} />
@@ -176,6 +177,62 @@ function Speed({ comparison: { speed } }: { comparison: Comparison }) {
       )}
       {method !== "none" && <div className={classes.dim}>{method}</div>}
     </section>
+  );
+}
+
+const DEFAULT_TURNS = 3;
+
+/** Both again, A B A B with equal seeds: what the machine does meanwhile hits both alike. */
+function InTurns({ a, b }: { a: ShownRun; b: ShownRun }) {
+  const [repeats, setRepeats] = useState(DEFAULT_TURNS);
+  const [starting, setStarting] = useState(false);
+  const { profile, backend, sandbox, numRanks } = b.plan;
+  const start = async () => {
+    setStarting(true);
+    try {
+      const started = await client.simulation.startComparison({
+        profile: profile.name,
+        backend,
+        sandbox,
+        numRanks,
+        repeats,
+        a: { kind: "run", runId: a.plan.runId },
+        b: { kind: "run", runId: b.plan.runId },
+      });
+      selection.setState({ comparedRunId: started.a.runId, runId: started.b.runId });
+      openFeature("simulation");
+    } catch (thrown) {
+      notifyError(thrown, "Nothing was started.");
+    } finally {
+      setStarting(false);
+    }
+  };
+  return (
+    <form
+      className={classes.inTurns}
+      onSubmit={(event) => {
+        event.preventDefault();
+        void start();
+      }}
+    >
+      <Button type="submit" loading={starting} leftSection={<IconArrowsExchange size="1em" aria-hidden />}>
+        Judge both again in turns
+      </Button>
+      <NumberInput
+        aria-label="Repeats of each"
+        min={2}
+        max={100}
+        clampBehavior="strict"
+        allowDecimal={false}
+        value={repeats}
+        onChange={(value) => typeof value === "number" && setRepeats(value)}
+        w={64}
+      />
+      <span className={classes.dim}>
+        times each, A B A B with equal seeds, by {profile.name} on {numRanks} {numRanks === 1 ? "rank" : "ranks"}
+        {sandbox === "none" && ", without a sandbox as before"}
+      </span>
+    </form>
   );
 }
 

@@ -1,4 +1,4 @@
-import { ActionIcon, Button } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { IconCircleFilled, IconEye, IconGitCompare, IconX } from "@tabler/icons-react";
 import { lazy, Suspense } from "react";
 import { useStore } from "zustand";
@@ -52,9 +52,10 @@ function Tabs({ open, activeId }: { open: readonly EditorBuffer[]; activeId: str
       aria-label="Open files"
       onKeyDown={(event) => {
         const step = { ArrowRight: 1 as const, ArrowLeft: -1 as const }[event.key];
-        if (step === undefined) return;
+        if (step === undefined && event.key !== "Delete") return;
         event.preventDefault();
-        buffers.step(step);
+        if (step === undefined) closeTab(activeId);
+        else buffers.step(step);
         const tabs = event.currentTarget.querySelectorAll<HTMLElement>("[role=tab]");
         const index = buffers.state.getState().buffers.findIndex(({ id }) => id === buffers.active?.id);
         tabs[index]?.focus();
@@ -80,15 +81,19 @@ function Tabs({ open, activeId }: { open: readonly EditorBuffer[]; activeId: str
               {buffer.kind === "readOnly" && <IconEye size="0.875rem" aria-hidden />}
               {buffer.title}
               {dirty && <IconCircleFilled size="0.5rem" aria-label="not saved" />}
+              {/* For the mouse: a button in a tab is out of a screen reader's reach, and Delete closes as well. */}
+              <span
+                className={classes.close}
+                aria-hidden
+                title="Close"
+                onClick={(event) => {
+                  event.stopPropagation();
+                  closeTab(buffer.id);
+                }}
+              >
+                <IconX size="0.75rem" />
+              </span>
             </button>
-            <ActionIcon
-              size="xs"
-              tabIndex={selected ? 0 : -1}
-              aria-label={`Close ${buffer.title}`}
-              onClick={() => closeTab(buffer.id)}
-            >
-              <IconX size="0.75rem" />
-            </ActionIcon>
           </div>
         );
       })}

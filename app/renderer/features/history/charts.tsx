@@ -48,7 +48,7 @@ const Y_WIDTH = 64;
 
 export default function Charts({ runs, all, baselineRunId }: ChartsProps) {
   const kind = usualScoreKind(runs);
-  if (kind === null) return <p className={classes.dim}>None of these runs has a score to draw.</p>;
+  if (kind === null) return <p className={classes.noScore}>None of these runs has a score to draw.</p>;
   const baseline = all.find(({ id, score }) => id === baselineRunId && score?.kind === kind);
   return (
     <div className={classes.charts}>
