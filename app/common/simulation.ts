@@ -31,20 +31,21 @@ export const targetSchema = z.discriminatedUnion("kind", [
 ]);
 export type Target = z.infer<typeof targetSchema>;
 
+export const MAX_RANKS = 64;
+export const MAX_REPEATS = 100;
+export const SEED_PATTERN = /^[\x21-\x7e]{1,128}$/;
+
 export const simulationOptionsSchema = z.object({
   profile: profileNameSchema.default("rehearsal"),
   backend: z.string().max(64).default("local"),
   /** "none" only for the user's own files, after they were told what it means. */
   sandbox: sandboxSchema.default("bubblewrap"),
   /** Default: the profile's. */
-  numRanks: z.number().int().min(1).max(64).optional(),
+  numRanks: z.number().int().min(1).max(MAX_RANKS).optional(),
   /** Default: the profile's `evaluation_runs`. */
-  repeats: z.number().int().min(1).max(100).optional(),
+  repeats: z.number().int().min(1).max(MAX_REPEATS).optional(),
   /** Default: fresh ones that nobody can foresee. */
-  seed: z
-    .string()
-    .regex(/^[\x21-\x7e]{1,128}$/, "Up to 128 printable characters without blanks.")
-    .optional(),
+  seed: z.string().regex(SEED_PATTERN, "Up to 128 printable characters without blanks.").optional(),
   /** Start the ranks even where the file asks for CUDA and there is none. */
   ignoreCudaNeeds: z.boolean().default(false),
 });

@@ -28,18 +28,22 @@ export function nameProblem(name: string): string | null {
   return null;
 }
 
+/** Null when it may be the name of a file inside a folder, else why not. */
+export function fileNameProblem(name: string): string | null {
+  const parts = name.split("/");
+  if (parts.length > MAX_DEPTH) return `At most ${MAX_DEPTH - 1} folders deep.`;
+  const problem = parts.map(nameProblem).find((found) => found !== null);
+  if (problem !== undefined && problem !== null) return problem;
+  return name.endsWith(".py") ? null : "A submission's name ends in .py.";
+}
+
 /** A file inside a folder: `train.py`, or `attempts/train.py` with forward slashes on every system. */
 export const fileNameSchema = z
   .string()
   .max(1024)
   .superRefine((name, context) => {
-    const parts = name.split("/");
-    const problem =
-      parts.length > MAX_DEPTH
-        ? `At most ${MAX_DEPTH - 1} folders deep.`
-        : parts.map(nameProblem).find((found) => found !== null);
-    if (problem !== undefined && problem !== null) context.addIssue({ code: "custom", message: problem });
-    else if (!name.endsWith(".py")) context.addIssue({ code: "custom", message: "A submission's name ends in .py." });
+    const problem = fileNameProblem(name);
+    if (problem !== null) context.addIssue({ code: "custom", message: problem });
   });
 
 export const folderNameSchema = z.string().superRefine((name, context) => {

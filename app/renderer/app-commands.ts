@@ -16,11 +16,11 @@ import { PANELS } from "./features/panels.ts";
 import { simulationCommands } from "./features/simulation/commands.ts";
 import { pickTemplate, removeFile, renameFile } from "./features/workspace/actions.ts";
 import { allFiles } from "./features/workspace/folders.ts";
-import { pickFolder } from "./features/workspace/picker-view.tsx";
+import { pickFolder } from "./features/workspace/picker.ts";
 import { activity } from "./shell/activity.ts";
 import { type Command, commands, isEnabled, registerCommands, runCommand, shownShortcut } from "./shell/commands.ts";
 import { restore } from "./shell/dock.tsx";
-import { downloadFile, showAbout } from "./shell/help.tsx";
+import { downloadFile, showAbout } from "./shell/help.ts";
 import { ARRANGEMENTS, arrange, closePanel, layout } from "./shell/layout.ts";
 import { setUpPython } from "./shell/machine.ts";
 import { notify } from "./shell/notifications.ts";
@@ -112,11 +112,11 @@ const paletteCommands: Command[] = [
         kind: "pick",
         label: "Commands, files and runs",
         placeholder: "Type a command, a file or a run",
-        items: async (query, signal) => {
-          const local = [...commandItems(), ...fileItems()];
-          // Runs are asked for only once something was typed, and their absence hides nothing else.
-          if (query.trim() === "" || connection.state.getState().status !== "connected") return local;
-          return [...local, ...(await runItems(query, signal, showRun))];
+        items: () => [...commandItems(), ...fileItems()],
+        // Runs are asked for only once something was typed, and their absence hides nothing else.
+        more: async (query, signal) => {
+          if (query.trim() === "" || connection.state.getState().status !== "connected") return [];
+          return runItems(query, signal, showRun);
         },
       });
     },
@@ -137,7 +137,8 @@ const paletteCommands: Command[] = [
         kind: "pick",
         label: "Go to run",
         placeholder: "Number, file, profile or code",
-        items: (query, signal) => runItems(query, signal, showRun),
+        items: () => [],
+        more: (query, signal) => runItems(query, signal, showRun),
       }),
   },
 ];
@@ -295,7 +296,8 @@ const editorCommands: Command[] = [
         kind: "pick",
         label: `Compare ${buffer.title} with a run`,
         placeholder: "Number, file, profile or code",
-        items: (query, signal) =>
+        items: () => [],
+        more: (query, signal) =>
           runItems(query, signal, (runId) => void openDiff({ kind: "run", runId }, { kind: "buffer", id: buffer.id })),
       });
     },

@@ -1,5 +1,5 @@
 import { MantineProvider } from "@mantine/core";
-import { useEffect } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
 import { useStore } from "zustand";
 import classes from "./app.module.css";
 import { registerAppCommands } from "./app-commands.ts";
@@ -9,23 +9,25 @@ import { problemCount, useProblems } from "./features/editor/problems.ts";
 import { openFeature } from "./features/open-feature.ts";
 import { PANELS } from "./features/panels.ts";
 import { loadWorkspace } from "./features/workspace/folders.ts";
-import { PickerView } from "./features/workspace/picker-view.tsx";
+import { picker } from "./features/workspace/picker.ts";
 import { followActivity } from "./shell/activity.ts";
 import { systemAppearance, usePageAppearance } from "./shell/appearance.ts";
 import { commandFor, reportCommandFailures, runCommand } from "./shell/commands.ts";
 import { Dock } from "./shell/dock.tsx";
-import { AboutView } from "./shell/help.tsx";
+import { about } from "./shell/help.ts";
 import { followMachine } from "./shell/machine.ts";
 import { notifyError } from "./shell/notifications.ts";
 import { NotificationsView } from "./shell/notifications-view.tsx";
 import { isMac } from "./shell/platform.ts";
-import { QuickInputView } from "./shell/quick-input-view.tsx";
+import { quickInput } from "./shell/quick-input.ts";
 import { Rail } from "./shell/rail.tsx";
 import { followSettings, settings } from "./shell/settings.ts";
 import { StatusBar } from "./shell/status-bar.tsx";
 import { cssVariablesResolver, theme } from "./shell/theme.ts";
 import { TopBar } from "./shell/top-bar.tsx";
 import { EmptyState, Loading } from "./shell/ui/states.tsx";
+
+const Overlays = lazy(() => import("./overlays.tsx"));
 
 export function App() {
   const ready = useStore(settings, ({ current }) => current !== null);
@@ -59,7 +61,20 @@ function Waiting() {
   );
 }
 
+/** True from the first time that one of them is asked for. */
+function useOverlays(): boolean {
+  const asked = [
+    useStore(quickInput, ({ shown }) => shown !== null),
+    useStore(picker, ({ open }) => open),
+    useStore(about, ({ open }) => open),
+  ].includes(true);
+  const [needed, setNeeded] = useState(false);
+  if (asked && !needed) setNeeded(true);
+  return needed;
+}
+
 function Window() {
+  const overlays = useOverlays();
   const appearance = usePageAppearance();
   const problems = useProblems((state) => (Object.keys(state.byBuffer).length === 0 ? null : problemCount(state)));
   useEffect(() => {
@@ -86,9 +101,11 @@ function Window() {
         <StatusBar problems={problems} />
       </div>
       <NotificationsView />
-      <QuickInputView />
-      <PickerView />
-      <AboutView />
+      {overlays && (
+        <Suspense>
+          <Overlays />
+        </Suspense>
+      )}
     </Look>
   );
 }

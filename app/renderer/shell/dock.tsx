@@ -1,9 +1,11 @@
 /** The docked panels, each behind its own wall: one that fails leaves the others alone. */
 import "dockview-react/dist/styles/dockview.css";
+import { IconX } from "@tabler/icons-react";
 import {
   type BuiltInContextMenuItem,
   DockviewReact,
   type DockviewReadyEvent,
+  type IDockviewPanelHeaderProps,
   type IDockviewPanelProps,
 } from "dockview-react";
 import { Component, createContext, type ReactNode, Suspense, useCallback, useContext } from "react";
@@ -46,6 +48,7 @@ export function Dock({ panels }: { panels: readonly PanelDefinition[] }) {
     <PanelsContext.Provider value={panels}>
       <DockviewReact
         components={COMPONENTS}
+        defaultTabComponent={PanelTab}
         onReady={onReady}
         theme={THEME}
         proportionalLayout={false}
@@ -82,6 +85,21 @@ export function restore(panels: readonly PanelDefinition[], saved: Settings["lay
 
 const PanelsContext = createContext<readonly PanelDefinition[]>([]);
 const COMPONENTS = { [PANEL_COMPONENT]: FramedPanel };
+
+/** The library's own tab holds a second button, which a screen reader cannot reach; keys close a panel by command. */
+function PanelTab({ api }: IDockviewPanelHeaderProps) {
+  const closesByMiddleClick = (event: React.MouseEvent) => {
+    if (event.button === 1) api.close();
+  };
+  return (
+    <div className="panel-tab" onAuxClick={closesByMiddleClick}>
+      {api.title}
+      <span className="panel-tab-close" aria-hidden title="Close" onClick={() => api.close()}>
+        <IconX size="0.75rem" />
+      </span>
+    </div>
+  );
+}
 
 function FramedPanel({ api }: IDockviewPanelProps) {
   const definition = useContext(PanelsContext).find(({ id }) => id === api.id);

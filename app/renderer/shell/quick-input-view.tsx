@@ -1,9 +1,10 @@
 import { Modal, TextInput } from "@mantine/core";
-import { useEffect, useId, useRef, useState } from "react";
+import { useEffect, useId, useMemo, useRef, useState } from "react";
 import { useStore } from "zustand";
 import { notifyError } from "./notifications.ts";
-import { hideQuickInput, type QuickItem, type QuickPick, type QuickText, quickInput, ranked } from "./quick-input.ts";
+import { hideQuickInput, type QuickItem, type QuickPick, type QuickText, quickInput } from "./quick-input.ts";
 import classes from "./quick-input-view.module.css";
+import { ranked } from "./ranking.ts";
 
 export function QuickInputView() {
   const { shown } = useStore(quickInput);
@@ -29,24 +30,33 @@ const run = (action: () => void | Promise<void>) => {
   ran().catch((thrown: unknown) => notifyError(thrown));
 };
 
+type Found = { query: string; items: readonly QuickItem[] };
+
 function Pick({ pick }: { pick: QuickPick }) {
   const [query, setQuery] = useState("");
-  const [items, setItems] = useState<readonly QuickItem[] | null>(null);
+  const [found, setFound] = useState<Found | null>(null);
   const [chosen, setChosen] = useState(0);
+  /** Enter was pressed before anything was there to take. */
+  const [acceptsFirst, setAcceptsFirst] = useState(false);
   const listId = useId();
   const list = useRef<HTMLDivElement>(null);
+  const local = useMemo(() => ranked(pick.items(), query), [pick, query]);
+  const isComplete = pick.more === undefined || found?.query === query;
+  const items = found?.query === query ? [...local, ...found.items] : local;
 
   useEffect(() => {
     const controller = new AbortController();
-    const load = async () => {
-      const found = await pick.items(query, controller.signal);
-      if (controller.signal.aborted) return;
-      setItems(ranked(found, query));
-      setChosen(0);
-    };
-    load().catch((thrown: unknown) => {
-      if (!controller.signal.aborted) notifyError(thrown);
-    });
+    const { signal } = controller;
+    pick.more?.(query, signal).then(
+      (more) => {
+        if (!signal.aborted) setFound({ query, items: more });
+      },
+      (thrown: unknown) => {
+        if (signal.aborted) return;
+        setFound({ query, items: [] });
+        notifyError(thrown);
+      },
+    );
     return () => controller.abort();
   }, [pick, query]);
 
@@ -54,13 +64,18 @@ function Pick({ pick }: { pick: QuickPick }) {
     list.current?.children[chosen]?.scrollIntoView({ block: "nearest" });
   }, [chosen]);
 
-  const accept = (item: QuickItem | undefined) => {
-    if (item === undefined) return;
+  const accept = (item: QuickItem) => {
     hideQuickInput();
     run(item.run);
   };
+  const [first] = items;
+  useEffect(() => {
+    if (!acceptsFirst || first === undefined) return;
+    hideQuickInput();
+    run(first.run);
+  }, [acceptsFirst, first]);
   const optionId = (index: number) => `${listId}-${index}`;
-  const count = items?.length ?? 0;
+  const count = items.length;
   return (
     <>
       <TextInput
@@ -75,7 +90,11 @@ function Pick({ pick }: { pick: QuickPick }) {
         aria-autocomplete="list"
         placeholder={pick.placeholder}
         value={query}
-        onChange={(event) => setQuery(event.currentTarget.value)}
+        onChange={(event) => {
+          setQuery(event.currentTarget.value);
+          setChosen(0);
+          setAcceptsFirst(false);
+        }}
         onKeyDown={(event) => {
           const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
           if (step !== undefined && count > 0) {
@@ -84,12 +103,14 @@ function Pick({ pick }: { pick: QuickPick }) {
             setChosen(Math.min(count - 1, Math.max(0, jump)));
           } else if (event.key === "Enter") {
             event.preventDefault();
-            accept(items?.[chosen]);
+            const item = items[chosen];
+            if (item !== undefined) accept(item);
+            else if (!isComplete) setAcceptsFirst(true);
           }
         }}
       />
       <div className={classes.list} role="listbox" id={listId} aria-label={pick.label} ref={list}>
-        {items?.map((item, index) => (
+        {items.map((item, index) => (
           <div
             key={item.id}
             id={optionId(index)}
@@ -108,7 +129,7 @@ function Pick({ pick }: { pick: QuickPick }) {
           </div>
         ))}
       </div>
-      {items !== null && count === 0 && <output className={classes.none}>Nothing fits.</output>}
+      {isComplete && count === 0 && <output className={classes.none}>Nothing fits.</output>}
     </>
   );
 }

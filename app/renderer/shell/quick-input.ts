@@ -1,5 +1,4 @@
 /** One line at the top of the window: to pick something from a list, or to type a name. */
-import fuzzysort from "fuzzysort";
 import { createStore } from "zustand/vanilla";
 
 export type QuickItem = {
@@ -16,8 +15,10 @@ export type QuickPick = {
   kind: "pick";
   label: string;
   placeholder: string;
-  /** `query` is what was typed; lists that come from the services look there, others ignore it. */
-  items: (query: string, signal: AbortSignal) => readonly QuickItem[] | Promise<readonly QuickItem[]>;
+  /** What is at hand; ranked by what was typed. */
+  items: () => readonly QuickItem[];
+  /** What the services find for it; shown below the others as soon as it is there. */
+  more?: (query: string, signal: AbortSignal) => Promise<readonly QuickItem[]>;
 };
 
 export type QuickText = {
@@ -39,13 +40,4 @@ export function showQuickInput(shown: QuickPick | QuickText): void {
 
 export function hideQuickInput(): void {
   quickInput.setState({ shown: null });
-}
-
-const MAX_SHOWN = 60;
-
-/** The items that fit what was typed, best first; all of them, in their order, while nothing is. */
-export function ranked(items: readonly QuickItem[], query: string): readonly QuickItem[] {
-  if (query.trim() === "") return items.slice(0, MAX_SHOWN);
-  const keys = [(item: QuickItem) => item.title, (item: QuickItem) => item.detail ?? ""];
-  return fuzzysort.go(query.trim(), items, { keys, limit: MAX_SHOWN, threshold: 0.2 }).map(({ obj }) => obj);
 }

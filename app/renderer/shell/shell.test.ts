@@ -10,7 +10,8 @@ import {
 } from "./commands.ts";
 import { ARRANGEMENTS, isUsableLayout } from "./layout.ts";
 import { dismiss, notifications, notify, notifyError } from "./notifications.ts";
-import { type QuickItem, ranked } from "./quick-input.ts";
+import type { QuickItem } from "./quick-input.ts";
+import { ranked } from "./ranking.ts";
 import { freshTarget, requestSimulation, selection, takeStartRequest } from "./selection.ts";
 import { appearanceOf, nextZoom } from "./theme.ts";
 

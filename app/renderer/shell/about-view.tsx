@@ -1,28 +1,13 @@
 /** Versions, shortcuts, and a file to attach to a bug report. */
 import { Button, Modal } from "@mantine/core";
 import { useEffect, useState } from "react";
-import { createStore, useStore } from "zustand";
-import type { ExportedFile } from "../../common/history.ts";
+import { useStore } from "zustand";
 import { client } from "../client.ts";
+import classes from "./about-view.module.css";
 import { commands, runCommand, shownShortcut } from "./commands.ts";
-import classes from "./help.module.css";
+import { about } from "./help.ts";
 import { isMac } from "./platform.ts";
 import { ErrorState, Loading } from "./ui/states.tsx";
-
-const about = createStore<{ open: boolean }>(() => ({ open: false }));
-export function showAbout(): void {
-  about.setState({ open: true });
-}
-
-/** Has the browser save a file. */
-export function downloadFile({ fileName, mediaType, text }: ExportedFile): void {
-  const address = URL.createObjectURL(new Blob([text], { type: mediaType }));
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = fileName;
-  link.click();
-  URL.revokeObjectURL(address);
-}
 
 export function AboutView() {
   const { open } = useStore(about);

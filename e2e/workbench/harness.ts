@@ -1,0 +1,132 @@
+/** The built window in a real browser, on a web host with a data folder of the test's own. */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { expect, onTestFinished } from "vitest";
+import { startWebHost, type WebHost } from "../../app/main/hosts/web/index.ts";
+import { createServices, type Services } from "../../app/main/router/services.ts";
+import { ScriptedBackend } from "../../app/main/services/simulation/scripted-backend.ts";
+
+const VITE = fileURLToPath(new URL("../../node_modules/vite/bin/vite.js", import.meta.url));
+const CONFIG = fileURLToPath(new URL("../../app/renderer/vite.config.ts", import.meta.url));
+
+/** The window as its sources are now; returns the folder. */
+export function buildWindow(): string {
+  const folder = mkdtempSync(join(tmpdir(), "crusader-window-"));
+  // In a process of its own: here, the libraries would be built for tests.
+  const args = [VITE, "build", "--config", CONFIG, "--outDir", folder, "--logLevel", "error"];
+  execFileSync(process.execPath, args, { env: { ...process.env, NODE_ENV: "production" } });
+  return folder;
+}
+
+export function launchBrowser(program: string): Promise<Browser> {
+  return chromium.launch({
+    executablePath: program,
+    // Chromium refuses to run as root with its sandbox, and looks for its maker's services unless told not to.
+    args: [
+      ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
+
+export class Workbench {
+  readonly services: Services;
+  readonly #rendererFolder: string;
+  readonly #browser: Browser;
+  #host: WebHost;
+  #context: BrowserContext | null = null;
+  /** What the browser complained about, in any window. */
+  readonly complaints: string[] = [];
+
+  private constructor(services: Services, host: WebHost, rendererFolder: string, browser: Browser) {
+    this.services = services;
+    this.#host = host;
+    this.#rendererFolder = rendererFolder;
+    this.#browser = browser;
+  }
+
+  /** `real`: with this machine's Python; otherwise a scripted judge, and nothing of this machine. */
+  static async start(browser: Browser, rendererFolder: string, { real = false } = {}): Promise<Workbench> {
+    const folder = mkdtempSync(join(tmpdir(), "crusader-workbench-"));
+    const home = join(folder, "home");
+    mkdirSync(home);
+    const services = createServices({
+      dataFolder: join(folder, "data"),
+      env: real ? process.env : { PATH: "" },
+      home,
+      moreBackends: real ? [] : [new ScriptedBackend()],
+      lookEveryMs: 50,
+    });
+    if (!real) {
+      const simulation = { profile: "rehearsal", backend: "scripted", numRanks: null, repeats: null };
+      services.settings.change({ simulation });
+    }
+    const host = await startWebHost({ services, rendererFolder, port: 0, newToken: false });
+    const workbench = new Workbench(services, host, rendererFolder, browser);
+    onTestFinished(async () => {
+      await workbench.#context?.close();
+      await workbench.#host.close();
+      await services.close();
+      rmSync(folder, { recursive: true, force: true });
+    });
+    return workbench;
+  }
+
+  /** A further window of the same browser. */
+  async open(): Promise<Page> {
+    const isFirst = this.#context === null;
+    this.#context ??= await this.#browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: "light" });
+    const page = await this.#context.newPage();
+    page.on("console", (message) => {
+      if (message.type() === "error") this.complaints.push(message.text());
+    });
+    page.on("pageerror", (error) => this.complaints.push(String(error.stack)));
+    await page.goto(isFirst ? this.#host.url() : `http://127.0.0.1:${this.#host.port}/`);
+    await panel(page, "editor").waitFor();
+    return page;
+  }
+
+  async stopHost(): Promise<void> {
+    await this.#host.close();
+  }
+
+  /** Again at the same address. */
+  async startHost(): Promise<void> {
+    const { port } = this.#host;
+    const { services } = this;
+    this.#host = await startWebHost({ services, rendererFolder: this.#rendererFolder, port, newToken: false });
+  }
+}
+
+export const panel = (page: Page, id: string) => page.locator(`[data-panel="${id}"]`);
+export const palette = (page: Page) => page.getByRole("combobox", { name: "Commands, files and runs" });
+export const explorerFile = (page: Page, name: string) =>
+  panel(page, "explorer").getByRole("button", { name, exact: true });
+export const tab = (page: Page, name: string) => page.getByRole("tab", { name });
+
+/** Runs the command of that title, as a person who knows no other way. */
+export async function command(page: Page, title: string): Promise<void> {
+  await page.keyboard.press("F1");
+  await palette(page).fill(title);
+  await page.getByRole("option", { name: title }).first().waitFor();
+  await page.keyboard.press("Enter");
+}
+
+/** What the editor shows, as its model holds it: lines out of sight are not on the page. */
+export async function shownText(page: Page): Promise<string> {
+  const lines = await panel(page, "editor").locator(".view-line").allInnerTexts();
+  return lines.map((line) => line.replaceAll("\u00a0", " ")).join("\n");
+}
+
+export async function expectShown(page: Page, text: string): Promise<void> {
+  await expect.poll(() => shownText(page), { timeout: 10_000 }).toContain(text);
+}
