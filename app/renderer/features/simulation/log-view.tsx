@@ -34,14 +34,7 @@ function themeOf(element: HTMLElement): ITheme {
 
 type Parts = { terminal: Terminal; search: SearchAddon };
 
-export type LogViewProps = {
-  runId: string;
-  totalBytes: number;
-  /** Printed beyond what is kept of a run. */
-  droppedBytes: number;
-};
-
-export function LogView({ runId, totalBytes, droppedBytes }: LogViewProps) {
+export function LogView({ runId, totalBytes }: { runId: string; totalBytes: number }) {
   const place = useRef<HTMLDivElement>(null);
   const parts = useRef<Parts | null>(null);
   const reader = useRef<LogReader | null>(null);
@@ -126,9 +119,6 @@ export function LogView({ runId, totalBytes, droppedBytes }: LogViewProps) {
             Read on
           </Button>
         </div>
-      )}
-      {droppedBytes > 0 && (
-        <div className={classes.dim}>The last {formatBytes(droppedBytes)} were more than is kept of a run.</div>
       )}
       {totalBytes === 0 && <div className={classes.dim}>Nothing was printed.</div>}
       <div className={classes.terminal} ref={place} data-empty={totalBytes === 0} />
