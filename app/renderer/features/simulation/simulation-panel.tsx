@@ -70,7 +70,7 @@ function RunBody({ runId, retry }: { runId: string; retry: () => void }) {
         <Timeline run={run} repeat={shown} isLive={shown === current} />
       </div>
       <Suspense fallback={<Loading what="Loading the log" />}>
-        <LogView runId={runId} totalBytes={view.outputBytes} droppedBytes={view.result?.output.droppedBytes ?? 0} />
+        <LogView runId={runId} totalBytes={view.outputBytes} />
       </Suspense>
     </>
   );
