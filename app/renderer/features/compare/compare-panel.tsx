@@ -305,15 +305,19 @@ function Checks({ loaded }: { loaded: Loaded }) {
               <th scope="row">{checkTitle(name)}</th>
               <td data-number>{a === null ? "" : <CheckSide check={a} />}</td>
               <td data-number>{b === null ? "" : <CheckSide check={b} />}</td>
-              <td data-number>
-                {usedPoints === null ? "" : `${usedPoints < 0 ? "-" : "+"}${Math.abs(usedPoints).toFixed(1)} points`}
-              </td>
+              <td data-number>{usedPoints === null ? "" : pointsText(usedPoints)}</td>
             </tr>
           ))}
         </tbody>
       </table>
     </section>
   );
+}
+
+function pointsText(points: number): string {
+  const size = Math.abs(points).toFixed(1);
+  if (size === "0.0") return "0.0 points";
+  return `${points < 0 ? "-" : "+"}${size} points`;
 }
 
 function CheckSide({ check }: { check: NonNullable<ReturnType<typeof checkDeltas>[number]["a"]> }) {

@@ -261,6 +261,8 @@ function DeclaredView({
 }
 
 function ForecastView({ forecast, title }: { forecast: Forecast | null; title: string | null }) {
+  if (title === null)
+    return <div className={classes.forecast}>Open a file in the editor, or a template, to judge it.</div>;
   if (forecast === null) return null;
   const { profile, numRanks, repeats, sandbox, expectedStageSeconds, behindRunIds, notComparable } = forecast;
   const seconds = Object.values(expectedStageSeconds).reduce((sum, value) => sum + value, 0) * repeats;
@@ -272,9 +274,8 @@ function ForecastView({ forecast, title }: { forecast: Forecast | null; title: s
   ];
   return (
     <div className={classes.forecast} aria-live="polite">
-      {title === null && <div>Open a file in the editor, or a template, to judge it.</div>}
       <div>
-        {title === null ? "It would be judged" : `Judges ${title}`} by <b>{profile.title}</b>: {parts.join(", ")}.
+        {`Judges ${title}`} by <b>{profile.title}</b>: {parts.join(", ")}.
       </div>
       {behindRunIds.length > 0 && (
         <div>

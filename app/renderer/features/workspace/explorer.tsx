@@ -2,17 +2,18 @@ import { ActionIcon, Button, Menu } from "@mantine/core";
 import { IconCopyPlus, IconDots, IconFile, IconFolderOpen, IconFolderPlus, IconPlus } from "@tabler/icons-react";
 import { useState } from "react";
 import type { FileReference, WorkspaceFile } from "../../../common/workspace.ts";
+import { runCommand } from "../../shell/commands.ts";
 import { notifyError } from "../../shell/notifications.ts";
 import { EmptyState, ErrorState, Loading } from "../../shell/ui/states.tsx";
 import { openDiff, openFile, openTemplate, useBuffers } from "../editor/index.ts";
 import { pickTemplate, removeFile, renameFile, startFromTemplate } from "./actions.ts";
 import classes from "./explorer.module.css";
 import { closeFolder, loadWorkspace, type OpenFolder, retryFolder, useWorkspace } from "./folders.ts";
-import { pickFolder } from "./picker.ts";
 
 const attempt = (action: Promise<void>) => {
   action.catch((thrown: unknown) => notifyError(thrown));
 };
+const openFolder = () => runCommand("workspace.openFolder");
 const keyOf = ({ folderId, name }: FileReference) => `${folderId}/${name}`;
 
 export default function Explorer() {
@@ -59,13 +60,13 @@ export default function Explorer() {
             >
               <IconPlus size="1rem" />
             </ActionIcon>
-            <ActionIcon aria-label="Open a folder" title="Open a folder" onClick={pickFolder}>
+            <ActionIcon aria-label="Open a folder" title="Open a folder" onClick={openFolder}>
               <IconFolderPlus size="1rem" />
             </ActionIcon>
           </span>
         </h2>
         {folders.length === 0 && (
-          <EmptyState title="No folder is open" actions={<Button onClick={pickFolder}>Open a folder</Button>}>
+          <EmptyState title="No folder is open" actions={<Button onClick={openFolder}>Open a folder</Button>}>
             Submissions are plain .py files in folders of yours. A file made from a template goes to Crusader's own
             folder.
           </EmptyState>

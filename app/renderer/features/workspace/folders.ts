@@ -94,7 +94,8 @@ export async function openDefaultFolder(): Promise<Folder> {
   return opened;
 }
 
-function include(folder: Folder): void {
+/** Shows a folder that is open already. */
+export function include(folder: Folder): void {
   const others = (workspaceState.getState().folders ?? []).filter(({ id }) => id !== folder.id);
   show([folder, ...others]);
 }
