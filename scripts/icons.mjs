@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { chromium } from "playwright-core";
 import { ROOT, runScript, ScriptError } from "./bootstrap.mjs";
-import { icns, ico, ICNS_SIZES, ICO_SIZES, LINUX_SIZES } from "./icon-files.mjs";
+import { ICNS_SIZES, ICO_SIZES, icns, ico, LINUX_SIZES } from "./icon-files.mjs";
 import { findBrowser } from "./machine.mjs";
 
 await runScript(import.meta.url, async () => {
