@@ -1,5 +1,5 @@
 /** The commands of the shell, the workspace and the editor. */
-import { client, connection } from "./client.ts";
+import { client, connection, isDesktop } from "./client.ts";
 import {
   activeFile,
   buffers,
@@ -15,7 +15,7 @@ import { openFeature } from "./features/open-feature.ts";
 import { PANELS } from "./features/panels.ts";
 import { simulationCommands } from "./features/simulation/commands.ts";
 import { pickTemplate, removeFile, renameFile } from "./features/workspace/actions.ts";
-import { allFiles } from "./features/workspace/folders.ts";
+import { allFiles, openPickedFolder } from "./features/workspace/folders.ts";
 import { pickFolder } from "./features/workspace/picker.ts";
 import { activity } from "./shell/activity.ts";
 import { type Command, commands, isEnabled, registerCommands, runCommand, shownShortcut } from "./shell/commands.ts";
@@ -92,7 +92,7 @@ async function runItems(query: string, signal: AbortSignal, run: (runId: string)
   }));
 }
 
-function showRun(runId: string): void {
+export function showRun(runId: string): void {
   selection.setState({ runId });
   openFeature("result");
 }
@@ -143,8 +143,21 @@ const paletteCommands: Command[] = [
   },
 ];
 
+/** On a desktop the system asks; in a browser a dialog of ours does. */
+async function chooseFolder(): Promise<void> {
+  if (!isDesktop) return pickFolder();
+  const { pickedId } = await client.picker.choose();
+  if (pickedId !== null) await openPickedFolder(pickedId);
+}
+
 const workspaceCommands: Command[] = [
-  { id: "workspace.openFolder", title: "Open a folder", category: "Workspace", shortcuts: ["Ctrl+O"], run: pickFolder },
+  {
+    id: "workspace.openFolder",
+    title: "Open a folder",
+    category: "Workspace",
+    shortcuts: ["Ctrl+O"],
+    run: chooseFolder,
+  },
   {
     id: "workspace.newFromTemplate",
     title: "New file from a template",

@@ -4,6 +4,7 @@ import { useStore } from "zustand";
 import classes from "./app.module.css";
 import { registerAppCommands } from "./app-commands.ts";
 import { useConnection } from "./client.ts";
+import { followDesktop } from "./desktop.ts";
 import { onEditorNeeded, startEditor } from "./features/editor/index.ts";
 import { problemCount, useProblems } from "./features/editor/problems.ts";
 import { openFeature } from "./features/open-feature.ts";
@@ -81,7 +82,7 @@ function Window() {
     reportCommandFailures(notifyError);
     onEditorNeeded(() => openFeature("editor"));
     void loadWorkspace();
-    const stops = [registerAppCommands(), followActivity(), followMachine(), startEditor()];
+    const stops = [registerAppCommands(), followActivity(), followMachine(), startEditor(), followDesktop()];
     window.addEventListener("keydown", onKeyDown);
     return () => {
       window.removeEventListener("keydown", onKeyDown);

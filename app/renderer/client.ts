@@ -1,8 +1,10 @@
 /** The one connection of this window. */
 import { RPCLink } from "@orpc/client/websocket";
 import { useStore } from "zustand";
+import { BRIDGE_NAME, type DesktopBridge } from "../common/desktop-bridge.ts";
 import { CrusaderError } from "../common/errors.ts";
 import { type ConnectionState, createConnection, type FollowHandlers, follow, type OpenChannel } from "./connection.ts";
+import { openMessagePort } from "./message-port.ts";
 
 /** The web host closes with this code when it does not let a window in. */
 const POLICY_VIOLATION = 1008;
@@ -24,7 +26,13 @@ function openWebSocket(): Promise<OpenChannel> {
   });
 }
 
-export const connection = createConnection({ open: openWebSocket });
+/** Set by the preload of the desktop window; in a browser there is none. */
+const bridge = (window as { [BRIDGE_NAME]?: DesktopBridge })[BRIDGE_NAME];
+export const isDesktop: boolean = bridge !== undefined;
+
+export const connection = createConnection({
+  open: bridge === undefined ? openWebSocket : () => openMessagePort(bridge, window, window),
+});
 export const client = connection.client;
 
 /** Reads a stream and goes on with it after a lost connection; returns the function that stops it. */
