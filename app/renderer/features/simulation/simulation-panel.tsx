@@ -1,5 +1,5 @@
 /** Start a run, follow it, cancel it: what will happen, what happens, what was printed. */
-import { lazy, Suspense, useEffect, useState } from "react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { useActivity } from "../../shell/activity.ts";
 import { EmptyState, ErrorState, Loading } from "../../shell/ui/states.tsx";
 import { RunHeader } from "./run-header.tsx";
@@ -52,13 +52,19 @@ function RunBody({ runId, retry }: { runId: string; retry: () => void }) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: a repeat that begins is shown
   useEffect(() => setChosen(null), [current]);
   const shown = chosen ?? current;
+  const place = useRef<HTMLDivElement>(null);
+  const isRunning = view.status?.state === "running" && plan !== null;
+  // In a low panel the form would hide what was just started.
+  useEffect(() => {
+    if (isRunning) place.current?.scrollIntoView({ block: "start" });
+  }, [isRunning]);
 
   if (error !== null && view.status === null) return <ErrorState error={error} retry={retry} />;
   if (view.status === null || plan === null) return <Loading what={`Reading run ${runId}`} />;
   const ownedHere = others.find((other) => other.runId === runId)?.ownedHere ?? true;
   return (
     <>
-      <div className={classes.run}>
+      <div className={classes.run} ref={place}>
         <RunHeader run={run} plan={plan} status={view.status} ownedHere={ownedHere} />
         {error !== null && <ErrorState error={error} retry={retry} />}
         {view.recordProblem !== null && (
