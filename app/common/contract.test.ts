@@ -28,6 +28,8 @@ test("the surface is what it was", () => {
     "tasks.cancel",
     "picker.list (web)",
     "picker.createFolder (web)",
+    "picker.choose (electron)",
+    "desktop.watch (electron)",
     "workspace.templates",
     "workspace.readTemplate",
     "workspace.folders",

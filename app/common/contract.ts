@@ -8,6 +8,7 @@
 import type { ContractRouterClient, InferContractRouterInputs, InferContractRouterOutputs } from "@orpc/contract";
 import { eventIterator, oc } from "@orpc/contract";
 import { z } from "zod";
+import { desktopRequestSchema } from "./desktop.ts";
 import { ERROR_CODES, type ErrorCode, errorReportSchema } from "./errors.ts";
 import {
   annotationSchema,
@@ -68,6 +69,7 @@ const errorMap = Object.fromEntries(ERROR_CODES.map((code) => [code, { data: err
 
 const procedure = oc.$meta<ProcedureMeta>({ hosts: HOSTS }).errors(errorMap);
 const inWebOnly = procedure.meta({ hosts: ["web"] });
+const inElectronOnly = procedure.meta({ hosts: ["electron"] });
 
 export const contract = {
   app: {
@@ -90,13 +92,20 @@ export const contract = {
     cancel: procedure.input(z.object({ taskId: z.string() })).output(taskSchema),
   },
 
-  /** Choosing a folder in the browser. The desktop window has the system's dialog instead. */
+  /** Choosing a folder: in the browser step by step, on a desktop in the system's dialog. */
   picker: {
     /** Without an id: the home folder. */
     list: inWebOnly.input(z.object({ id: opaqueIdSchema.optional() })).output(pickerViewSchema),
     createFolder: inWebOnly
       .input(z.object({ parentId: opaqueIdSchema, name: folderNameSchema }))
       .output(pickerViewSchema),
+    /** Returns when the dialog is closed. Null: nothing was picked. */
+    choose: inElectronOnly.output(z.object({ pickedId: opaqueIdSchema.nullable() })),
+  },
+
+  desktop: {
+    /** What the native menu, opened files and clicked notifications ask of the window; each is told once. */
+    watch: inElectronOnly.output(eventIterator(z.array(desktopRequestSchema))),
   },
 
   workspace: {
@@ -107,7 +116,7 @@ export const contract = {
 
     /** Those opened before, the last one first. */
     folders: procedure.output(z.array(folderSchema)),
-    /** `pickedId` comes from `picker.list`. */
+    /** `pickedId` comes from the picker. */
     openFolder: procedure.input(z.object({ pickedId: opaqueIdSchema })).output(folderSchema),
     /** Crusader's own folder for submissions, made when it is missing. */
     openDefaultFolder: procedure.output(folderSchema),

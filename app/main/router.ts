@@ -112,6 +112,14 @@ export function createRouter(services: Services) {
       createFolder: os.picker.createFolder.handler(({ input }) =>
         services.picker.createFolder(input.parentId, input.name),
       ),
+      choose: os.picker.choose.handler(async () => {
+        const path = await services.desktop.chooseFolder();
+        return { pickedId: path === null ? null : services.picker.idOf(path) };
+      }),
+    },
+
+    desktop: {
+      watch: os.desktop.watch.handler(({ signal }) => services.desktop.watch(signal)),
     },
 
     workspace: {

@@ -10,7 +10,8 @@ import { createInterface } from "node:readline";
 import { expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
 import { startWebHost, type WebHost } from "../../app/main/hosts/web/index.ts";
-import { CONTENT_SECURITY_POLICY, refusal } from "../../app/main/hosts/web/policy.ts";
+import { refusal } from "../../app/main/hosts/web/policy.ts";
+import { CONTENT_SECURITY_POLICY } from "../../app/main/router/page.ts";
 import { RunStore } from "../../app/main/services/runs/index.ts";
 import { enter, makeRenderer, makeServices, makeWebHost, openWebPage, temporaryFolder } from "./harness.ts";
 

@@ -2,8 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import packageJson from "../../../package.json" with { type: "json" };
+import { DesktopService, type SystemDialogs } from "../services/desktop/index.ts";
 import { HparamsService } from "../services/hparams/index.ts";
 import { MachineService, PYTHON_NOT_PREPARED } from "../services/machine/index.ts";
 import { PythonService } from "../services/python/index.ts";
@@ -21,11 +21,13 @@ import { Revision } from "../services/streams/index.ts";
 import { TaskService } from "../services/tasks/index.ts";
 import { PickerService, WorkspaceService } from "../services/workspace/index.ts";
 import { ErrorJournal } from "./errors.ts";
+import { resourceRoot } from "./resources.ts";
 
-const fromRoot = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
-const PROFILES_FOLDER = fromRoot("hparams");
-const PACKAGE_FOLDER = fromRoot("simulator-image");
-const TEMPLATES_FOLDER = fromRoot("templates");
+// Real files, in an installed app too: Python reads no archive.
+const RESOURCES = resourceRoot(import.meta.url);
+const PROFILES_FOLDER = join(RESOURCES, "hparams");
+const PACKAGE_FOLDER = join(RESOURCES, "simulator-image");
+const TEMPLATES_FOLDER = join(RESOURCES, "templates");
 
 export type ServicesOptions = {
   dataFolder: string;
@@ -34,6 +36,8 @@ export type ServicesOptions = {
   moreBackends?: readonly Backend[];
   /** Where the picker begins. */
   home?: string;
+  /** Where a desktop is around the window. */
+  dialogs?: SystemDialogs;
   /** Between two looks at a watched folder or at what other processes did, in milliseconds. */
   lookEveryMs?: number;
 };
@@ -45,6 +49,7 @@ export function createServices({
   env = process.env,
   moreBackends = [],
   home,
+  dialogs,
   lookEveryMs = 1000,
 }: ServicesOptions) {
   const python = new PythonService({ dataFolder, requirementsFolder: PACKAGE_FOLDER, env });
@@ -100,6 +105,7 @@ export function createServices({
     }),
     workspace: new WorkspaceService({ dataFolder, templatesFolder: TEMPLATES_FOLDER, watchEveryMs: lookEveryMs }),
     picker: new PickerService(home === undefined ? {} : { home, start: home }),
+    desktop: new DesktopService(dialogs ?? null),
     settings: new SettingsService({ dataFolder }),
     errors: new ErrorJournal(),
     historyChanged,

@@ -1,17 +1,10 @@
 /** What the web host lets in. Pure decisions; `web-host.ts` applies them. */
-
-/** As DESIGN says: Monaco and xterm need inline styles, Pyodide needs WebAssembly, nothing needs another origin. */
-export const CONTENT_SECURITY_POLICY =
-  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; font-src 'self'; " +
-  "img-src 'self' data:; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+import { PAGE_HEADERS } from "../../router/page.ts";
 
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
-  "content-security-policy": CONTENT_SECURITY_POLICY,
-  "x-content-type-options": "nosniff",
-  "referrer-policy": "no-referrer",
+  ...PAGE_HEADERS,
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-resource-policy": "same-origin",
-  "permissions-policy": "camera=(), microphone=(), geolocation=()",
 };
 
 const LOCAL_NAMES = new Set(["127.0.0.1", "localhost", "[::1]"]);

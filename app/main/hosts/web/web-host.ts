@@ -6,9 +6,9 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { CrusaderError } from "../../../common/errors.ts";
 import { type Connection, connectionServer, MAX_MESSAGE_LENGTH } from "../../router/connection.ts";
 import type { Services } from "../../router/services.ts";
+import { StaticFiles } from "../../router/static-files.ts";
 import { refusal, SECURITY_HEADERS } from "./policy.ts";
 import { Sessions } from "./session.ts";
-import { StaticFiles } from "./static-files.ts";
 
 export type WebHostOptions = {
   services: Services;

@@ -41,21 +41,21 @@ export class PickerService {
     const names = entries.filter(({ name, isFolder }) => isFolder && !name.startsWith(".")).map(({ name }) => name);
     const parent = dirname(path);
     return {
-      id: this.#idOf(path),
+      id: this.idOf(path),
       name: basename(path) || path,
       location: shortPath(path, this.#home),
-      parentId: parent === path ? null : this.#idOf(parent),
+      parentId: parent === path ? null : this.idOf(parent),
       folders: names
         .sort()
         .slice(0, MAX_SHOWN)
-        .map((name) => ({ id: this.#idOf(join(path, name)), name })),
+        .map((name) => ({ id: this.idOf(join(path, name)), name })),
       pythonFiles: entries
         .filter(({ name, isFolder }) => !isFolder && name.endsWith(".py"))
         .map(({ name }) => name)
         .sort()
         .slice(0, MAX_SHOWN),
       places: [...new Set([this.#home, this.#start, parse(this.#home).root])].map((place) => ({
-        id: this.#idOf(place),
+        id: this.idOf(place),
         name: shortPath(place, this.#home),
       })),
       truncated: names.length > MAX_SHOWN,
@@ -75,7 +75,7 @@ export class PickerService {
         ? new CrusaderError("conflict", `${name} exists already.`, "Take another name.")
         : new CrusaderError("access_denied", `${name} could not be made.`, "Pick another place.", message);
     }
-    return this.list(this.#idOf(path));
+    return this.list(this.idOf(path));
   }
 
   pathOf(id: string): string {
@@ -84,7 +84,8 @@ export class PickerService {
     return path;
   }
 
-  #idOf(path: string): string {
+  /** Of a path shown here, or picked in a dialog of the system. */
+  idOf(path: string): string {
     const known = this.#idByPath.get(path);
     if (known !== undefined) return known;
     const id = newId();

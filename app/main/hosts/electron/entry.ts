@@ -1,0 +1,36 @@
+/** The desktop app's first file; built to dist/electron/main.js, where the paths below begin. */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { app, dialog } from "electron";
+import { dataFolder } from "../../services/settings/index.ts";
+import { registerPageScheme, startShell } from "./shell.ts";
+import { versionProblem } from "./versions.ts";
+
+const built = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+const problem = versionProblem(process.versions);
+if (problem !== null) throw new Error(problem);
+
+const folder = dataFolder(process.env, process.platform);
+// Chromium's own files, and the lock that keeps the app single: one per data folder.
+app.setPath("userData", join(folder, "electron"));
+if (app.requestSingleInstanceLock()) {
+  registerPageScheme();
+  app.setAppUserModelId("crusader");
+  void app.whenReady().then(() => {
+    try {
+      startShell({
+        dataFolder: folder,
+        rendererFolder: built("../renderer"),
+        preload: built("preload.cjs"),
+        serviceModule: built("service-process.js"),
+      });
+    } catch (error) {
+      dialog.showErrorBox("Crusader cannot start.", error instanceof Error ? error.message : String(error));
+      app.exit(1);
+    }
+  });
+} else {
+  // The first one shows itself, and opens what this one was given.
+  app.quit();
+}

@@ -1,0 +1,156 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MessageChannel, type MessagePort } from "node:worker_threads";
+import { createORPCClient } from "@orpc/client";
+import { RPCLink } from "@orpc/client/message-port";
+import { expect, onTestFinished, test } from "vitest";
+import type { Client } from "../../../common/contract.ts";
+import type { DesktopRequest } from "../../../common/desktop.ts";
+import { ScriptedBackend } from "../../services/simulation/scripted-backend.ts";
+import { type Port, serveDesktop } from "./serve-desktop.ts";
+import type { FromService, ToService } from "./service-messages.ts";
+
+/** Node's ports as Electron's main process has them: a listener gets an event. */
+function asElectrons(port: MessagePort): Port {
+  return {
+    postMessage: (message) => port.postMessage(message),
+    start: () => port.start(),
+    close: () => port.close(),
+    on: (event: "message" | "close", listener: (event: { data: unknown }) => void) =>
+      port.on(event, (data: unknown) => listener({ data })),
+  };
+}
+
+/** The services as the shell has them, with a judge that does as the submission says. */
+function bench() {
+  const folder = mkdtempSync(join(tmpdir(), "crusader-desktop-"));
+  const home = join(folder, "home");
+  mkdirSync(home);
+  const said: FromService[] = [];
+  const exits: number[] = [];
+  let wake = () => {};
+  let receive: (event: { data: ToService; ports: Port[] }) => void = () => {};
+  serveDesktop(
+    {
+      postMessage: (message) => {
+        said.push(message);
+        wake();
+      },
+      on: (_event, listener) => (receive = listener),
+    },
+    { PATH: "" },
+    (code) => {
+      exits.push(code);
+      wake();
+    },
+    { dataFolder: join(folder, "data"), home, moreBackends: [new ScriptedBackend()], lookEveryMs: 50 },
+  );
+  const send = (data: ToService, ...ports: Port[]) => receive({ data, ports });
+  const until = async <Found>(find: () => Found | undefined): Promise<Found> => {
+    for (;;) {
+      const found = find();
+      if (found !== undefined) return found;
+      await new Promise<void>((resolve) => (wake = resolve));
+    }
+  };
+  const message = <Kind extends FromService["kind"]>(kind: Kind) =>
+    until(() => said.find((one): one is Extract<FromService, { kind: Kind }> => one.kind === kind));
+  onTestFinished(async () => {
+    send({ kind: "quit", cancelRuns: true });
+    await until(() => exits[0]);
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const open = (): Client => {
+    const { port1, port2 } = new MessageChannel();
+    onTestFinished(() => port1.close());
+    send({ kind: "window" }, asElectrons(port2));
+    port1.start();
+    return createORPCClient(new RPCLink({ port: port1 as never }));
+  };
+  return { home, said, exits, send, until, message, open };
+}
+
+async function asked(client: Client): Promise<DesktopRequest> {
+  for await (const [request] of await client.desktop.watch()) if (request !== undefined) return request;
+  throw new Error("The stream ended before.");
+}
+
+test("a folder enters through the system's dialog, as an id", async () => {
+  const { home, send, message, open } = bench();
+  const client = open();
+  const choosing = client.picker.choose();
+  const { requestId } = await message("chooseFolder");
+  send({ kind: "chosen", requestId, path: home });
+  const { pickedId } = await choosing;
+  expect(pickedId).toMatch(/^[\w-]{22}$/);
+  const folder = await client.workspace.openFolder({ pickedId: pickedId ?? "" });
+  expect(folder).toMatchObject({ name: "home", available: true });
+  await expect(client.picker.list({})).rejects.toMatchObject({ code: "unsupported" });
+});
+
+test("a cancelled dialog picks nothing", async () => {
+  const { send, message, open } = bench();
+  const choosing = open().picker.choose();
+  const { requestId } = await message("chooseFolder");
+  send({ kind: "chosen", requestId, path: null });
+  expect(await choosing).toEqual({ pickedId: null });
+});
+
+test("files and folders opened from outside reach the window as ids; what cannot be opened is said", async () => {
+  const { home, said, send, message, open, until } = bench();
+  writeFileSync(join(home, "train.py"), "pass");
+  writeFileSync(join(home, "notes.txt"), "");
+  const client = open();
+  send({ kind: "open", path: join(home, "train.py") });
+  const request = await asked(client);
+  const [folder] = await client.workspace.folders();
+  expect(request).toEqual({ kind: "openFile", folder, file: { folderId: folder?.id, name: "train.py" } });
+  send({ kind: "open", path: home });
+  expect(await asked(client)).toEqual({ kind: "openFolder", folder });
+  send({ kind: "command", id: "editor.save" });
+  expect(await asked(client)).toEqual({ kind: "command", id: "editor.save" });
+
+  send({ kind: "open", path: join(home, "notes.txt") });
+  expect(await message("notOpened")).toEqual({ kind: "notOpened", message: "A submission's name ends in .py." });
+  send({ kind: "open", path: join(home, "gone.py") });
+  await until(() => said.find((one) => one.kind === "notOpened" && one.message.endsWith("gone.py is gone.")));
+
+  await client.settings.change({ theme: "dark" });
+  const state = await until(() => said.find((one) => one.kind === "state" && one.state.theme === "dark"));
+  expect(state).toMatchObject({ state: { recentFolders: [{ id: folder?.id, name: "home" }] } });
+});
+
+test("quitting asks about runs, cancels them when told to, and ends once they are recorded", async () => {
+  const { send, exits, message, open, until } = bench();
+  const client = open();
+  const target = { kind: "text", name: "a.py", text: "polite", file: null } as const;
+  const { runId } = await client.simulation.start({ backend: "scripted", sandbox: "none", repeats: 1, target });
+  send({ kind: "quit", cancelRuns: false });
+  expect(await message("runsGoingOn")).toEqual({ kind: "runsGoingOn", runIds: [runId] });
+  expect(exits).toEqual([]);
+  expect(await client.simulation.active()).toMatchObject([{ runId }]);
+  const events = Array.fromAsync(await client.simulation.events({ runId }));
+  send({ kind: "quit", cancelRuns: true });
+  await until(() => exits[0]);
+  expect((await events).at(-1)).toMatchObject({ result: { outcome: "cancelled" } });
+});
+
+test("the end of a long run is told, that of a short or cancelled one is not", async () => {
+  const { said, message, open } = bench();
+  const client = open();
+  const run = async (text: string, cancel: boolean) => {
+    const target = { kind: "text", name: "a.py", text, file: null } as const;
+    const { runId } = await client.simulation.start({ backend: "scripted", sandbox: "none", repeats: 1, target });
+    for await (const { number } of await client.simulation.events({ runId })) {
+      if (cancel && number > 0) await client.simulation.cancel({ runId });
+    }
+  };
+  await run("pass", false);
+  await client.settings.change({ notifyAfterSeconds: 0.8 });
+  await run("polite", true);
+  await client.settings.change({ notifyAfterSeconds: 0 });
+  await run("pass slow", false);
+  expect(await message("runEnded")).toEqual({ kind: "runEnded", runId: "3", title: "Run 3 passed", body: "a.py v3" });
+  expect(said.filter(({ kind }) => kind === "runEnded")).toHaveLength(1);
+});

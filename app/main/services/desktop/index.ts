@@ -1,0 +1,1 @@
+export { DesktopService, type SystemDialogs } from "./desktop-service.ts";

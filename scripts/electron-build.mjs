@@ -1,0 +1,51 @@
+// Builds the desktop app's processes to dist/electron: plain JavaScript with its packages in it, as Electron strips no types.
+import { rmSync } from "node:fs";
+import path from "node:path";
+import { rolldown } from "rolldown";
+import { ROOT } from "./bootstrap.mjs";
+
+export const ELECTRON_FOLDER = path.join(ROOT, "dist/electron");
+
+// Each is a file that something names: package.json, the shell, the scan service.
+const PROCESSES = {
+  main: "app/main/hosts/electron/entry.ts",
+  "service-process": "app/main/hosts/electron/service-process.ts",
+  worker: "app/main/services/scan/worker.ts",
+};
+// What no bundler sees through: the scanner's thread names its file.
+const WORKER = 'new URL("./worker.ts", import.meta.url)';
+
+/** @param {string} [folder] Is emptied first. */
+export async function buildElectron(folder = ELECTRON_FOLDER) {
+  rmSync(folder, { recursive: true, force: true });
+  const processes = await rolldown({
+    cwd: ROOT,
+    input: PROCESSES,
+    platform: "node",
+    // Pyodide finds its files beside itself.
+    external: ["electron", "pyodide"],
+    plugins: [
+      {
+        name: "worker file",
+        transform: (code) =>
+          code.includes(WORKER) ? { code: code.replace(WORKER, WORKER.replace(".ts", ".js")), map: null } : undefined,
+      },
+    ],
+  });
+  await processes.write({
+    dir: folder,
+    format: "esm",
+    entryFileNames: "[name].js",
+    chunkFileNames: "[name].js",
+  });
+  await processes.close();
+  const preload = await rolldown({
+    cwd: ROOT,
+    input: "app/preload/preload.ts",
+    platform: "browser",
+    external: ["electron"],
+  });
+  // A sandboxed preload script is CommonJS, and one file.
+  await preload.write({ file: path.join(folder, "preload.cjs"), format: "cjs" });
+  await preload.close();
+}
