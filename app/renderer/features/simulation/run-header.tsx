@@ -5,6 +5,7 @@ import { useState } from "react";
 import { formatInteger, formatSeconds, formatShare } from "../../../common/format.ts";
 import type { Plan } from "../../../common/runs.ts";
 import type { RunStatus } from "../../../common/simulation.ts";
+import { useConnection } from "../../client.ts";
 import { notifyError } from "../../shell/notifications.ts";
 import { selection } from "../../shell/selection.ts";
 import { type Mark, VerdictMark } from "../../shell/ui/verdict-mark.tsx";
@@ -23,7 +24,9 @@ export type RunHeaderProps = {
 
 export function RunHeader({ run, plan, status, ownedHere }: RunHeaderProps) {
   const isRunning = status.state === "running";
-  const { elapsedSeconds, remainingSeconds, fraction } = run.time(useNow(isRunning));
+  const isConnected = useConnection().status === "connected";
+  const now = useNow(isRunning && isConnected);
+  const { elapsedSeconds, remainingSeconds, fraction } = run.time(isConnected ? now : run.view.updatedAtMs);
   const { name, version } = plan.submission;
   const ranks = `${plan.numRanks} ${plan.numRanks === 1 ? "rank" : "ranks"}`;
   const left = isRunning && remainingSeconds !== null ? `, about ${formatSeconds(remainingSeconds)} left` : "";
@@ -39,6 +42,7 @@ export function RunHeader({ run, plan, status, ownedHere }: RunHeaderProps) {
           {plan.seedFixed && `, seed ${plan.seeds[0]}`}
           {plan.against !== null && `, in turns with run ${plan.against}`}
         </span>
+        {isRunning && !isConnected && <span className={classes.caution}>not connected: as last heard</span>}
         <span className={classes.spring} />
         {status.waiting === null && (
           <span className="number">

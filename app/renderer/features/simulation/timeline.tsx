@@ -2,6 +2,7 @@
 import { IconCircleCheck, IconCircleDashed, IconCircleMinus, IconCircleX, IconLoader } from "@tabler/icons-react";
 import type { Stage } from "../../../common/events.ts";
 import { formatSeconds, formatShare } from "../../../common/format.ts";
+import { useConnection } from "../../client.ts";
 import type { FollowedRun, RunStore } from "./run-store.ts";
 import { expectedOf, isOver, type StageTime, stageTimes } from "./run-view.ts";
 import classes from "./simulation.module.css";
@@ -29,7 +30,8 @@ const STATES = {
 export type TimelineProps = { run: FollowedRun & Pick<RunStore, "time">; repeat: number; isLive: boolean };
 
 export function Timeline({ run: { view, expected }, repeat, isLive }: TimelineProps) {
-  const moves = isLive && !isOver(view) && view.status?.waiting === null;
+  const isConnected = useConnection().status === "connected";
+  const moves = isConnected && isLive && !isOver(view) && view.status?.waiting === null;
   const now = useNow(moves);
   const stages = stageTimes(
     view.repeats[repeat],
@@ -94,8 +96,10 @@ function restText({ state, steps, remainingSeconds, fraction }: StageTime): stri
   }
   if (state !== "running") return "";
   const counted = steps === null ? "" : `${steps.done} of ${steps.total} ${steps.unit}`;
-  const left = remainingSeconds === null ? "" : `about ${formatSeconds(remainingSeconds)} left`;
-  const share = steps === null && fraction !== null ? formatShare(fraction) : "";
+  const isLate = steps === null && remainingSeconds === 0;
+  const left =
+    remainingSeconds === null ? "" : isLate ? "longer than before" : `about ${formatSeconds(remainingSeconds)} left`;
+  const share = steps === null && !isLate && fraction !== null ? formatShare(fraction) : "";
   return [counted, share, left].filter((part) => part !== "").join(", ");
 }
 
