@@ -114,7 +114,8 @@ function refusal(file, specifier) {
  */
 function layerOf(file) {
   const [app, part = "", ...rest] = file.split("/");
-  if (app !== "app") return "outside";
+  // How the window is built is no part of it.
+  if (app !== "app" || file.endsWith(".config.ts")) return "outside";
   if (part !== "main") return part;
   const [kind = "", name = ""] = rest;
   return kind === "services" || kind === "hosts" ? `${kind}/${name}` : kind.replace(/\.\w+$/, "");
@@ -139,9 +140,9 @@ export function lockfileProblems({ packages }) {
 /** The one file that holds the outside addresses of the product. */
 export const ADDRESSES_FILE = "app/common/addresses.ts";
 
-// This machine, names reserved for examples, and the ids of schemas, which nothing is fetched from.
+// This machine, names reserved for examples, and the ids of schemas and namespaces, which nothing is fetched from.
 const HARMLESS =
-  /^\w+:\/\/(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]|json-schema\.org|(?:[\w-]+\.)*(?:example|test|invalid|localhost)\b|example\.\w+)/;
+  /^\w+:\/\/(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]|json-schema\.org|www\.w3\.org\/2000\/svg|(?:[\w-]+\.)*(?:example|test|invalid|localhost)\b|example\.\w+)/;
 
 /**
  * Outside addresses in a file's code; links in comments are for people and may stay.

@@ -14,6 +14,8 @@ import {
   launchBrowser,
   palette,
   panel,
+  putFile,
+  settled,
   tab,
   Workbench,
 } from "./harness.ts";
@@ -42,17 +44,6 @@ beforeEach((context) => {
   if ("missing" in found) context.skip(`needs browser: ${found.missing}`);
 });
 
-/** Asserts on what a reading becomes before long. */
-const settled = <Value>(read: () => Value | Promise<Value>) => expect.poll(read, { timeout: 10_000 });
-
-/** A file in Crusader's own folder. */
-function putFile({ services: { workspace } }: Workbench, name: string, text: string): string {
-  const { id: folderId } = workspace.openDefaultFolder();
-  const path = workspace.place({ folderId, name });
-  writeFileSync(path, text);
-  return path;
-}
-
 test("from nothing to a judged template in two clicks", { timeout: RUN_TIMEOUT_MS }, async (context) => {
   if (!process.env.CRUSADER_PYTHON_ENV) context.skip("needs python: CRUSADER_PYTHON_ENV names no environment");
   const sandbox = findSandbox();
@@ -67,7 +58,27 @@ test("from nothing to a judged template in two clicks", { timeout: RUN_TIMEOUT_M
     .click();
   await panel(page, "result").getByText("Passed").first().waitFor({ timeout: RUN_TIMEOUT_MS });
   expect(workbench.complaints).toEqual([]);
+  await photograph(page);
 });
+
+/** Pictures of every panel for docs/screenshots, where `CRUSADER_SCREENSHOTS` names a folder. */
+async function photograph(page: Page): Promise<void> {
+  const folder = process.env.CRUSADER_SCREENSHOTS;
+  if (!folder) return;
+  await page.setViewportSize({ width: 1600, height: 1000 });
+  const take = (name: string) => page.screenshot({ path: join(folder, `${name}.png`) });
+  for (const appearance of ["light", "dark"]) {
+    await command(page, `Theme: ${appearance}`);
+    await command(page, "Layout: Edit and simulate");
+    await panel(page, "simulation").getByText("Judges train_fsdp.py").waitFor();
+    // Highlighted: the words come in several colours.
+    await settled(() => panel(page, "editor").locator(".view-line .mtk6, .view-line .mtk8").count()).toBeGreaterThan(3);
+    await take(`workbench-${appearance}`);
+    await command(page, "Layout: History and compare");
+    await panel(page, "history").getByText("train_fsdp.py").first().waitFor();
+    await take(`history-${appearance}`);
+  }
+}
 
 test("loads little before it can be used, all of it from its own host", async () => {
   const workbench = await Workbench.start(browser, rendererFolder);
