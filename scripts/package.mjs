@@ -1,24 +1,14 @@
 // `npm run package`: the installers of this system, in dist/packages, as electron-builder.yml says. Options after `--`
 // go to electron-builder: `npm run package -- --dir` makes the folder without an installer around it.
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { ROOT, run, runScript, ScriptError } from "./bootstrap.mjs";
+import { build } from "./build.mjs";
 
 await runScript(import.meta.url, async () => {
-  const { main, scripts, homepage, repository, devDependencies } = JSON.parse(
-    readFileSync(path.join(ROOT, "package.json"), "utf8"),
-  );
-  const built = await run(scripts.build, [], { shell: true, env: withLocalPrograms(process.env) });
-  if (built !== 0) throw new ScriptError(`The build ended with ${built}.`, "Its message is above.");
-  for (const file of [main, "dist/renderer/index.html"]) {
-    if (!existsSync(path.join(ROOT, file ?? ""))) {
-      throw new ScriptError(
-        `The build made no ${file}.`,
-        "`npm run build` has to make what package.json calls `main`.",
-      );
-    }
-  }
+  const { homepage, repository, devDependencies } = JSON.parse(readFileSync(path.join(ROOT, "package.json"), "utf8"));
+  await build();
   const options = process.argv.slice(2);
   const page = process.env.CRUSADER_HOMEPAGE;
   if (page !== undefined) options.push(`--config.extraMetadata.homepage=${page}`);
@@ -43,15 +33,3 @@ await runScript(import.meta.url, async () => {
   process.stderr.write("Packages are in dist/packages. They are not signed: docs/platforms.md says what that means.\n");
   return 0;
 });
-
-/**
- * The environment that npm gives to a script: the packages' programs come first.
- *
- * @param {NodeJS.ProcessEnv} env
- * @returns {NodeJS.ProcessEnv}
- */
-function withLocalPrograms(env) {
-  const name = Object.keys(env).find((key) => key.toUpperCase() === "PATH") ?? "PATH";
-  const folders = [path.join(ROOT, "node_modules", ".bin"), path.dirname(process.execPath), env[name] ?? ""];
-  return { ...env, [name]: folders.join(path.delimiter) };
-}
