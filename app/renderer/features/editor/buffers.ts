@@ -203,7 +203,8 @@ export class Buffers {
     if (buffer === undefined) return;
     const dirty = this.#options.texts.isDirty(id) || buffer.baseVersion === null;
     if (dirty !== buffer.dirty) this.#change(id, { dirty });
-    clearTimeout(this.#draftTimers.get(id));
+    // Counted from the first key: who types without a pause is covered as well.
+    if (this.#draftTimers.has(id)) return;
     this.#draftTimers.set(
       id,
       setTimeout(() => {
