@@ -66,6 +66,11 @@ describe("electron-builder.yml", () => {
     ]);
   });
 
+  test("calls the app on Windows what it calls itself", () => {
+    const [, name] = /setAppUserModelId\("([^"]+)"\)/.exec(read("app/main/hosts/electron/entry.ts").toString()) ?? [];
+    expect(configuration.appId).toBe(name);
+  });
+
   test("signs, publishes and associates nothing that it should not", () => {
     expect([configuration.publish, configuration.win.fileAssociations, configuration.fileAssociations]).toEqual([
       null,
@@ -162,7 +167,7 @@ describe("a package", () => {
   afterAll(() => rmSync(project, { recursive: true, force: true }));
 
   test("holds the built app and nothing else of the repository", () => {
-    const entries = listPackage(archive, { isPack: true }).map((line) => line.replace(/\s+/g, " "));
+    const entries = listPackage(archive, { isPack: true }).map((line) => line.replace(/\s+/g, " ").replaceAll("\\", "/"));
     const isFolder = (entry: string) => entries.some((other) => other.includes(`${entry.split(" : ")[1]}/`));
     const built = readdirSync(path.join(project, "dist/electron")).filter((file) => !file.endsWith(".map"));
     expect(built).toEqual(expect.arrayContaining(["main.js", "preload.cjs", "service-process.js", "worker.js"]));
