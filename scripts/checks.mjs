@@ -63,8 +63,8 @@ async function checkLayers() {
 async function checkAddresses() {
   const { ADDRESSES_FILE, lockfileProblems, outsideAddresses } = await import("./layers.mjs");
   const found = sources(["app", "bin", "scripts", "simulator-image"], /./)
-    // The rules' own test names addresses that break them.
-    .filter(({ file }) => file !== "scripts/layers.test.ts")
+    // Tests name addresses that break rules; the product fetches nothing from them.
+    .filter(({ file }) => !file.endsWith(".test.ts"))
     .flatMap(({ file, text }) => outsideAddresses(file, text));
   for (const { file, line, address } of found) {
     process.stdout.write(`${file}:${line}: ${address}: outside addresses live in ${ADDRESSES_FILE}\n`);
