@@ -167,7 +167,9 @@ describe("a package", () => {
   afterAll(() => rmSync(project, { recursive: true, force: true }));
 
   test("holds the built app and nothing else of the repository", () => {
-    const entries = listPackage(archive, { isPack: true }).map((line) => line.replace(/\s+/g, " ").replaceAll("\\", "/"));
+    const entries = listPackage(archive, { isPack: true }).map((line) =>
+      line.replace(/\s+/g, " ").replaceAll("\\", "/"),
+    );
     const isFolder = (entry: string) => entries.some((other) => other.includes(`${entry.split(" : ")[1]}/`));
     const built = readdirSync(path.join(project, "dist/electron")).filter((file) => !file.endsWith(".map"));
     expect(built).toEqual(expect.arrayContaining(["main.js", "preload.cjs", "service-process.js", "worker.js"]));

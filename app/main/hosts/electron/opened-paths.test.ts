@@ -9,3 +9,8 @@ test("paths of a command line, without the program and its options", () => {
   expect(openedPaths(["electron", "--inspect", ".", "../a.py"], "/work/x", false)).toEqual(["/work/a.py"]);
   expect(openedPaths(["electron", "."], "/work", false)).toEqual([]);
 });
+
+test.skipIf(process.platform === "win32")("addresses of files, as Linux desktops give them", () => {
+  const given = ["file:///b/my%20train.py", "file://elsewhere/b.py", "file:///a%2Fb.py", "file:///%zz"];
+  expect(openedPaths(["/opt/Crusader/crusader", ...given], "/work", true)).toEqual(["/b/my train.py"]);
+});
