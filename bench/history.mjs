@@ -9,6 +9,7 @@ import { RunStore } from "../app/main/services/runs/index.ts";
 const RUNS = 10_000;
 const LIMIT_MS = 20;
 const REPETITIONS = 40;
+const FIRST_RUN_MS = Date.parse("2025-09-01T00:00:00Z");
 const STATES = /** @type {const} */ (["passed", "passed", "passed", "failed", "cancelled"]);
 
 /**
@@ -19,7 +20,7 @@ export async function benchHistory() {
   const dataFolder = mkdtempSync(join(tmpdir(), "crusader-bench-history-"));
   const store = new RunStore({ dataFolder });
   try {
-    writeRuns(dataFolder);
+    writeRuns(dataFolder, RUNS);
     const reindexStart = performance.now();
     store.reindex();
     const reindexSeconds = (performance.now() - reindexStart) / 1000;
@@ -85,14 +86,20 @@ function slowMilliseconds(action) {
   return /** @type {number} */ (times.sort((a, b) => a - b)[Math.floor(REPETITIONS * 0.95)]);
 }
 
-/** @param {string} dataFolder */
-function writeRuns(dataFolder) {
-  for (let number = 1; number <= RUNS; number += 1) {
+/**
+ * Runs 1 to `count`, as they lie on the disk, an hour apart.
+ * @param {string} dataFolder
+ * @param {number} count
+ */
+export function writeRuns(dataFolder, count) {
+  for (let number = 1; number <= count; number += 1) {
     const folder = join(dataFolder, "runs", String(number));
     const outcome = STATES[number % STATES.length] ?? "passed";
     const name = `train_${number % 20}.py`;
+    const createdAt = new Date(FIRST_RUN_MS + number * 3_600_000).toISOString();
     const plan = samplePlan({
       runId: String(number),
+      createdAt,
       submission: { name, path: `/work/${name}`, sha256: "a".repeat(64), bytes: 12, version: 1 + (number % 300) },
     });
     const [check] = sampleRepeat(4).checks;
@@ -114,7 +121,14 @@ function writeRuns(dataFolder) {
             line: null,
             detail: "",
           };
-    const result = sampleResult([repeat, repeat, repeat], { runId: String(number), outcome, failure });
+    const result = sampleResult([repeat, repeat, repeat], {
+      runId: String(number),
+      startedAt: createdAt,
+      finishedAt: new Date(Date.parse(createdAt) + 30_000).toISOString(),
+      outcome,
+      failure,
+      ...(outcome === "passed" ? {} : { score: null }),
+    });
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, "plan.json"), JSON.stringify(plan));
     writeFileSync(join(folder, "result.json"), JSON.stringify(result));

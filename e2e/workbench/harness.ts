@@ -1,6 +1,6 @@
 /** The built window in a real browser, on a web host with a data folder of the test's own. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -38,6 +38,12 @@ export function launchBrowser(program: string): Promise<Browser> {
   });
 }
 
+export type StartOptions = {
+  real?: boolean;
+  backend?: "scripted" | "local";
+  prepare?: (dataFolder: string) => void;
+};
+
 export class Workbench {
   readonly services: Services;
   readonly #rendererFolder: string;
@@ -54,11 +60,17 @@ export class Workbench {
     this.#browser = browser;
   }
 
-  /** `real`: with this machine's Python; otherwise a scripted judge, and nothing of this machine. */
-  static async start(browser: Browser, rendererFolder: string, { real = false } = {}): Promise<Workbench> {
+  /**
+   * `real`: with this machine's Python; otherwise a scripted judge, and nothing of this machine. `prepare` fills the
+   * data folder before anything reads it.
+   */
+  static async start(browser: Browser, rendererFolder: string, options: StartOptions = {}): Promise<Workbench> {
+    const { real = false, backend = "scripted", prepare } = options;
     const folder = mkdtempSync(join(tmpdir(), "crusader-workbench-"));
     const home = join(folder, "home");
     mkdirSync(home);
+    mkdirSync(join(folder, "data"));
+    prepare?.(join(folder, "data"));
     const services = createServices({
       dataFolder: join(folder, "data"),
       env: real ? process.env : { PATH: "" },
@@ -67,7 +79,7 @@ export class Workbench {
       lookEveryMs: 50,
     });
     if (!real) {
-      const simulation = { profile: "rehearsal", backend: "scripted", numRanks: null, repeats: null };
+      const simulation = { profile: "rehearsal", backend, numRanks: null, repeats: null };
       services.settings.change({ simulation });
     }
     const host = await startWebHost({ services, rendererFolder, port: 0, newToken: false });
@@ -84,7 +96,11 @@ export class Workbench {
   /** A further window of the same browser. */
   async open(): Promise<Page> {
     const isFirst = this.#context === null;
-    this.#context ??= await this.#browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: "light" });
+    this.#context ??= await this.#browser.newContext({
+      viewport: { width: 1440, height: 900 },
+      colorScheme: "light",
+      permissions: ["clipboard-read", "clipboard-write"],
+    });
     const page = await this.#context.newPage();
     page.on("console", (message) => {
       if (message.type() === "error") this.complaints.push(message.text());
@@ -129,4 +145,15 @@ export async function shownText(page: Page): Promise<string> {
 
 export async function expectShown(page: Page, text: string): Promise<void> {
   await expect.poll(() => shownText(page), { timeout: 10_000 }).toContain(text);
+}
+
+/** Asserts on what a reading becomes before long. */
+export const settled = <Value>(read: () => Value | Promise<Value>) => expect.poll(read, { timeout: 10_000 });
+
+/** A file in Crusader's own folder. */
+export function putFile({ services: { workspace } }: Workbench, name: string, text: string): string {
+  const { id: folderId } = workspace.openDefaultFolder();
+  const path = workspace.place({ folderId, name });
+  writeFileSync(path, text);
+  return path;
 }

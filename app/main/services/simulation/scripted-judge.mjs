@@ -44,6 +44,11 @@ const result = (/** @type {string} */ outcome, /** @type {object} */ fields = {}
     ...fields,
   });
 const forever = () => setInterval(() => {}, 1000);
+const endsWhenAsked = () =>
+  lines.once("line", () => {
+    result("cancelled", { failure: failure({ kind: "cancelled", fault: "user", message: "asked to stop" }) });
+    process.exit(0);
+  });
 /** A process that outlives this one: its own session, no pipe of ours, but our mark. */
 const leaveProcess = () =>
   spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { detached: true, stdio: "ignore" }).unref();
@@ -83,6 +88,26 @@ const deeds = {
   print() {
     process.stdout.write("o".repeat(8 * 1024 * 1024), () => deeds.pass?.());
   },
+  longline() {
+    process.stdout.write(`${"o".repeat(10_000_000)}\nafter it\n`, () => deeds.pass?.());
+  },
+  lines() {
+    const text = Array.from({ length: 100_000 }, (_value, index) => `step ${index}\n`).join("");
+    process.stdout.write(text, () => deeds.pass?.());
+  },
+  /** A thousand lines a second, until it is cancelled or the log is full. */
+  steady() {
+    let printed = 0;
+    say({ type: "stage", stage: "timed", state: "running", seconds: null });
+    setInterval(() => {
+      const from = printed;
+      printed = Math.floor(performance.now());
+      const text = Array.from({ length: printed - from }, (_value, index) => `step ${from + index}\n`).join("");
+      process.stdout.write(text);
+      say({ type: "progress", stage: "timed", done: printed % 1000, total: 1000, unit: "steps" });
+    }, 20);
+    endsWhenAsked();
+  },
   exit() {
     say({ type: "stage", stage: "prepare", state: "running", seconds: null });
     process.exit(4);
@@ -92,10 +117,7 @@ const deeds = {
   },
   polite() {
     say({ type: "stage", stage: "timed", state: "running", seconds: null });
-    lines.once("line", () => {
-      result("cancelled", { failure: failure({ kind: "cancelled", fault: "user", message: "asked to stop" }) });
-      process.exit(0);
-    });
+    endsWhenAsked();
   },
   stubborn() {
     leaveProcess();

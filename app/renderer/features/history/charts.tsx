@@ -17,7 +17,7 @@ import {
   YAxis,
 } from "recharts";
 import { STAGES, type Stage } from "../../../common/events.ts";
-import { formatMfu, formatRelativeSpeed, formatSeconds } from "../../../common/format.ts";
+import { formatInteger, formatMfu, formatRelativeSpeed, formatSeconds } from "../../../common/format.ts";
 import type { HistoryRun } from "../../../common/history.ts";
 import { client } from "../../client.ts";
 import { asCrusaderError } from "../../connection.ts";
@@ -85,7 +85,7 @@ function ScoresOverTime({ runs, kind, baseline }: ScoreChartProps) {
       points.map(({ x, y, runId, name, version }) => [new Date(x).toISOString(), runId, name, version, y]),
     );
   return (
-    <ChartFrame title={`${scoreTitle(kind)} over time, ${points.length} runs`} extent={extent} csv={csv}>
+    <ChartFrame title={`${scoreTitle(kind)} over time, ${formatInteger(points.length)} runs`} extent={extent} csv={csv}>
       {({ width, height }, zoom, setZoom) => (
         <TimeChart {...{ points, width, height, zoom, setZoom, shown, extent, baseline }} />
       )}

@@ -1,0 +1,22 @@
+/**
+ * A web host with a scripted judge as a program of its own, so that it can be killed:
+ * `node hosted.ts FOLDER RENDERER_FOLDER PORT`. It prints its address as a line once it can be used.
+ */
+import { join } from "node:path";
+import { startWebHost } from "../../app/main/hosts/web/index.ts";
+import { createServices } from "../../app/main/router/services.ts";
+import { ScriptedBackend } from "../../app/main/services/simulation/scripted-backend.ts";
+
+const [folder = "", rendererFolder = "", port = "0"] = process.argv.slice(2);
+const services = createServices({
+  dataFolder: join(folder, "data"),
+  env: { PATH: "" },
+  home: folder,
+  moreBackends: [new ScriptedBackend()],
+  lookEveryMs: 50,
+});
+const simulation = { profile: "rehearsal", backend: "scripted", numRanks: null, repeats: null };
+services.settings.change({ simulation });
+await services.cleanUp();
+const host = await startWebHost({ services, rendererFolder, port: Number(port), newToken: false });
+process.stdout.write(`${host.url()}\n`);
