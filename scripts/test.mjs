@@ -8,7 +8,7 @@ import path from "node:path";
 import process from "node:process";
 import { preparePython, ROOT, run, runScript, ScriptError } from "./bootstrap.mjs";
 import { runChecks } from "./checks.mjs";
-import { findBrowser, findDocker, findSandbox, PARTS } from "./machine.mjs";
+import { findBrowser, findDocker, findElectron, findOldElectron, findSandbox, PARTS } from "./machine.mjs";
 import { closing, readJunit } from "./totals.mjs";
 
 /** @typedef {import("./totals.mjs").SuiteResult} SuiteResult */
@@ -30,7 +30,14 @@ await runScript(import.meta.url, async () => {
       process.stdout.write(`\n==== ${suite}\n`);
       results.push({ suite, ...(await runSuite()), seconds: (performance.now() - started) / 1000 });
     }
-    const found = { sandbox: findSandbox(), python, docker: findDocker(), browser: findBrowser() };
+    const found = {
+      sandbox: findSandbox(),
+      python,
+      docker: findDocker(),
+      browser: findBrowser(),
+      oldelectron: findOldElectron(),
+      electron: findElectron(),
+    };
     const missing = Object.entries(found).flatMap(([part, state]) =>
       "missing" in state ? [{ part, missing: state.missing }] : [],
     );

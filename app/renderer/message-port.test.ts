@@ -33,8 +33,10 @@ test("takes the port it asked for, and notices when the services are gone", asyn
 test("lets go of a port when the next one is handed in", async () => {
   const { self, hand, messages } = desktop();
   const channel = await openMessagePort({ connect: hand }, messages, self);
+  const underWay = channel.link.call(["app", "versions"], undefined, { context: {} });
   hand();
   expect(await channel.closed).toEqual({ refusal: null });
+  await expect(underWay).rejects.toThrow();
 });
 
 test("takes no port of another window, and none that is called otherwise", async () => {

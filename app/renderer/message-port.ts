@@ -44,7 +44,10 @@ function channelOver(port: MessagePort, messages: Messages, self: unknown): Open
   const { promise: closed, resolve } = Promise.withResolvers<{ refusal: string | null }>();
   const end = () => {
     messages.removeEventListener("message", onReplaced);
+    port.removeEventListener("close", end);
     port.close();
+    // Only the other side hears of that, and the link, too, has to end what is under way.
+    port.dispatchEvent(new Event("close"));
     resolve({ refusal: null });
   };
   const onReplaced = ({ data, source }: PortMessage) => {

@@ -16,7 +16,8 @@ const folder = dataFolder(process.env, process.platform);
 app.setPath("userData", join(folder, "electron"));
 if (app.requestSingleInstanceLock()) {
   registerPageScheme();
-  app.setAppUserModelId("crusader");
+  // What Windows shows notifications under: the id of electron-builder.yml.
+  if (process.platform === "win32") app.setAppUserModelId("app.crusader.desktop");
   void app.whenReady().then(() => {
     try {
       startShell({

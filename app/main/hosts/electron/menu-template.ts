@@ -45,9 +45,10 @@ export function menuTemplate(
       label: "&File",
       submenu: [
         command("New File from a Template...", "workspace.newFromTemplate", "CmdOrCtrl+Alt+N"),
-        { label: "Open File...", click: actions.openFile },
+        { label: "Open File...", id: "file.open", click: actions.openFile },
         {
           label: "Open Folder...",
+          id: "folder.open",
           accelerator: "CmdOrCtrl+O",
           registerAccelerator: false,
           click: actions.openFolder,

@@ -139,18 +139,19 @@ test("quitting asks about runs, cancels them when told to, and ends once they ar
 test("the end of a long run is told, that of a short or cancelled one is not", async () => {
   const { said, message, open } = bench();
   const client = open();
-  const run = async (text: string, cancel: boolean) => {
+  const run = async (text: string, { repeats = 1, cancel = false } = {}) => {
     const target = { kind: "text", name: "a.py", text, file: null } as const;
-    const { runId } = await client.simulation.start({ backend: "scripted", sandbox: "none", repeats: 1, target });
+    const { runId } = await client.simulation.start({ backend: "scripted", sandbox: "none", repeats, target });
     for await (const { number } of await client.simulation.events({ runId })) {
       if (cancel && number > 0) await client.simulation.cancel({ runId });
     }
   };
-  await run("pass", false);
-  await client.settings.change({ notifyAfterSeconds: 0.8 });
-  await run("polite", true);
-  await client.settings.change({ notifyAfterSeconds: 0 });
-  await run("pass slow", false);
-  expect(await message("runEnded")).toEqual({ kind: "runEnded", runId: "3", title: "Run 3 passed", body: "a.py v3" });
+  await run("pass", { repeats: 20 });
+  // Two seconds, in which the end of the first would have been told.
+  await run("polite", { cancel: true });
+  await client.settings.change({ notifyAfterSeconds: 0.1 });
+  await run("polite", { cancel: true });
+  await run("pass ", { repeats: 20 });
+  expect(await message("runEnded")).toEqual({ kind: "runEnded", runId: "4", title: "Run 4 passed", body: "a.py v3" });
   expect(said.filter(({ kind }) => kind === "runEnded")).toHaveLength(1);
 });

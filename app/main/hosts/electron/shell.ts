@@ -195,7 +195,8 @@ export function startShell({ dataFolder, rendererFolder, preload, serviceModule 
 }
 
 function toOpen(path: string): ToService {
-  app.addRecentDocument(path);
+  // A menu of the system that Linux has not.
+  if (process.platform !== "linux") app.addRecentDocument(path);
   return { kind: "open", path };
 }
 
