@@ -93,7 +93,7 @@ function writeRuns(dataFolder) {
     const name = `train_${number % 20}.py`;
     const plan = samplePlan({
       runId: String(number),
-      submission: { name, path: `/work/${name}`, sha256: "a".repeat(64), bytes: 12, version: 1 + (number % 300) },
+      submission: { name, path: `/code/${name}`, sha256: "a".repeat(64), bytes: 12, version: 1 + (number % 300) },
     });
     const [check] = sampleRepeat(4).checks;
     // As large as a real one: three repeats of sixteen checks.
