@@ -100,7 +100,7 @@ export function writeRuns(dataFolder, count) {
     const plan = samplePlan({
       runId: String(number),
       createdAt,
-      submission: { name, path: `/work/${name}`, sha256: "a".repeat(64), bytes: 12, version: 1 + (number % 300) },
+      submission: { name, path: `/code/${name}`, sha256: "a".repeat(64), bytes: 12, version: 1 + (number % 300) },
     });
     const [check] = sampleRepeat(4).checks;
     // As large as a real one: three repeats of sixteen checks.

@@ -8,7 +8,7 @@ export function samplePlan(overrides: Partial<Plan> = {}): Plan {
     version: RECORD_VERSION,
     runId: "1",
     createdAt: "2026-11-01T10:00:00.000Z",
-    submission: { name: "train.py", path: "/work/a/train.py", sha256: "a".repeat(64), bytes: 12, version: 1 },
+    submission: { name: "train.py", path: "/code/a/train.py", sha256: "a".repeat(64), bytes: 12, version: 1 },
     profile: {
       name: "rehearsal",
       kind: "rehearsal",

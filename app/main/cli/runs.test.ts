@@ -31,7 +31,7 @@ function record(
 ): void {
   const { version: _v, runId: _r, createdAt: _c, submission: _s, against: _a, ...plan } = samplePlan();
   const store = new RunStore({ dataFolder: folder, now: () => Date.parse("2026-11-01T10:00:00.000Z") });
-  const recorder = store.create({ ...plan, submission: { name, path: `/work/a/${name}` } }, Buffer.from(source));
+  const recorder = store.create({ ...plan, submission: { name, path: `/code/a/${name}` } }, Buffer.from(source));
   const { version: _version, runId: _runId, output: _output, ...outcome } = sampleResult(repeats, result);
   recorder.output(Buffer.from([0xff, 0x41]));
   recorder.finish(outcome);
@@ -88,7 +88,7 @@ test("show: stages, checks with value and limit, the failure with its hint; noth
   expect((await printed("show", "1")).replace(/\d+\.\d KiB/, "SIZE").replace(/[0-9a-f]{64}/, "SHA")).toBe(
     [
       "run 1  FAILED",
-      "  submission  train.py v1, /work/a/train.py",
+      "  submission  train.py v1, /code/a/train.py",
       "  sha256      SHA",
       "  profile     rehearsal (rehearsal)",
       "  ran on      local, 2 ranks, sandbox: bubblewrap",

@@ -40,7 +40,7 @@ afterEach(() => {
 
 function draft(overrides: Partial<PlanDraft> = {}): PlanDraft {
   const { version: _v, runId: _r, createdAt: _c, submission: _s, against: _a, ...rest } = samplePlan();
-  return { ...rest, submission: { name: "train.py", path: "/work/a/train.py" }, ...overrides };
+  return { ...rest, submission: { name: "train.py", path: "/code/a/train.py" }, ...overrides };
 }
 
 function outcome(overrides: Partial<RunResult> = {}): RunOutcome {
@@ -83,7 +83,7 @@ test("a run is recorded whole: plan, source, events, output, result", () => {
       version: 1,
       runId: "1",
       createdAt: "2026-11-01T10:00:00.000Z",
-      submission: { name: "train.py", path: "/work/a/train.py", sha256, bytes: 8, version: 1 },
+      submission: { name: "train.py", path: "/code/a/train.py", sha256, bytes: 8, version: 1 },
       against: null,
     },
     shown: { id: "1", state: "passed", bytes: expect.any(Number), plan: recorder.plan, result },
@@ -104,7 +104,7 @@ test("distinct contents of one path are its versions, in order", () => {
     create("one"),
     create("two"),
     create("one"),
-    create("one", { submission: { name: "train.py", path: "/work/b/train.py" } }),
+    create("one", { submission: { name: "train.py", path: "/code/b/train.py" } }),
     create("three"),
   ].map(({ plan }) => plan.submission.version);
   expect(versions).toEqual([1, 2, 1, 1, 3]);
@@ -134,7 +134,7 @@ test("lists are filtered, paged and newest first", () => {
   record("one");
   record("two", { profile: { ...draft().profile, name: "production-3b" } });
   now += 3_600_000;
-  record("three", { submission: { name: "fast_100%.py", path: "/work/b/fast_100%.py" } });
+  record("three", { submission: { name: "fast_100%.py", path: "/code/b/fast_100%.py" } });
   record(
     "four",
     {},
@@ -162,7 +162,7 @@ test("lists are filtered, paged and newest first", () => {
     running: listed({ state: "running" }),
     profile: listed({ profile: "production-3b" }),
     name: listed({ submission: "fast_100%.py" }),
-    path: listed({ submission: "/work/b/fast_100%.py" }),
+    path: listed({ submission: "/code/b/fast_100%.py" }),
     since: listed({ since: "2026-11-01T10:30:00.000Z" }),
     searchCode: listed({ search: "WEIGHT_mis" }),
     searchLiterally: listed({ search: "100%" }),
