@@ -22,6 +22,8 @@ export async function buildElectron(folder = ELECTRON_FOLDER) {
     cwd: ROOT,
     input: PROCESSES,
     platform: "node",
+    // The other kind requires its parts in a way that no bundler sees through (jsonc-parser).
+    resolve: { mainFields: ["module", "main"] },
     // Pyodide finds its files beside itself.
     external: ["electron", "pyodide"],
     plugins: [

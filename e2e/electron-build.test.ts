@@ -1,0 +1,50 @@
+/** What is built for Electron, as far as it runs without: the service process, on a plain Node in place of Electron's. */
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, onTestFinished, test } from "vitest";
+import { buildElectron } from "../scripts/electron-build.mjs";
+
+test("the built service process answers a window, scans, and ends when asked", async () => {
+  const folder = fileURLToPath(new URL(`../dist/electron-${process.pid}`, import.meta.url));
+  const home = mkdtempSync(path.join(tmpdir(), "crusader-built-"));
+  onTestFinished(() => {
+    for (const made of [folder, home]) rmSync(made, { recursive: true, force: true });
+  });
+  await buildElectron(folder);
+  const files = readdirSync(folder);
+  expect(files).toEqual(expect.arrayContaining(["main.js", "preload.cjs", "service-process.js", "worker.js"]));
+  // A sandboxed preload script can require nothing but electron.
+  expect(readFileSync(path.join(folder, "preload.cjs"), "utf8").match(/require\([^)]*\)/g)).toEqual([
+    'require("electron")',
+  ]);
+
+  const parentPort = new URL("old-electron/parent-port.ts", import.meta.url).href;
+  const child = fork(path.join(folder, "service-process.js"), [], {
+    execArgv: ["--import", parentPort],
+    env: { ...process.env, CRUSADER_HOME: home },
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const answers = new Map<string, unknown>();
+  const answered = new Promise<void>((resolve) => {
+    child.on("message", ({ port, data }: { port?: number; data: string }) => {
+      if (port === undefined) return;
+      const { i, p } = JSON.parse(data);
+      answers.set(i, p.b.json);
+      if (answers.size === 2) resolve();
+    });
+  });
+  const call = (i: string, u: string, input?: object) =>
+    child.send({ port: 0, data: JSON.stringify({ i, p: { u, ...(input && { b: { json: input } }) } }) });
+  child.send({ message: { kind: "window" }, ports: [0] });
+  call("1", "/hparams/list");
+  call("2", "/scan/scan", { text: "import os\n" });
+  await answered;
+  expect(answers.get("1")).toEqual(expect.arrayContaining([expect.objectContaining({ name: "rehearsal" })]));
+  expect(answers.get("2")).toMatchObject({ verdict: { ok: false, rule: "forbidden-module", line: 1 } });
+  child.send({ message: { kind: "quit", cancelRuns: false }, ports: [] });
+  expect(await once(child, "exit")).toEqual([0, null]);
+});
