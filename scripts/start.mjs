@@ -22,7 +22,9 @@ await runScript(import.meta.url, async () => {
   process.stderr.write("Opening the desktop window (npm start -- --web opens it in the browser instead).\n");
   const started = performance.now();
   const code = await run(electron.program, [path.join(ROOT), ...forWindow]);
-  if (code === 0 || code >= 128 || performance.now() - started > EARLY_MS) return code;
+  // Ended by Ctrl-C or a kill; Chromium's own complaints end it with other signals.
+  const wasAsked = code === 0 || code === 130 || code === 143;
+  if (wasAsked || performance.now() - started > EARLY_MS) return code;
   return serve(`Electron ended with ${code}, its message is above`, forWindow);
 });
 

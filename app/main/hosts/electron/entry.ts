@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { app, dialog } from "electron";
 import { dataFolder } from "../../services/settings/index.ts";
+import { ensureFolder } from "../../services/storage/index.ts";
 import { registerPageScheme, startShell } from "./shell.ts";
 import { versionProblem } from "./versions.ts";
 
@@ -13,7 +14,13 @@ if (problem !== null) throw new Error(problem);
 
 const folder = dataFolder(process.env, process.platform);
 // Chromium's own files, and the lock that keeps the app single: one per data folder.
-app.setPath("userData", join(folder, "electron"));
+const chromiumFolder = join(folder, "electron");
+try {
+  ensureFolder(chromiumFolder);
+} catch (error) {
+  fail(error);
+}
+app.setPath("userData", chromiumFolder);
 if (app.requestSingleInstanceLock()) {
   registerPageScheme();
   // What Windows shows notifications under: the id of electron-builder.yml.
@@ -27,11 +34,15 @@ if (app.requestSingleInstanceLock()) {
         serviceModule: built("service-process.js"),
       });
     } catch (error) {
-      dialog.showErrorBox("Crusader cannot start.", error instanceof Error ? error.message : String(error));
-      app.exit(1);
+      fail(error);
     }
   });
 } else {
   // The first one shows itself, and opens what this one was given.
   app.quit();
+}
+
+function fail(error: unknown): void {
+  dialog.showErrorBox("Crusader cannot start.", error instanceof Error ? error.message : String(error));
+  app.exit(1);
 }

@@ -21,6 +21,7 @@ import { mayConnect } from "./may-navigate.ts";
 import { menuTemplate } from "./menu-template.ts";
 import { openedPaths } from "./opened-paths.ts";
 import { pageFiles } from "./page-files.ts";
+import { restartAfter } from "./restart-policy.ts";
 import type { FromService, ToService } from "./service-messages.ts";
 import { ServiceSupervisor } from "./service-supervisor.ts";
 import { MIN_HEIGHT, MIN_WIDTH, openingBounds, WINDOW_STATE_VERSION, windowStateSchema } from "./window-bounds.ts";
@@ -271,8 +272,16 @@ function createWindow(dataFolder: string, preload: string): BrowserWindow {
   });
   window.webContents.on("context-menu", (_event, { isEditable, selectionText }) => {
     if (!isEditable && selectionText === "") return;
-    const editing = isEditable ? ([{ role: "cut" }, { role: "copy" }, { role: "paste" }] as const) : [];
-    Menu.buildFromTemplate(isEditable ? [...editing] : [{ role: "copy" }]).popup({ window });
+    const roles = isEditable ? (["cut", "copy", "paste"] as const) : (["copy"] as const);
+    Menu.buildFromTemplate(roles.map((role) => ({ role }))).popup({ window });
+  });
+  const goneAtMs: number[] = [];
+  window.webContents.on("render-process-gone", (_event, { reason }) => {
+    if (reason === "clean-exit") return;
+    goneAtMs.push(Date.now());
+    // Unsaved text is kept by the services, runs go on there: a page that crashed only has to be loaded again.
+    const { pauseMs } = restartAfter(goneAtMs, Date.now());
+    setTimeout(() => window.isDestroyed() || window.reload(), pauseMs);
   });
   return window;
 }

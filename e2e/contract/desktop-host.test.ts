@@ -1,3 +1,4 @@
+/** The services behind a desktop window, without one: the test is the shell, and holds the window's ports. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -5,11 +6,11 @@ import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { createORPCClient } from "@orpc/client";
 import { RPCLink } from "@orpc/client/message-port";
 import { expect, onTestFinished, test } from "vitest";
-import type { Client } from "../../../common/contract.ts";
-import type { DesktopRequest } from "../../../common/desktop.ts";
-import { ScriptedBackend } from "../../services/simulation/scripted-backend.ts";
-import { type Port, serveDesktop } from "./serve-desktop.ts";
-import type { FromService, ToService } from "./service-messages.ts";
+import type { Client } from "../../app/common/contract.ts";
+import type { DesktopRequest } from "../../app/common/desktop.ts";
+import { type Port, serveDesktop } from "../../app/main/hosts/electron/serve-desktop.ts";
+import type { FromService, ToService } from "../../app/main/hosts/electron/service-messages.ts";
+import { ScriptedBackend } from "../../app/main/services/simulation/scripted-backend.ts";
 
 /** Node's ports as Electron's main process has them: a listener gets an event. */
 function asElectrons(port: MessagePort): Port {
