@@ -17,6 +17,7 @@ const services = createServices({
 });
 const simulation = { profile: "rehearsal", backend: "scripted", numRanks: null, repeats: null };
 services.settings.change({ simulation });
+services.workspace.openDefaultFolder();
 await services.cleanUp();
 const host = await startWebHost({ services, rendererFolder, port: Number(port), newToken: false });
 process.stdout.write(`${host.url()}\n`);

@@ -10,18 +10,8 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import { writeRuns } from "../../bench/history.mjs";
 import { findBrowser } from "../../scripts/machine.mjs";
-import {
-  buildWindow,
-  command,
-  expectShown,
-  explorerFile,
-  launchBrowser,
-  panel,
-  putFile,
-  settled,
-  shownText,
-  Workbench,
-} from "./harness.ts";
+import { buildWindow, launchBrowser } from "./browser.ts";
+import { command, expectShown, explorerFile, panel, putFile, settled, shownText, Workbench } from "./harness.ts";
 
 const HOSTED = fileURLToPath(new URL("hosted.ts", import.meta.url));
 const LONG_HISTORY = 10_000;
@@ -58,9 +48,9 @@ const log = (page: Page) => panel(page, "simulation").locator(".xterm-rows");
 
 /** The whole log, as it is copied. */
 async function copiedLog(page: Page): Promise<string> {
-  await page.evaluate(() => navigator.clipboard.writeText(""));
+  await page.evaluate('navigator.clipboard.writeText("")');
   await panel(page, "simulation").getByRole("button", { name: "Copy the log" }).click();
-  const read = () => page.evaluate(() => navigator.clipboard.readText());
+  const read = () => page.evaluate<string>("navigator.clipboard.readText()");
   await settled(read).not.toBe("");
   return read();
 }

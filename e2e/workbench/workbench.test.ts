@@ -1,26 +1,13 @@
 /** The window as a person uses it: a real browser, a real host, files on the disk. */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import type { Browser, Page } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { findBrowser, findSandbox } from "../../scripts/machine.mjs";
-import {
-  buildWindow,
-  command,
-  expectShown,
-  explorerFile,
-  launchBrowser,
-  palette,
-  panel,
-  putFile,
-  settled,
-  tab,
-  Workbench,
-} from "./harness.ts";
+import { buildWindow, launchBrowser } from "./browser.ts";
+import { command, expectShown, explorerFile, palette, panel, putFile, settled, tab, Workbench } from "./harness.ts";
 
-const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const FIRST_SCRIPT_KILOBYTES = 320;
 const RUN_TIMEOUT_MS = 180_000;
 
@@ -58,27 +45,7 @@ test("from nothing to a judged template in two clicks", { timeout: RUN_TIMEOUT_M
     .click();
   await panel(page, "result").getByText("Passed").first().waitFor({ timeout: RUN_TIMEOUT_MS });
   expect(workbench.complaints).toEqual([]);
-  await photograph(page);
 });
-
-/** Pictures of every panel for docs/screenshots, where `CRUSADER_SCREENSHOTS` names a folder. */
-async function photograph(page: Page): Promise<void> {
-  const folder = process.env.CRUSADER_SCREENSHOTS;
-  if (!folder) return;
-  await page.setViewportSize({ width: 1600, height: 1000 });
-  const take = (name: string) => page.screenshot({ path: join(folder, `${name}.png`) });
-  for (const appearance of ["light", "dark"]) {
-    await command(page, `Theme: ${appearance}`);
-    await command(page, "Layout: Edit and simulate");
-    await panel(page, "simulation").getByText("Judges train_fsdp.py").waitFor();
-    // Highlighted: the words come in several colours.
-    await settled(() => panel(page, "editor").locator(".view-line .mtk6, .view-line .mtk8").count()).toBeGreaterThan(3);
-    await take(`workbench-${appearance}`);
-    await command(page, "Layout: History and compare");
-    await panel(page, "history").getByText("train_fsdp.py").first().waitFor();
-    await take(`history-${appearance}`);
-  }
-}
 
 test("loads little before it can be used, all of it from its own host", async () => {
   const workbench = await Workbench.start(browser, rendererFolder);
@@ -247,34 +214,4 @@ test("keeps the layout, and puts it back", async () => {
   await command(page, "Layout: reset");
   await panel(page, "simulation").waitFor();
   expect(workbench.complaints).toEqual([]);
-});
-
-type AxeResults = { violations: { id: string; impact: string | null; nodes: { html: string }[] }[] };
-
-/** What a tool finds that keeps people out: serious or worse. */
-async function barriers(page: Page): Promise<string[]> {
-  // The page's policy lets no script in; this one comes in through the debugger.
-  await page.evaluate(readFileSync(AXE, "utf8"));
-  const { violations } = (await page.evaluate("axe.run({ resultTypes: ['violations'] })")) as AxeResults;
-  return violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`));
-}
-
-test.each(["light", "dark", "high contrast"])("keeps nobody out of any panel: %s", async (appearance) => {
-  const workbench = await Workbench.start(browser, rendererFolder);
-  putFile(workbench, "script.py", "pass");
-  const page = await workbench.open();
-  await command(page, `Theme: ${appearance}`);
-  await panel(page, "editor").getByRole("heading", { name: "This machine" }).waitFor();
-  expect(await barriers(page)).toEqual([]);
-  await explorerFile(page, "script.py").click();
-  await expectShown(page, "pass");
-  await page.keyboard.press("Control+Enter");
-  await panel(page, "result").getByText("Passed").first().waitFor();
-  expect(await barriers(page)).toEqual([]);
-  await command(page, "Show History");
-  await panel(page, "history").getByText("script.py").first().waitFor();
-  await command(page, "Show Problems");
-  expect(await barriers(page)).toEqual([]);
 });

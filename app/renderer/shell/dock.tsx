@@ -51,7 +51,7 @@ export function Dock({ panels }: { panels: readonly PanelDefinition[] }) {
         defaultTabComponent={PanelTab}
         onReady={onReady}
         theme={THEME}
-        proportionalLayout={false}
+        proportionalLayout
         scrollbars="native"
         getTabContextMenuItems={tabMenu}
       />

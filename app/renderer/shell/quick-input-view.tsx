@@ -16,7 +16,7 @@ export function QuickInputView() {
       padding={0}
       size="36rem"
       yOffset="3rem"
-      aria-label={shown?.label ?? ""}
+      attributes={{ content: { "aria-label": shown?.label ?? "" } }}
       overlayProps={{ backgroundOpacity: 0.25 }}
     >
       {shown?.kind === "pick" && <Pick key={shown.label} pick={shown} />}

@@ -24,7 +24,7 @@ export function DiffView({ diff }: { diff: string }) {
   return (
     <div className={classes.diffFrame}>
       <div className={classes.dim}>
-        {formatInteger(added)} lines added, {formatInteger(removed)} removed in B
+        {formatInteger(added)} {added === 1 ? "line" : "lines"} added, {formatInteger(removed)} removed in B
       </div>
       <section
         ref={scroller}

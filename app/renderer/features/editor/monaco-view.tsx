@@ -99,6 +99,10 @@ function DiffView({ buffer, texts }: { buffer: DiffBuffer; texts: MonacoTexts })
       editor.current = null;
     };
   }, [buffer, texts]);
-  useEffect(() => editor.current?.updateOptions(editorOptions(zoomPercent)), [zoomPercent]);
+  useEffect(() => {
+    // The names with every change of options: without them it forgets them.
+    const names = { originalAriaLabel: buffer.left.title, modifiedAriaLabel: buffer.right.title };
+    editor.current?.updateOptions({ ...editorOptions(zoomPercent), ...names });
+  }, [zoomPercent, buffer]);
   return <div ref={host} style={{ height: "100%" }} data-editor="diff" />;
 }

@@ -17,18 +17,19 @@ import classes from "./simulation.module.css";
 const MAX_LINES = 100_000;
 const FONT_SIZE = 12;
 
-/** The window's colours; the 16 of the terminal are xterm's own, but for those unreadable on a light ground. */
+/** The window's colours; the 16 of the terminal are xterm's own, but for those unreadable on the ground they are on. */
 function themeOf(element: HTMLElement): ITheme {
   const style = getComputedStyle(element);
   const variable = (name: string) => style.getPropertyValue(name).trim();
   const isDark = document.documentElement.dataset.appearance !== "light";
   const light: ITheme = { yellow: "#8a5a00", brightYellow: "#8a5a00", white: "#59626e", brightWhite: "#1b1f24" };
+  const dark: ITheme = { black: "#8d96a2", red: "#f28b82", blue: "#6ca3e6", magenta: "#c39ac9" };
   return {
     background: variable("--surface-sunken"),
     foreground: variable("--text"),
     cursor: variable("--surface-sunken"),
     selectionBackground: variable("--selected"),
-    ...(isDark ? {} : light),
+    ...(isDark ? dark : light),
   };
 }
 

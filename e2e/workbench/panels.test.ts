@@ -1,0 +1,138 @@
+/**
+ * Every panel with something in it: nobody is kept out of any. With CRUSADER_SCREENSHOTS=1 the pictures of the
+ * documentation are taken on the way.
+ */
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { findBrowser } from "../../scripts/machine.mjs";
+import { buildWindow, launchBrowser } from "./browser.ts";
+import { command, expectShown, explorerFile, palette, panel, putFile, Workbench } from "./harness.ts";
+import { submissionOf, writeSampleHistory } from "./sample-history.ts";
+
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const PICTURES = fileURLToPath(new URL("../../docs/screenshots/", import.meta.url));
+const RUNS = 42;
+const FAILED_RUN = RUNS - 1;
+
+const found = findBrowser();
+let browser: Browser;
+let rendererFolder: string;
+
+beforeAll(async () => {
+  if ("missing" in found) return;
+  rendererFolder = buildWindow();
+  browser = await launchBrowser(found.program);
+}, 180_000);
+
+afterAll(async () => {
+  if ("missing" in found) return;
+  await browser.close();
+  rmSync(rendererFolder, { recursive: true });
+});
+
+beforeEach((context) => {
+  if ("missing" in found) context.skip(`needs browser: ${found.missing}`);
+});
+
+type AxeResults = { violations: { id: string; impact: string | null; nodes: { html: string }[] }[] };
+
+/** What a tool finds that keeps people out: serious or worse. */
+async function barriers(page: Page): Promise<string[]> {
+  // The page's policy lets no script in; this one comes in through the debugger.
+  await page.evaluate(readFileSync(AXE, "utf8"));
+  const { violations } = (await page.evaluate("axe.run({ resultTypes: ['violations'] })")) as AxeResults;
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`));
+}
+
+/** Each brings the window from the one before to where there is something to see. */
+const VIEWS: Record<string, (page: Page) => Promise<void>> = {
+  async start(page) {
+    await panel(page, "editor").getByRole("heading", { name: "This machine" }).waitFor();
+  },
+  async edit(page) {
+    await explorerFile(page, "train_fsdp.py").click();
+    await expectShown(page, "import functools");
+    await page.keyboard.press("Control+Home");
+    await command(page, "Show Problems");
+    await panel(page, "problems").getByRole("button", { name: "Check the open file" }).click();
+    await panel(page, "problems").getByText("train_fsdp.py").waitFor();
+    await panel(page, "result").getByText("used").first().waitFor();
+  },
+  async simulation(page) {
+    await command(page, "Show Simulation");
+    await command(page, "Maximise or restore the panel");
+    await panel(page, "simulation").locator(".xterm-rows").getByText("step 20 ").first().waitFor();
+  },
+  async history(page) {
+    await command(page, "Layout: History and compare");
+    const history = panel(page, "history");
+    await history.locator(`[data-run="${FAILED_RUN}"]`).dblclick();
+    await panel(page, "result").getByText("What is compared.").waitFor();
+    await history.getByRole("button", { name: "Charts", pressed: false }).click();
+    await history.locator("svg.recharts-surface .recharts-bar-rectangle").first().waitFor();
+  },
+  async compare(page) {
+    const history = panel(page, "history");
+    await history.locator(`[data-run="${RUNS - 5}"]`).click();
+    await history.locator(`[data-run="${RUNS}"]`).click({ modifiers: ["Control"] });
+    await page.keyboard.press("c");
+    await panel(page, "compare")
+      .getByText(/added, .* removed in B/)
+      .waitFor();
+  },
+  async diff(page) {
+    await panel(page, "compare").getByRole("button", { name: "Side by side in the editor" }).click();
+    await panel(page, "editor").locator("[data-editor=diff] .view-line").first().waitFor();
+  },
+  async palette(page) {
+    await page.keyboard.press("F1");
+    await palette(page).fill("layout");
+    await page.getByRole("option").first().waitFor();
+  },
+  async about(page) {
+    await page.keyboard.press("Escape");
+    await command(page, "About Crusader");
+    await page.getByRole("dialog").getByText("Ctrl+Enter").first().waitFor();
+  },
+  async picker(page) {
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.keyboard.press("Control+O");
+    await page.getByRole("dialog", { name: "Open a folder" }).getByRole("button", { name: "New folder" }).waitFor();
+  },
+  async prune(page) {
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await command(page, "Show History");
+    await panel(page, "history").getByRole("button", { name: "Prune" }).click();
+    await page.getByRole("dialog").waitFor();
+  },
+};
+/** Between them they show every panel. */
+const PICTURED = ["edit", "simulation", "history", "compare"];
+
+test.each(["light", "dark", "high contrast"])("keeps nobody out of any panel: %s", async (appearance) => {
+  const workbench = await Workbench.start(browser, rendererFolder, {
+    prepare: (dataFolder) => writeSampleHistory(dataFolder, RUNS),
+  });
+  putFile(workbench, "train_fsdp.py", submissionOf(RUNS));
+  const page = await workbench.open();
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await command(page, `Theme: ${appearance}`);
+  const found: Record<string, string[]> = {};
+  for (const [name, show] of Object.entries(VIEWS)) {
+    await show(page);
+    const problems = await barriers(page);
+    if (problems.length > 0) found[name] = problems;
+    if (process.env.CRUSADER_SCREENSHOTS === "1" && PICTURED.includes(name) && appearance !== "high contrast") {
+      mkdirSync(PICTURES, { recursive: true });
+      await page.screenshot({ path: `${PICTURES}${name}-${appearance}.png`, animations: "disabled", caret: "hide" });
+    }
+  }
+  expect([found, workbench.complaints]).toEqual([{}, []]);
+});
