@@ -9,6 +9,7 @@ import { runScript } from "../scripts/bootstrap.mjs";
 const BENCHMARKS = {
   scan: async () => (await import("./scan.mjs")).benchScan(),
   history: async () => (await import("./history.mjs")).benchHistory(),
+  window: async () => (await import("./window.mjs")).benchWindow(),
   rehearsal: async () => (await import("./rehearsal.mjs")).benchRehearsal(),
 };
 

@@ -1,0 +1,286 @@
+/** The window in a real browser on the web host: how soon it can be used, and whether it stays quick under load. */
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { buildWindow, launchBrowser } from "../e2e/workbench/browser.ts";
+import { findBrowser } from "../scripts/machine.mjs";
+import { writeRuns } from "./history.mjs";
+
+const HOSTED = fileURLToPath(new URL("../e2e/workbench/hosted.ts", import.meta.url));
+const OPENINGS = 7;
+const KEYS = 150;
+const KEY_EVERY_MS = 60;
+const SCROLLS = 150;
+const RUNS = 10_000;
+const CHARTINGS = 5;
+const [FEW_RUNS, MANY_RUNS] = [2, 20];
+const MEMORY_GROWTH_LIMIT = 1.3;
+const FRAME_LIMIT_MS = 50;
+const VIEWPORT = { width: 1440, height: 900 };
+
+/** @typedef {import("playwright-core").Browser} Browser */
+/** @typedef {import("playwright-core").BrowserContext} BrowserContext */
+/** @typedef {import("playwright-core").Page} Page */
+/** @typedef {{ name: string, value: number, unit: string, limit: number | null, peer?: number, ratio?: number }} Figure */
+
+/**
+ * Nothing where there is no browser.
+ * @returns {Promise<Figure[]>}
+ */
+export async function benchWindow() {
+  const found = findBrowser();
+  if ("missing" in found) {
+    process.stderr.write(`skipped: window (needs browser: ${found.missing})\n`);
+    return [];
+  }
+  const rendererFolder = buildWindow();
+  const browser = await launchBrowser(found.program);
+  try {
+    return [
+      ...(await onHost(browser, rendererFolder, () => {}, opening(rendererFolder))),
+      ...(await onHost(browser, rendererFolder, writeFiles, typing)),
+      ...(await onHost(browser, rendererFolder, writeFiles, scrolling)),
+      ...(await onHost(browser, rendererFolder, writeFiles, memory)),
+      ...(await onHost(browser, rendererFolder, (folder) => writeRuns(join(folder, "data"), RUNS), charting)),
+    ];
+  } finally {
+    await browser.close();
+    rmSync(rendererFolder, { recursive: true });
+  }
+}
+
+/**
+ * A host of its own, in its own process, with a page that has been let in.
+ * @param {Browser} browser
+ * @param {string} rendererFolder
+ * @param {(folder: string) => void} prepare
+ * @param {(page: Page, browser: Browser) => Promise<Figure[]>} measure
+ */
+async function onHost(browser, rendererFolder, prepare, measure) {
+  const folder = mkdtempSync(join(tmpdir(), "crusader-bench-window-"));
+  prepare(folder);
+  const host = spawn(process.execPath, [HOSTED, folder, rendererFolder, "0"], { stdio: ["ignore", "pipe", "inherit"] });
+  const context = await browser.newContext({ viewport: VIEWPORT });
+  try {
+    const { value: address } = await createInterface({ input: host.stdout })[Symbol.asyncIterator]().next();
+    const page = await context.newPage();
+    await page.goto(String(address));
+    await page.locator('[data-panel="editor"] button').first().waitFor();
+    return await measure(page, browser);
+  } finally {
+    await context.close();
+    host.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * From the start of the navigation to the first frame with a control of the editor, by a browser that has nothing of it.
+ * @param {string} rendererFolder
+ */
+function opening(rendererFolder) {
+  return async (/** @type {Page} */ page, /** @type {Browser} */ browser) => {
+    const { origin } = new URL(page.url());
+    const storageState = await page.context().storageState();
+    /** @type {number[]} */
+    const times = [];
+    let kilobytes = 0;
+    for (let opened = 0; opened < OPENINGS; opened += 1) {
+      const context = await browser.newContext({ viewport: VIEWPORT, storageState });
+      const fresh = await context.newPage();
+      const scripts = new Set();
+      fresh.on("response", (response) => {
+        const { pathname } = new URL(response.url());
+        if (pathname.endsWith(".js")) scripts.add(pathname);
+      });
+      await fresh.addInitScript(`globalThis.usable = new Promise((resolve) => {
+        const look = () => {
+          const control = document.querySelector('[data-panel="editor"] button:not(:disabled)');
+          if (control === null) requestAnimationFrame(look);
+          else setTimeout(() => resolve(performance.now()));
+        };
+        requestAnimationFrame(look);
+      });`);
+      await fresh.goto(origin);
+      times.push(await fresh.evaluate("usable"));
+      await fresh.waitForLoadState("networkidle");
+      const sizes = [...scripts].map((name) => gzipSync(readFileSync(join(rendererFolder, name))).length);
+      kilobytes = sizes.reduce((sum, bytes) => sum + bytes, 0) / 1000;
+      await context.close();
+    }
+    return [
+      { name: "window: usable after the host answers, median", value: quantile(times, 0.5), unit: "ms", limit: 1000 },
+      { name: "window: scripts before it is usable, gzip", value: kilobytes, unit: "kB", limit: 320 },
+    ];
+  };
+}
+
+/** @param {string} folder */
+function writeFiles(folder) {
+  const submissions = join(folder, "data", "submissions");
+  mkdirSync(submissions, { recursive: true });
+  for (const word of ["steady", "lines", "pass"]) writeFileSync(join(submissions, `${word}.py`), word);
+  writeFileSync(join(submissions, "typed.py"), "# typed\n");
+}
+
+/** @param {number[]} values @param {number} share */
+function quantile(values, share) {
+  const sorted = values.toSorted((a, b) => a - b);
+  return /** @type {number} */ (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]);
+}
+
+/**
+ * From each key to the frame that shows it, without and with a run that prints 1,000 lines a second.
+ * @param {Page} page
+ */
+async function typing(page) {
+  await open(page, "typed.py");
+  const idle = await typed(page);
+  await open(page, "steady.py");
+  await page.keyboard.press("Control+Enter");
+  await page
+    .locator(".xterm-rows")
+    .getByText(/^step \d+$/)
+    .first()
+    .waitFor();
+  await open(page, "typed.py");
+  const streaming = await typed(page);
+  return [
+    {
+      name: "window: key to paint beside 1,000 log lines a second, p95; peer: nothing runs",
+      value: streaming,
+      unit: "ms",
+      limit: FRAME_LIMIT_MS,
+      peer: idle,
+      ratio: streaming / idle,
+    },
+  ];
+}
+
+/** @param {Page} page */
+async function typed(page) {
+  await page.evaluate(`
+    globalThis.latencies = [];
+    globalThis.onkeydown = (event) => requestAnimationFrame(() => {
+      const painted = new MessageChannel();
+      painted.port1.onmessage = () => latencies.push(performance.now() - event.timeStamp);
+      painted.port2.postMessage(null);
+    });`);
+  for (let key = 0; key < KEYS; key += 1) {
+    await page.keyboard.press(key % 30 === 29 ? "Enter" : "x");
+    await page.waitForTimeout(KEY_EVERY_MS);
+  }
+  const latencies = /** @type {number[]} */ (await page.evaluate("globalThis.onkeydown = null; latencies"));
+  await page.keyboard.press("Control+S");
+  return quantile(latencies, 0.95);
+}
+
+/**
+ * The wheel over a log of 100,000 lines, from its end to far up.
+ * @param {Page} page
+ */
+async function scrolling(page) {
+  await open(page, "lines.py");
+  await page.keyboard.press("Control+Enter");
+  const log = page.locator(".xterm-rows");
+  await log.getByText("step 99999", { exact: true }).waitFor();
+  await page.locator('[data-panel="result"]').getByText("Passed").first().waitFor();
+  await page.locator(".xterm-screen").hover();
+  await page.evaluate(`
+    globalThis.frames = [];
+    globalThis.scrolls = true;
+    const frame = (before) => requestAnimationFrame((now) => {
+      frames.push(now - before);
+      if (scrolls) frame(now);
+    });
+    requestAnimationFrame(frame);`);
+  for (let count = 0; count < SCROLLS; count += 1) await page.mouse.wheel(0, count % 50 === 49 ? 40_000 : -2000);
+  const frames = /** @type {number[]} */ (await page.evaluate("globalThis.scrolls = false; frames"));
+  const name = `window: longest frame of ${frames.length} scrolling 100,000 lines; peer: median`;
+  const [value, peer] = [Math.max(...frames), quantile(frames, 0.5)];
+  return [{ name, value, unit: "ms", limit: FRAME_LIMIT_MS, peer, ratio: value / peer }];
+}
+
+/**
+ * What the page's script holds after garbage was collected.
+ * @param {Page} page
+ */
+async function memory(page) {
+  const debug = await page.context().newCDPSession(page);
+  await open(page, "pass.py");
+  /** @type {Map<number, number>} */
+  const megabytes = new Map();
+  for (let run = 1; run <= MANY_RUNS; run += 1) {
+    await page.keyboard.press("Control+Enter");
+    const simulation = page.locator('[data-panel="simulation"]');
+    await simulation.getByRole("heading", { name: `Run ${run} ` }).waitFor();
+    await simulation.getByText("Passed, not a score").waitFor();
+    await page
+      .locator('[data-panel="result"]')
+      .getByRole("heading", { name: `Run ${run} ` })
+      .waitFor();
+    if (run !== FEW_RUNS && run !== MANY_RUNS) continue;
+    await debug.send("HeapProfiler.collectGarbage");
+    megabytes.set(run, (await debug.send("Runtime.getHeapUsage")).usedSize / 1e6);
+  }
+  const [few, many] = [megabytes.get(FEW_RUNS) ?? 0, megabytes.get(MANY_RUNS) ?? 0];
+  return [
+    {
+      name: `window: script memory after ${MANY_RUNS} runs; peer: after ${FEW_RUNS}`,
+      value: many,
+      unit: "MB",
+      limit: MEMORY_GROWTH_LIMIT * few,
+      peer: few,
+      ratio: many / few,
+    },
+  ];
+}
+
+/**
+ * From the click to the frame with the scores' line, the charts' code being there already.
+ * @param {Page} page
+ */
+async function charting(page) {
+  const history = page.locator('[data-panel="history"]');
+  await page.getByRole("navigation", { name: "Panels" }).getByRole("button", { name: "History" }).click();
+  await history.getByText("10,000 runs,").waitFor({ timeout: 120_000 });
+  const charts = history.getByRole("button", { name: "Charts" });
+  const line = history.locator("path.recharts-line-curve").first();
+  await page.evaluate(`addEventListener("click", (event) => {
+    globalThis.charted = new Promise((resolve) => {
+      const look = () => {
+        if (document.querySelector("path.recharts-line-curve") === null) requestAnimationFrame(look);
+        else setTimeout(() => resolve(performance.now() - event.timeStamp));
+      };
+      requestAnimationFrame(look);
+    });
+  }, true);`);
+  /** @type {number[]} */
+  const times = [];
+  for (let drawn = 0; drawn <= CHARTINGS; drawn += 1) {
+    await charts.click();
+    times.push(await page.evaluate("charted"));
+    await charts.click();
+    await line.waitFor({ state: "detached" });
+  }
+  const [first = 0, ...later] = times;
+  const value = quantile(later, 0.5);
+  const name = "window: 10,000 runs charted, median; peer: the first time, with the charts' code";
+  return [{ name, value, unit: "ms", limit: 200, peer: first, ratio: value / first }];
+}
+
+/**
+ * A file of the explorer in the editor, which then has the keys.
+ * @param {Page} page
+ * @param {string} name
+ */
+async function open(page, name) {
+  await page.locator('[data-panel="explorer"]').getByRole("button", { name, exact: true }).click();
+  await page.getByRole("tab", { name, selected: true }).waitFor();
+  await page.locator('[data-panel="editor"] .monaco-editor.focused').waitFor();
+}
