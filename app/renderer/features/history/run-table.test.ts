@@ -8,7 +8,7 @@ function historyRun(id: number, overrides: Partial<HistoryRun> = {}): HistoryRun
     state: "passed",
     createdAt: new Date(Date.UTC(2026, 10, 1) + id * 60_000).toISOString(),
     finishedAt: null,
-    submission: { name: "train.py", path: "/work/a/train.py", sha256: "a".repeat(64), version: 1 },
+    submission: { name: "train.py", path: "/code/a/train.py", sha256: "a".repeat(64), version: 1 },
     profile: { name: "rehearsal", kind: "rehearsal" },
     backend: "local",
     numRanks: 2,
