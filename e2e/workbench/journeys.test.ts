@@ -223,7 +223,7 @@ test("a train.py of 5 MB opens and is said to be refused, one of 9 MB is refused
   expect(readFileSync(large, "utf8")).toBe(before);
 });
 
-test("damaged settings and a damaged history: rebuilt, the old ones kept aside, and said", async () => {
+test("damaged settings and a damaged history: rebuilt, the old ones kept aside; the window says so of the settings", async () => {
   let dataFolder = "";
   const workbench = await Workbench.start(browser, rendererFolder, {
     prepare: (folder) => {
