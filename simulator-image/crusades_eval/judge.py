@@ -663,9 +663,8 @@ class Judge:
             timed_seconds=clocks[0].counted,
             wait_seconds=self._state_wait,
             slack=_slack(settings),
-            probe_error=None if sums is None else sums.probe_error,
-            relative_error=None if sums is None else sums.relative_error,
-            error_limit=settings.weight_relative_error_max,
+            probe_share=None if sums is None else sums.probe_share,
+            state_share=None if sums is None else sums.different_share,
         )
         yield verify.check_clocks(
             clocks,

@@ -97,9 +97,8 @@ def deferred(**changes):
         "timed_seconds": 8.0,
         "wait_seconds": 0.0,
         "slack": (0.5, 0.25),
-        "probe_error": 0.001,
-        "relative_error": 0.001,
-        "error_limit": 0.005,
+        "probe_share": 0.25,
+        "state_share": 0.25,
     }
     return outcome(verify.check_deferred_state(**(values | changes)))
 
@@ -117,10 +116,11 @@ LATE = ("failed", "deferred_computation")
         ({"timed_seconds": NAN}, LATE),
         ({"wait_seconds": 2.5}, PASSED),
         ({"wait_seconds": 2.501}, LATE),
-        ({"probe_error": None, "relative_error": None}, PASSED),
-        ({"probe_error": 0.0019}, PASSED),
-        ({"probe_error": 0.0021}, LATE),
-        ({"probe_error": INFINITY}, LATE),
+        ({"probe_share": None, "state_share": None}, PASSED),
+        ({"probe_share": 0.0}, PASSED),
+        ({"probe_share": 0.3}, PASSED),
+        ({"probe_share": 0.301}, LATE),
+        ({"probe_share": INFINITY}, LATE),
     ],
 )
 def test_deferred_state(changes, expected):
@@ -281,13 +281,15 @@ def test_params_changed(changed, expected):
 
 
 @pytest.mark.parametrize("answered", [None, [], [1.0], [1.0, 2.0, 3.0], [1.0, 2.5], ["1.0", 2.0], {"0": 1.0}])
-def test_another_sample_than_of_the_delivered_state_is_an_infinite_error(answered):
+def test_another_sample_than_of_the_delivered_state_counts_as_infinitely_different(answered):
     sums = WeightSums()
     sums.add_probe(torch.tensor([1.0, 0.0, 2.0]), torch.tensor([1.0, 0.0, 2.0]), [0, 2], answered)
-    assert sums.probe_error == INFINITY
+    assert sums.probe_share == INFINITY
 
 
-def test_the_samples_error():
+def test_the_share_of_the_sample_and_of_the_state_that_differs():
+    value, reference = torch.tensor([3.0, 9.0, 5.0, NAN]), torch.tensor([3.0, 0.0, 4.0, 1.0])
     sums = WeightSums()
-    sums.add_probe(torch.tensor([3.0, 9.0, 5.0]), torch.tensor([3.0, 0.0, 4.0]), [0, 2], [3.0, 5.0])
-    assert sums.probe_error == 0.2
+    sums.add("w", value, reference, reference)
+    sums.add_probe(value, reference, [0, 2, 3, 0], [3.0, 5.0, NAN, 3.0])
+    assert (sums.probe_share, sums.different_share) == (0.5, 0.75)
