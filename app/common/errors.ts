@@ -17,7 +17,6 @@ export const ERROR_CODES = [
   "conflict", // someone else changed it meanwhile; nothing was overwritten
   "too_large",
   "access_denied", // a file or folder of the user's may not be read or written
-  "judge_failed",
   "cancelled", // asked for; no failure
   "disconnected", // the window lost its services; only ever made on the window's side
   "internal",
