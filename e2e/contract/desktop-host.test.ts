@@ -138,7 +138,7 @@ test("quitting asks about runs, cancels them when told to, and ends once they ar
 });
 
 test("the end of a long run is told, that of a short or cancelled one is not", async () => {
-  const { said, message, open } = bench();
+  const { said, message, open, until } = bench();
   const client = open();
   const run = async (text: string, { repeats = 1, cancel = false } = {}) => {
     const target = { kind: "text", name: "a.py", text, file: null } as const;
@@ -148,11 +148,14 @@ test("the end of a long run is told, that of a short or cancelled one is not", a
     }
   };
   await run("pass", { repeats: 20 });
-  // Two seconds, in which the end of the first would have been told.
-  await run("polite", { cancel: true });
+  // The ends are looked at where the theme is: once the new theme is told, the first run's end would have been.
+  await client.settings.change({ theme: "dark" });
+  await until(() => said.find((one) => one.kind === "state" && one.state.theme === "dark"));
+  await client.settings.change({ theme: "light" });
+  await until(() => said.find((one) => one.kind === "state" && one.state.theme === "light"));
   await client.settings.change({ notifyAfterSeconds: 0.1 });
   await run("polite", { cancel: true });
   await run("pass ", { repeats: 20 });
-  expect(await message("runEnded")).toEqual({ kind: "runEnded", runId: "4", title: "Run 4 passed", body: "a.py v3" });
+  expect(await message("runEnded")).toEqual({ kind: "runEnded", runId: "3", title: "Run 3 passed", body: "a.py v3" });
   expect(said.filter(({ kind }) => kind === "runEnded")).toHaveLength(1);
 });

@@ -2,6 +2,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 
+/** On average: varied, so that two do not collide for ever. */
 const RETRY_MS = 200;
 /** SQLite's "another connection holds the lock". */
 const SQLITE_BUSY = 5;
@@ -16,8 +17,9 @@ export async function lockFile(file: string, onWait: () => void, signal?: AbortS
   const database = new DatabaseSync(file, { timeout: 0 });
   try {
     for (let tries = 0; !tryLock(database); tries += 1) {
-      if (tries === 0) onWait();
-      await sleep(RETRY_MS, undefined, signal === undefined ? {} : { signal });
+      // Two that try at the same instant both find it busy, and nobody holds it: only the second failure is a holder.
+      if (tries === 1) onWait();
+      await sleep(RETRY_MS * (0.5 + Math.random()), undefined, signal === undefined ? {} : { signal });
     }
   } catch (error) {
     database.close();

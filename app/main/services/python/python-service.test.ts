@@ -160,10 +160,9 @@ describe.skipIf(base === null)("the Python environment (needs python)", { timeou
     };
     const results = await Promise.all([start(), start()]);
     expect(new Set(results.map((result) => result.python)).size).toBe(1);
-    expect(results.map((result) => result.phases).sort((left, right) => left.length - right.length)).toEqual([
-      ["wait"],
-      PHASES,
-    ]);
+    const [waited, made] = results.map((result) => result.phases).sort((left, right) => left.length - right.length);
+    expect(waited).toEqual(["wait"]);
+    expect(made?.filter((phase) => phase !== "wait")).toEqual(PHASES);
     expect(environments()).toHaveLength(1);
   });
 
