@@ -37,3 +37,35 @@ export const scanReportSchema = z.object({
   cudaNeeds: z.array(cudaNeedSchema),
 });
 export type ScanReport = z.infer<typeof scanReportSchema>;
+
+/** One replacement of text; places as in a finding, and the end is exclusive. */
+export const editSchema = z.object({
+  line: z.number().int(),
+  column: z.number().int(),
+  endLine: z.number().int(),
+  endColumn: z.number().int(),
+  /** Its lines end as those of the file do. */
+  text: z.string(),
+});
+export type Edit = z.infer<typeof editSchema>;
+
+/** A change that mends one finding and can make nothing worse. */
+export const fixSchema = z.object({
+  /** Rule and place of the finding it mends. */
+  rule: z.string(),
+  line: z.number().int(),
+  column: z.number().int(),
+  /** What it does, for a menu. */
+  title: z.string(),
+  /** In the order of their places; they do not overlap. */
+  edits: z.array(editSchema),
+});
+export type Fix = z.infer<typeof fixSchema>;
+
+/** The scan, and what else can be said from reading the file. */
+export const analysisSchema = scanReportSchema.extend({
+  /** Advice: what production does not reject but what fails or slows the evaluation (docs/lints.md). */
+  lints: z.array(findingSchema),
+  fixes: z.array(fixSchema),
+});
+export type Analysis = z.infer<typeof analysisSchema>;
