@@ -7,7 +7,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TypedDict
+
+from .mfu import unique_tokens
+
+# A plan is drawn; nobody looks at more steps than this, and a profile may have 100,000.
+MAX_PLANNED_STEPS = 200
 
 
 class Strategy(TypedDict):
@@ -15,6 +21,36 @@ class Strategy(TypedDict):
 
     dp_size: int
     tp_size: int
+
+
+class PlannedBatch(TypedDict):
+    """One batch: samples `first` to `last` of the run's order, both included, counted from 0."""
+
+    first: int
+    last: int
+    #: The data began again, so it is not the batch that follows the group's last one (or, at first, the group before).
+    wrapped: bool
+
+
+class PlannedGroup(TypedDict):
+    """A data group: its ranks form one tensor-parallel group and read the same batches."""
+
+    ranks: list[int]
+    #: Step after step, at most MAX_PLANNED_STEPS of them.
+    batches: list[PlannedBatch]
+
+
+class Plan(TypedDict):
+    """Who reads what. Tokens count whole batches, as production does, even where there are fewer samples than that."""
+
+    topology: Strategy
+    groups: list[PlannedGroup]
+    #: Of one rank: what `total_tokens` must say is `steps` times this.
+    tokensPerStep: int
+    #: Of all data groups: ranks of one group read the same tokens, which count once.
+    uniqueTokensPerStep: int
+    uniqueTokens: int
+    steps: int
 
 
 def read_strategy(nodes: Iterable[ast.AST], num_gpus: int) -> Strategy | None:
@@ -104,3 +140,43 @@ def batch_starts(group: int, dp_size: int, batch_size: int, num_samples: int) ->
             index = (index + dp_size * batch_size) % num_samples
 
     return starts()
+
+
+def plan(
+    strategy: Strategy | None, num_gpus: int, *, batch_size: int, seq_len: int, num_samples: int, num_steps: int
+) -> Plan:
+    """Which batch of which step each rank reads, as the evaluation hands them out.
+
+    ValueError with a sentence where the topology does not fit `num_gpus`, or a size is below 1.
+    """
+    topology = effective_topology(strategy, num_gpus)
+    dp_size, tp_size = topology["dp_size"], topology["tp_size"]
+    if min(num_gpus, seq_len, num_steps) < 1:
+        raise ValueError(
+            f"no plan for {num_gpus} GPUs, {seq_len} tokens a sample, {num_steps} steps: each is 1 or more"
+        )
+    groups: list[PlannedGroup] = [
+        {"ranks": [], "batches": _planned_batches(group, dp_size, batch_size, num_samples, num_steps)}
+        for group in range(dp_size)
+    ]
+    for rank in range(num_gpus):
+        groups[data_group(rank, tp_size)]["ranks"].append(rank)
+    tokens = {"batch_size": batch_size, "seq_len": seq_len}
+    return {
+        "topology": topology,
+        "groups": groups,
+        "tokensPerStep": unique_tokens(**tokens, steps=1, dp_size=1),
+        "uniqueTokensPerStep": unique_tokens(**tokens, steps=1, dp_size=dp_size),
+        "uniqueTokens": unique_tokens(**tokens, steps=num_steps, dp_size=dp_size),
+        "steps": num_steps,
+    }
+
+
+def _planned_batches(group: int, dp_size: int, batch_size: int, num_samples: int, num_steps: int) -> list[PlannedBatch]:
+    batches: list[PlannedBatch] = []
+    following = group * batch_size
+    for first in islice(batch_starts(group, dp_size, batch_size, num_samples), min(num_steps, MAX_PLANNED_STEPS)):
+        last = min(first + batch_size, num_samples) - 1
+        batches.append({"first": first, "last": last, "wrapped": first != following})
+        following = first + dp_size * batch_size
+    return batches

@@ -1,9 +1,12 @@
+import random
+
 import pytest
 from judge import profile
 
 torch = pytest.importorskip("torch", reason="needs python: torch is not installed")
 
 from crusades_eval.data import BatchSource, sample_order, synthetic_samples, torch_seed  # noqa: E402
+from crusades_eval.topology import plan  # noqa: E402
 
 
 def test_the_seed_gives_the_orders_production_would_give():
@@ -58,6 +61,27 @@ def test_data_groups_take_turns_and_ranks_of_one_group_see_the_same():
 
 def test_fewer_samples_than_a_batch_make_a_shorter_batch():
     assert first_column(source(num_samples=2).draw(0)) == [0, 1]
+
+
+@pytest.mark.parametrize("case", range(60))
+def test_every_rank_reads_what_the_plan_says(case):
+    chance = random.Random(case)
+    dp_size, tp_size = chance.randint(1, 4), chance.randint(1, 4)
+    sizes = {"batch_size": chance.randint(1, 6), "num_samples": chance.randint(1, 40)}
+    planned = plan({"dp_size": dp_size, "tp_size": tp_size}, dp_size * tp_size, **sizes, seq_len=3, num_steps=12)
+    batches = source(**sizes, num_ranks=dp_size * tp_size, dp_size=dp_size, tp_size=tp_size)
+    said, read, restarts = {}, {}, {}
+    for group in planned["groups"]:
+        for rank in group["ranks"]:
+            said[rank] = [list(range(batch["first"], batch["last"] + 1)) for batch in group["batches"]]
+            read[rank] = [first_column(batches.draw(rank)) for _ in range(12)]
+            restarts[rank] = [step for step, batch in enumerate(group["batches"]) if batch["wrapped"]]
+    assert list(said) == list(range(dp_size * tp_size))
+    assert said == read
+    stride = dp_size * sizes["batch_size"]
+    for rank, drawn in read.items():
+        expected = [rank // tp_size * sizes["batch_size"], *(batch[0] + stride for batch in drawn[:-1])]
+        assert restarts[rank] == [step for step, batch in enumerate(drawn) if batch[0] != expected[step]]
 
 
 def test_a_batch_is_int64_of_the_profiles_shape():

@@ -23,7 +23,7 @@ export interface ScanRequest {
 export type WorkerMessage = { kind: "ready" } | { kind: "report"; reportJson: string };
 
 /** The files of crusades_eval that scan. They import each other and the standard library, nothing else. */
-const PYTHON_FILES = ["__init__.py", "scan.py", "topology.py", "cuda_needs.py", "syntax_tree.py"];
+const PYTHON_FILES = ["__init__.py", "scan.py", "topology.py", "mfu.py", "cuda_needs.py", "syntax_tree.py"];
 
 const ENTRY = `
 import json
