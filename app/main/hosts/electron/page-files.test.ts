@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { CONTENT_SECURITY_POLICY } from "../../router/page.ts";
+import { CONTENT_SECURITY_POLICY, SANDBOX_POLICY } from "../../router/page.ts";
 import { pageFiles } from "./page-files.ts";
 
 function rendererFolder(): string {
@@ -11,6 +11,7 @@ function rendererFolder(): string {
   mkdirSync(join(folder, "renderer", "assets"), { recursive: true });
   writeFileSync(join(folder, "renderer", "index.html"), "<!doctype html>");
   writeFileSync(join(folder, "renderer", "assets", "a.js"), "export {};");
+  writeFileSync(join(folder, "renderer", "assets", "sandbox-worker-0aZ_-9xy.js"), "export {};");
   writeFileSync(join(folder, "secret.txt"), "outside");
   return join(folder, "renderer");
 }
@@ -27,6 +28,11 @@ test("the page and its files come with their type and the policy", async () => {
     status: 200,
     headers: { "content-type": "text/javascript; charset=utf-8", "x-content-type-options": "nosniff" },
   });
+});
+
+test("the worker for code of others comes with a policy that contains it", async () => {
+  const { status, headers } = await pageFiles(rendererFolder())("GET", "crusader://app/assets/sandbox-worker-0aZ_-9xy.js");
+  expect([status, headers["content-security-policy"]]).toEqual([200, SANDBOX_POLICY]);
 });
 
 test("nothing else is there, whatever it is called", async () => {

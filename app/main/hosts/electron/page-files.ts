@@ -1,5 +1,5 @@
 /** The window's files under `crusader://app/`: those that were listed at the start, and nothing else. */
-import { PAGE_HEADERS } from "../../router/page.ts";
+import { headersOf, PAGE_HEADERS } from "../../router/page.ts";
 import { StaticFiles } from "../../router/static-files.ts";
 import { isPage } from "./may-navigate.ts";
 
@@ -15,12 +15,13 @@ export function pageFiles(folder: string): (method: string, url: string) => Prom
   });
   return async (method, url) => {
     if (method !== "GET") return say(405, "Only GET is served.\n");
-    const file = isPage(url) ? files.get(new URL(url).pathname) : undefined;
+    const path = isPage(url) ? new URL(url).pathname : "";
+    const file = files.get(path);
     if (file === undefined) return say(404, "There is no such file.\n");
     const { bytes } = await file.read(false);
     return {
       status: 200,
-      headers: { ...PAGE_HEADERS, "content-type": file.type, "cache-control": file.cacheControl },
+      headers: { ...headersOf(path), "content-type": file.type, "cache-control": file.cacheControl },
       body: bytes,
     };
   };

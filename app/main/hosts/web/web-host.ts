@@ -5,6 +5,7 @@ import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { CrusaderError } from "../../../common/errors.ts";
 import { type Connection, connectionServer, MAX_MESSAGE_LENGTH } from "../../router/connection.ts";
+import { headersOf } from "../../router/page.ts";
 import type { Services } from "../../router/services.ts";
 import { StaticFiles } from "../../router/static-files.ts";
 import { refusal, SECURITY_HEADERS } from "./policy.ts";
@@ -156,6 +157,7 @@ async function answer(
     const acceptsGzip = /\bgzip\b/.test(String(request.headers["accept-encoding"] ?? ""));
     const { bytes, encoding } = await file.read(acceptsGzip);
     response.writeHead(200, {
+      ...headersOf(address.pathname),
       "content-type": file.type,
       "content-length": bytes.length,
       "cache-control": file.cacheControl,
