@@ -23,6 +23,8 @@ export const settingsSchema = z.object({
       repeats: z.number().int().min(1).max(100).nullable(),
     })
     .default({ profile: "rehearsal", backend: "local", numRanks: null, repeats: null }),
+  /** Format Python whenever a file is saved. */
+  formatOnSave: z.boolean().default(false),
   /** Tell when a run longer than this ends; null: never. */
   notifyAfterSeconds: z.number().min(0).max(86_400).nullable().default(30),
   /** Small choices of single panels (columns, sort order, open tabs), by a name the panel picks. */
@@ -38,6 +40,7 @@ export const settingsChangeSchema = z
     layout: settingsSchema.shape.layout.removeDefault(),
     layoutPresets: settingsSchema.shape.layoutPresets.removeDefault(),
     simulation: settingsSchema.shape.simulation.removeDefault(),
+    formatOnSave: settingsSchema.shape.formatOnSave.removeDefault(),
     notifyAfterSeconds: settingsSchema.shape.notifyAfterSeconds.removeDefault(),
     panels: settingsSchema.shape.panels.removeDefault(),
   })

@@ -4,6 +4,7 @@ import {
   activeFile,
   buffers,
   closeTab,
+  formatActive,
   loadedMonaco,
   openDiff,
   openFile,
@@ -259,6 +260,28 @@ const editorCommands: Command[] = [
       openFeature("problems");
       await scanActive();
     },
+  },
+  {
+    id: "editor.format",
+    title: "Format file",
+    category: "Editor",
+    shortcuts: ["Shift+Alt+F"],
+    when: hasFile,
+    run: formatActive,
+  },
+  {
+    id: "editor.formatOnSave",
+    title: "Format on save: turn on",
+    category: "Editor",
+    when: () => settings.getState().current?.formatOnSave === false,
+    run: () => changeSettings({ formatOnSave: true }),
+  },
+  {
+    id: "editor.noFormatOnSave",
+    title: "Format on save: turn off",
+    category: "Editor",
+    when: () => settings.getState().current?.formatOnSave === true,
+    run: () => changeSettings({ formatOnSave: false }),
   },
   { id: "editor.find", title: "Find in the file", category: "Editor", when: hasTab, run: inMonaco("actions.find") },
   {

@@ -5,7 +5,7 @@ import { client } from "../../client.ts";
 import { asCrusaderError } from "../../connection.ts";
 import { notify, notifyError } from "../../shell/notifications.ts";
 import { type ShownTarget, selection } from "../../shell/selection.ts";
-import { panelSetting, savePanelSetting } from "../../shell/settings.ts";
+import { panelSetting, savePanelSetting, settings } from "../../shell/settings.ts";
 import { folderName, onListing, openDefaultFolder } from "../workspace/folders.ts";
 import { freeName } from "../workspace/names.ts";
 import {
@@ -179,11 +179,31 @@ export function activeFile(): FileBuffer | null {
 export async function saveActive(): Promise<boolean> {
   const buffer = activeFile();
   if (buffer === null) return false;
-  return buffers.save(buffer.id);
+  return saveFormatted(buffer.id);
 }
 
 export async function saveAll(): Promise<void> {
-  for (const { id, dirty } of buffers.files) if (dirty) await buffers.save(id);
+  for (const { id, dirty } of buffers.files) if (dirty) await saveFormatted(id);
+}
+
+export async function formatActive(): Promise<void> {
+  const buffer = activeFile();
+  if (buffer !== null) await loadedTexts().format(buffer.id);
+}
+
+/** Saves, and formats before where the person wants that and nothing else is wrong. */
+async function saveFormatted(id: string): Promise<boolean> {
+  const buffer = buffers.get(id);
+  const isWanted = settings.getState().current?.formatOnSave === true;
+  if (isWanted && buffer?.kind === "file" && buffer.dirty && buffer.external === null) {
+    await loadedTexts()
+      .format(id)
+      .catch((thrown: unknown) => {
+        // What is no Python yet is saved as it is; the scanner names the place.
+        if (asCrusaderError(thrown).code !== "usage") notifyError(thrown);
+      });
+  }
+  return buffers.save(id);
 }
 
 /** Closes a tab; what was unsaved in it can be brought back. */
@@ -208,7 +228,7 @@ export function closeTab(id: string): void {
 /** Saves what the tab holds; what could not be saved is judged as it is in the editor. */
 async function refreshTarget(id: string): Promise<ShownTarget> {
   const buffer = buffers.get(id);
-  if (buffer?.kind === "file" && buffer.dirty && buffer.external === null) await buffers.save(id);
+  if (buffer?.kind === "file" && buffer.dirty && buffer.external === null) await saveFormatted(id);
   const target = targetOf(id);
   if (target === null) throw new Error("The tab was closed.");
   return target;

@@ -3,9 +3,11 @@ import "monaco-editor/features/register.all";
 import "monaco-editor/languages/definitions/python/register";
 import * as monaco from "monaco-editor/editor/editor.api";
 import EditorWorker from "monaco-editor/editor/editor.worker?worker";
+import { notifyError } from "../../shell/notifications.ts";
 import type { Appearance } from "../../shell/theme.ts";
 import type { Texts } from "./buffers.ts";
 import { type ShownFinding, unitColumn } from "./findings.ts";
+import { formatEdits } from "./format.ts";
 
 self.MonacoEnvironment = { getWorker: () => new EditorWorker() };
 
@@ -15,6 +17,16 @@ monaco.editor.addKeybindingRules([
   { keybinding: KeyMod.CtrlCmd | KeyCode.Enter, command: null },
   { keybinding: KeyCode.F1, command: null },
 ]);
+
+const { LF } = monaco.editor.EndOfLinePreference;
+monaco.languages.registerDocumentFormattingEditProvider("python", {
+  displayName: "Ruff",
+  provideDocumentFormattingEdits: (model) =>
+    formatEdits(model.getValue(LF)).catch((thrown: unknown) => {
+      notifyError(thrown);
+      return null;
+    }),
+});
 
 const THEMES: Record<Appearance, string> = {
   light: "crusader-light",
@@ -88,6 +100,21 @@ export class MonacoTexts implements Texts {
     if (model === undefined || this.read(id) === text) return;
     model.pushStackElement();
     model.pushEditOperations(null, [{ range: model.getFullModelRange(), text }], () => null);
+    model.pushStackElement();
+  }
+
+  /**
+   * Formats it, as one step that can be undone; nothing changes where somebody types meanwhile. Throws as `formatEdits`
+   * does.
+   */
+  async format(id: string): Promise<void> {
+    const model = this.model(id);
+    if (model === undefined) return;
+    const version = model.getVersionId();
+    const edits = await formatEdits(model.getValue(LF));
+    if (edits.length === 0 || model.isDisposed() || model.getVersionId() !== version) return;
+    model.pushStackElement();
+    model.pushEditOperations(null, edits, () => null);
     model.pushStackElement();
   }
 
