@@ -3,7 +3,7 @@
  * the noise. Pure.
  */
 import { createTwoFilesPatch, FILE_HEADERS_ONLY } from "diff";
-import type { RepeatResult, RunRecord } from "./runs.ts";
+import { originText, type RepeatResult, type RunRecord } from "./runs.ts";
 import { lowMedian } from "./score.ts";
 
 /** A run with the source it judged. */
@@ -210,6 +210,10 @@ function whyNotComparable(
     .map((change) => `profile: ${change.path} is ${show(change.a)} in A and ${show(change.b)} in B`);
   if (a.plan.profile.kind !== b.plan.profile.kind)
     reasons.push(`profile: A is a ${a.plan.profile.kind} run, B a ${b.plan.profile.kind} run`);
+  for (const { plan } of [a, b]) {
+    if (plan.imported === true && plan.submission.origin !== undefined)
+      reasons.push(`machine: run ${plan.runId} was measured elsewhere (${originText(plan.submission.origin)})`);
+  }
   if (a.plan.numRanks !== b.plan.numRanks) reasons.push(`ranks: ${a.plan.numRanks} in A and ${b.plan.numRanks} in B`);
   if (a.plan.backend !== b.plan.backend) reasons.push(`backend: ${a.plan.backend} in A and ${b.plan.backend} in B`);
   const devices = (repeats: RepeatResult[]) => [...new Set(repeats.map(({ device }) => device))].sort().join(", ");

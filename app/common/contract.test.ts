@@ -68,6 +68,7 @@ test("the surface is what it was", () => {
     "runs.undoDelete",
     "runs.checkPrune",
     "runs.prune",
+    "runs.import",
     "runs.export",
     "runs.exportList",
     "settings.read",

@@ -16,6 +16,7 @@ import {
   deletedRunsSchema,
   exportedFileSchema,
   historyPageSchema,
+  importedRunSchema,
   MAX_OUTPUT_PAGE_BYTES,
   MAX_RUNS_PER_PAGE,
   outputPageSchema,
@@ -25,7 +26,7 @@ import {
 } from "./history.ts";
 import { profileSchema, profileSummarySchema } from "./hparams.ts";
 import { machineSchema } from "./machine.ts";
-import { runSummarySchema } from "./runs.ts";
+import { codeOriginSchema, runSummarySchema } from "./runs.ts";
 import { scanReportSchema } from "./scan.ts";
 import { settingsChangeSchema, settingsSchema, storedSettingsSchema } from "./settings.ts";
 import {
@@ -100,7 +101,9 @@ export const contract = {
       .input(z.object({ parentId: opaqueIdSchema, name: folderNameSchema }))
       .output(pickerViewSchema),
     /** Returns when the dialog is closed. Null: nothing was picked. */
-    choose: inElectronOnly.output(z.object({ pickedId: opaqueIdSchema.nullable() })),
+    choose: inElectronOnly
+      .input(z.object({ what: z.enum(["folder", "exportedRun"]).default("folder") }).prefault({}))
+      .output(z.object({ pickedId: opaqueIdSchema.nullable() })),
   },
 
   desktop: {
@@ -191,9 +194,15 @@ export const contract = {
     watch: procedure.output(eventIterator(z.object({ revision: z.number().int() }))),
     show: procedure.input(z.object({ runId: runIdSchema })).output(shownRunSchema),
     /** What was judged. `isText` false: it is no UTF-8, and the text shows that as U+FFFD. */
-    source: procedure
-      .input(z.object({ runId: runIdSchema }))
-      .output(z.object({ text: z.string(), sha256: z.string(), isText: z.boolean() })),
+    source: procedure.input(z.object({ runId: runIdSchema })).output(
+      z.object({
+        text: z.string(),
+        sha256: z.string(),
+        isText: z.boolean(),
+        /** Null: the user's own code. */
+        origin: codeOriginSchema.nullable(),
+      }),
+    ),
     output: procedure
       .input(
         z.object({
@@ -225,6 +234,11 @@ export const contract = {
       .input(pruneRulesSchema)
       .output(z.object({ runs: z.array(runSummarySchema), bytes: z.number(), remaining: z.number() })),
     prune: procedure.input(pruneRulesSchema).output(deletedRunsSchema),
+    /**
+     * Enters what another Crusader recorded, under a number of this history: `pickedId` is that of a run's folder or of a
+     * file that `export` made. `invalid_record` where it is not whole, `too_large`; then nothing was imported.
+     */
+    import: procedure.input(z.object({ pickedId: opaqueIdSchema })).output(importedRunSchema),
     /** One run in full: plan, result, events, source, log. */
     export: procedure.input(z.object({ runId: runIdSchema })).output(exportedFileSchema),
     /** One row a run. */

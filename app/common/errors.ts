@@ -9,7 +9,7 @@ export const ERROR_CODES = [
   "python_missing",
   "python_setup_failed",
   "sandbox_missing",
-  "foreign_code", // code of others needs a container
+  "foreign_code", // code of others needs a sandbox
   "unsupported", // this machine cannot do it: no GPU, no such system
   "disk_full",
   "data_folder", // the data folder cannot be read or written, or was written by a newer Crusader

@@ -1,7 +1,7 @@
 /** The history as the window sees it: runs with what people noted about them. */
 import { z } from "zod";
 import type { Comparison } from "./compare.ts";
-import { runRecordSchema, runStateSchema, runSummarySchema, unreadableRunSchema } from "./runs.ts";
+import { codeOriginSchema, runRecordSchema, runStateSchema, runSummarySchema, unreadableRunSchema } from "./runs.ts";
 import { runIdSchema } from "./simulation.ts";
 
 export const tagSchema = z.string().trim().min(1).max(40);
@@ -66,6 +66,10 @@ export const pruneRulesSchema = z
     maxBytes: z.number().nonnegative().optional(),
   })
   .refine((rules) => Object.values(rules).some((rule) => rule !== undefined), "Say what goes.");
+
+/** A record of another Crusader that now is a run of this one. */
+export const importedRunSchema = z.object({ runId: z.string(), origin: codeOriginSchema });
+export type ImportedRun = z.infer<typeof importedRunSchema>;
 
 /** Something to save as a file. */
 export const exportedFileSchema = z.object({ fileName: z.string(), mediaType: z.string(), text: z.string() });

@@ -11,6 +11,19 @@ export const RECORD_VERSION = 1;
 export const sandboxSchema = z.enum(["bubblewrap", "none"]);
 export type Sandbox = z.infer<typeof sandboxSchema>;
 
+/** The record that somebody else's code came with. */
+export const codeOriginSchema = z.object({
+  /** Its number where it was recorded. */
+  runId: z.string().regex(/^[1-9]\d{0,14}$/),
+  importedAt: z.iso.datetime(),
+});
+export type CodeOrigin = z.infer<typeof codeOriginSchema>;
+
+/** For people: beside whatever such code did or says. */
+export function originText({ runId, importedAt }: CodeOrigin): string {
+  return `imported from run ${runId}, ${importedAt.slice(0, 10)}`;
+}
+
 /** Frozen before anything starts; what a run is repeatable from. */
 export const planSchema = z.object({
   version: z.literal(RECORD_VERSION),
@@ -25,7 +38,11 @@ export const planSchema = z.object({
     bytes: z.number().int(),
     /** Distinct contents of this path ever run, numbered in order: 14 is shown as "v14". */
     version: z.number().int().positive(),
+    /** Set where the code is another's: in an imported record, and in runs of what it judged. It never leaves the sandbox. */
+    origin: codeOriginSchema.optional(),
   }),
+  /** Set where another Crusader judged: nothing of the record was measured, or can be vouched for, here. */
+  imported: z.literal(true).optional(),
   /** The whole profile as it was, so that a later edit of the file changes nothing here. */
   profile: z.object({
     name: z.string(),
@@ -98,7 +115,8 @@ export const runSummarySchema = z.object({
   state: runStateSchema,
   createdAt: z.string(),
   finishedAt: z.string().nullable(),
-  submission: planSchema.shape.submission.pick({ name: true, path: true, sha256: true, version: true }),
+  submission: planSchema.shape.submission.pick({ name: true, path: true, sha256: true, version: true, origin: true }),
+  imported: planSchema.shape.imported,
   profile: planSchema.shape.profile.pick({ name: true, kind: true }),
   backend: z.string(),
   numRanks: z.number().int().positive(),

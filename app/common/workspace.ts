@@ -135,6 +135,8 @@ export const pickerViewSchema = z.object({
   folders: z.array(pickedFolderSchema),
   /** Python files in it, so that one recognises the folder. */
   pythonFiles: z.array(z.string()),
+  /** Files that may be an exported run. */
+  jsonFiles: z.array(pickedFolderSchema),
   /** Home, the current folder, the root: to jump to. */
   places: z.array(pickedFolderSchema),
   truncated: z.boolean(),

@@ -7,7 +7,7 @@ import type { HistoryFilter, HistoryPage } from "../common/history.ts";
 import type { SimulationOptions, Target } from "../common/simulation.ts";
 import { diagnostics } from "./router/diagnostics.ts";
 import type { Services } from "./router/services.ts";
-import { runsAsCsv } from "./services/runs/index.ts";
+import { readSharedRun, runsAsCsv } from "./services/runs/index.ts";
 import type { SimulationRequest } from "./services/simulation/index.ts";
 import { untitledPath } from "./services/workspace/index.ts";
 
@@ -43,7 +43,7 @@ export function createRouter(services: Services) {
     };
   };
 
-  const requestFor = (target: Target): Pick<SimulationRequest, "path" | "source"> => {
+  const requestFor = (target: Target): Pick<SimulationRequest, "path" | "source" | "origin"> => {
     switch (target.kind) {
       case "file":
         return workspace.resolve(target.file);
@@ -54,8 +54,10 @@ export function createRouter(services: Services) {
       }
       case "template":
         return { path: workspace.templates.read(target.name).path };
-      case "run":
-        return { path: store.show(target.runId).plan.submission.path, source: store.source(target.runId) };
+      case "run": {
+        const { path, origin } = store.show(target.runId).plan.submission;
+        return { path, origin, source: store.source(target.runId) };
+      }
     }
   };
 
@@ -112,8 +114,8 @@ export function createRouter(services: Services) {
       createFolder: os.picker.createFolder.handler(({ input }) =>
         services.picker.createFolder(input.parentId, input.name),
       ),
-      choose: os.picker.choose.handler(async () => {
-        const path = await services.desktop.chooseFolder();
+      choose: os.picker.choose.handler(async ({ input }) => {
+        const path = await services.desktop.choose(input.what);
         return { pickedId: path === null ? null : services.picker.idOf(path) };
       }),
     },
@@ -186,8 +188,8 @@ export function createRouter(services: Services) {
       source: os.runs.source.handler(({ input: { runId } }) => {
         const bytes = store.source(runId);
         const text = bytes.toString("utf8");
-        const { sha256 } = store.show(runId).plan.submission;
-        return { text, sha256, isText: Buffer.from(text, "utf8").equals(bytes) };
+        const { sha256, origin = null } = store.show(runId).plan.submission;
+        return { text, sha256, origin, isText: Buffer.from(text, "utf8").equals(bytes) };
       }),
       output: os.runs.output.handler(({ input }) => store.outputPage(input.runId, input.offset, input.maxBytes)),
       compare: os.runs.compare.handler(({ input }) => compareRuns(compared(input.a), compared(input.b))),
@@ -213,6 +215,11 @@ export function createRouter(services: Services) {
         store.purge();
         const doomed = store.prune({ ...input, dryRun: true }).runs;
         return store.setAside(doomed.map(({ id }) => id));
+      }),
+      import: os.runs.import.handler(({ input }) => {
+        const { runId, origin } = store.import(readSharedRun(services.picker.pathOf(input.pickedId)));
+        services.historyChanged.advance();
+        return { runId, origin };
       }),
       export: os.runs.export.handler(({ input: { runId } }) => ({
         fileName: `crusader-run-${runId}.json`,

@@ -33,6 +33,7 @@ function record(
   const store = new RunStore({ dataFolder: folder, now: () => Date.parse("2026-11-01T10:00:00.000Z") });
   const recorder = store.create({ ...plan, submission: { name, path: `/code/a/${name}` } }, Buffer.from(source));
   const { version: _version, runId: _runId, output: _output, ...outcome } = sampleResult(repeats, result);
+  recorder.event(0, { v: 1, seq: 0, t: 0, type: "stage", stage: "scan", state: "running", seconds: null });
   recorder.output(Buffer.from([0xff, 0x41]));
   recorder.finish(outcome);
   store.close();
@@ -169,6 +170,22 @@ test("export holds everything of the run and overwrites nothing", async () => {
   });
   expect(JSON.parse(await printed("export", "1"))).toEqual(exported);
   await expect(crusader("export", "1", "--output", file)).rejects.toMatchObject({ code: "usage" });
+});
+
+test("import enters what export wrote, under a number of its own, and says whose code it is", async () => {
+  record([sampleRepeat(4), sampleRepeat(4), sampleRepeat(4)]);
+  const file = join(folder, "run.json");
+  await crusader("export", "1", "--output", file);
+  expect(await printed("import", file)).toMatch(
+    /^Run 2: imported from run 1, \d{4}-\d\d-\d\d\. Its code is another's: it runs in a sandbox only\.\n$/,
+  );
+  expect(JSON.parse(await printed("import", join(folder, "runs", "1"), "--json"))).toEqual({
+    runId: "3",
+    origin: { runId: "1", importedAt: expect.any(String) },
+  });
+  expect(await printed("show", "2")).toMatch(/^ {2}origin {6}imported from run 1, \d{4}-\d\d-\d\d$/m);
+  await expect(crusader("import")).rejects.toMatchObject({ code: "usage" });
+  await expect(crusader("import", folder)).rejects.toMatchObject({ code: "invalid_record" });
 });
 
 test("prune shows first and removes with --yes; delete and reindex say what they did", async () => {

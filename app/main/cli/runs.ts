@@ -7,8 +7,8 @@ import { parseContainerSize } from "../../common/container-size.ts";
 import { CrusaderError } from "../../common/errors.ts";
 import { formatBytes, formatInteger, formatSeconds, formatShare } from "../../common/format.ts";
 import type { RunRecord, RunResult, RunState, RunSummary } from "../../common/runs.ts";
-import { RUN_STATES, runStateSchema } from "../../common/runs.ts";
-import { RunStore } from "../services/runs/index.ts";
+import { originText, RUN_STATES, runStateSchema } from "../../common/runs.ts";
+import { RunStore, readSharedRun } from "../services/runs/index.ts";
 import { dataFolder } from "../services/settings/index.ts";
 import type { CommandIo } from "./io.ts";
 import { EXIT } from "./io.ts";
@@ -28,6 +28,8 @@ Usage: crusader runs COMMAND [options]
   compare A B [--json] what changed in code, configuration and environment, and whether B is faster
   export ID [--output FILE]
                        everything of one run as one JSON object
+  import FOLDER|FILE [--json]
+                       enters a run of another machine: its folder, or the file that export wrote
   delete ID...         removes runs
   prune [--keep N] [--older-than DAYS] [--max-size SIZE] [--yes] [--json]
                        shows what would go, and removes it with --yes; a run goes when any option says so
@@ -72,6 +74,7 @@ const SUBCOMMANDS: Record<string, Subcommand> = {
   show: { options: ["json"], ids: { least: 1, most: 1 }, run: show },
   compare: { options: ["json"], ids: { least: 2, most: 2 }, run: compare },
   export: { options: ["output"], ids: { least: 1, most: 1 }, run: exportRun },
+  import: { options: ["json"], ids: { least: 1, most: 1 }, run: importRun },
   delete: { options: ["json"], ids: { least: 1, most: Number.POSITIVE_INFINITY }, run: deleteRuns },
   prune: { options: ["json", "yes", "keep", "older-than", "max-size"], ids: { least: 0, most: 0 }, run: prune },
   reindex: { options: ["json"], ids: { least: 0, most: 0 }, run: reindex },
@@ -134,7 +137,9 @@ function checkUse(name: string, { options, ids: { least, most } }: Subcommand, g
         ? "takes no run"
         : most > 2
           ? "needs at least one run"
-          : `needs ${least === 1 ? "one run" : "two runs"}`;
+          : name === "import"
+            ? "needs the folder of a run, or an exported run"
+            : `needs ${least === 1 ? "one run" : "two runs"}`;
     throw new CrusaderError(
       "usage",
       `\`crusader runs ${name}\` ${wanted}.`,
@@ -254,6 +259,9 @@ function heading({ id, state, bytes, plan, result }: RunRecord, paint: Paint): s
   const comparable = result !== null && result.notComparable.length === 0;
   const facts: [string, string][] = [
     ["submission", `${plan.submission.name} v${plan.submission.version}, ${plan.submission.path}`],
+    ...(plan.submission.origin === undefined
+      ? []
+      : [["origin", originText(plan.submission.origin)] satisfies [string, string]]),
     ["sha256", plan.submission.sha256],
     ["profile", `${plan.profile.name} (${plan.profile.kind})`],
     ["ran on", `${plan.backend}, ${counted(plan.numRanks, "rank")}, sandbox: ${plan.sandbox}`],
@@ -321,6 +329,12 @@ function exportRun({ store, options, ids: [id = ""], io }: Context): void {
     );
   }
   io.stderr.write(`Run ${id} is in ${safeLine(options.output)}.\n`);
+}
+
+function importRun({ store, options, ids: [path = ""], io }: Context): void {
+  const { runId, origin } = store.import(readSharedRun(path));
+  if (options.json === true) printJson(io, { runId, origin });
+  else io.stdout.write(`Run ${runId}: ${originText(origin)}. Its code is another's: it runs in a sandbox only.\n`);
 }
 
 function deleteRuns({ store, options, ids, io }: Context): void {

@@ -35,16 +35,18 @@ export function serveDesktop(
   const tell = (message: FromService) => parent.postMessage(message);
   const choosing = new Map<number, (path: string | null) => void>();
   let lastRequestId = 0;
+  const choose = (kind: "chooseFolder" | "chooseExportedRun") =>
+    new Promise<string | null>((resolve) => {
+      lastRequestId += 1;
+      choosing.set(lastRequestId, resolve);
+      tell({ kind, requestId: lastRequestId });
+    });
   const services = createServices({
     dataFolder: dataFolder(env, process.platform),
     env,
     dialogs: {
-      chooseFolder: () =>
-        new Promise((resolve) => {
-          lastRequestId += 1;
-          choosing.set(lastRequestId, resolve);
-          tell({ kind: "chooseFolder", requestId: lastRequestId });
-        }),
+      chooseFolder: () => choose("chooseFolder"),
+      chooseExportedRun: () => choose("chooseExportedRun"),
     },
     ...options,
   });

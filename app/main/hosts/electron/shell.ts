@@ -112,6 +112,11 @@ export function startShell({ dataFolder, rendererFolder, preload, serviceModule 
       case "chooseFolder":
         void chooseFolder(window).then((path) => send({ kind: "chosen", requestId: message.requestId, path }));
         return;
+      case "chooseExportedRun":
+        void chooseFile(window, "Exported run", "json").then((path) =>
+          send({ kind: "chosen", requestId: message.requestId, path }),
+        );
+        return;
       case "state":
         nativeTheme.themeSource = message.state.theme === "high-contrast" ? "dark" : message.state.theme;
         setMenu(message.state.recentFolders);
@@ -132,7 +137,7 @@ export function startShell({ dataFolder, rendererFolder, preload, serviceModule 
       command: (id) => send({ kind: "command", id }),
       openRecent: (folderId) => send({ kind: "openFolder", folderId }),
       openFolder: () => void chooseFolder(window).then((path) => path !== null && send(toOpen(path))),
-      openFile: () => void chooseFile(window).then((path) => path !== null && send(toOpen(path))),
+      openFile: () => void chooseFile(window, "Python", "py").then((path) => path !== null && send(toOpen(path))),
     });
     Menu.setApplicationMenu(Menu.buildFromTemplate(template));
   };
@@ -212,8 +217,8 @@ async function chooseFolder(window: BrowserWindow): Promise<string | null> {
   return filePaths[0] ?? null;
 }
 
-async function chooseFile(window: BrowserWindow): Promise<string | null> {
-  const filters = [{ name: "Python", extensions: ["py"] }];
+async function chooseFile(window: BrowserWindow, name: string, ending: string): Promise<string | null> {
+  const filters = [{ name, extensions: [ending] }];
   const { filePaths } = await dialog.showOpenDialog(window, { properties: ["openFile"], filters });
   return filePaths[0] ?? null;
 }

@@ -21,5 +21,5 @@ test("what is asked waits for a window, in order, and is taken once", async () =
 });
 
 test("without a desktop there is no dialog", async () => {
-  await expect(new DesktopService(null).chooseFolder()).rejects.toMatchObject({ code: "unsupported" });
+  await expect(new DesktopService(null).choose("folder")).rejects.toMatchObject({ code: "unsupported" });
 });

@@ -7,6 +7,8 @@ import { Revision } from "../streams/index.ts";
 export type SystemDialogs = {
   /** The path of the folder a person picked; null when they picked none. */
   chooseFolder: () => Promise<string | null>;
+  /** The path of the exported run that a person picked; null when they picked none. */
+  chooseExportedRun: () => Promise<string | null>;
 };
 
 /** A window that never comes must not fill the memory. */
@@ -23,8 +25,9 @@ export class DesktopService {
   }
 
   /** Throws `unsupported` where there is no desktop. */
-  async chooseFolder(): Promise<string | null> {
-    if (this.#dialogs !== null) return this.#dialogs.chooseFolder();
+  async choose(what: "folder" | "exportedRun"): Promise<string | null> {
+    if (this.#dialogs !== null)
+      return what === "folder" ? this.#dialogs.chooseFolder() : this.#dialogs.chooseExportedRun();
     throw new CrusaderError("unsupported", "There is no dialog of the system here.", "Pick the folder in the window.");
   }
 

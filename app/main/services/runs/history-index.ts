@@ -6,7 +6,7 @@ import { renameSync, rmSync, statSync } from "node:fs";
 import type { SQLInputValue } from "node:sqlite";
 import { DatabaseSync } from "node:sqlite";
 import { CrusaderError } from "../../../common/errors.ts";
-import type { RunState, RunSummary, UnreadableRun } from "../../../common/runs.ts";
+import { originText, type RunState, type RunSummary, type UnreadableRun } from "../../../common/runs.ts";
 import { FREE_SPACE_HINT, isDiskFull } from "./recorder.ts";
 
 export const SCHEMA_VERSION = 1;
@@ -128,14 +128,26 @@ export class HistoryIndex {
   ): RunSummary[] {
     return this.#use((database) =>
       inTransaction(database, () => {
-        const lastId = Number(database.prepare("SELECT value FROM memory WHERE name = 'last_id'").get()?.value ?? 0);
-        const first = Math.max(lastId, highestFolder()) + 1;
+        const first = freeId(database, highestFolder());
         const ids = submissions.map((_submission, index) => String(first + index));
         const versions = submissions.map(({ path, sha256 }) => versionOf(database, path, sha256));
         const summaries = create(ids, versions);
         for (const summary of summaries) putEntry(database, { summary });
-        database.prepare("INSERT OR REPLACE INTO memory VALUES ('last_id', ?)").run(first + submissions.length - 1);
+        rememberId(database, first + submissions.length - 1);
         return summaries;
+      }),
+    );
+  }
+
+  /** As `allocate`, for a record that brings a version of its own, which counts here with nothing. */
+  admit(highestFolder: () => number, create: (id: string) => RunSummary): RunSummary {
+    return this.#use((database) =>
+      inTransaction(database, () => {
+        const id = freeId(database, highestFolder());
+        const summary = create(String(id));
+        putEntry(database, { summary });
+        rememberId(database, id);
+        return summary;
       }),
     );
   }
@@ -247,7 +259,7 @@ function build(
     for (const entry of entries.values()) {
       putEntry(database, entry);
       if ("unreadable" in entry) unreadable.push(entry.unreadable);
-      else {
+      else if (entry.summary.imported !== true) {
         const { path, sha256, version } = entry.summary.submission;
         insertVersion.run(path, sha256, version);
       }
@@ -270,6 +282,15 @@ function dropMirrors(database: DatabaseSync): void {
 
 function entryId(entry: FolderEntry): string {
   return "summary" in entry ? entry.summary.id : entry.unreadable.id;
+}
+
+function freeId(database: DatabaseSync, highestFolder: number): number {
+  const lastId = Number(database.prepare("SELECT value FROM memory WHERE name = 'last_id'").get()?.value ?? 0);
+  return Math.max(lastId, highestFolder) + 1;
+}
+
+function rememberId(database: DatabaseSync, id: number): void {
+  database.prepare("INSERT OR REPLACE INTO memory VALUES ('last_id', ?)").run(id);
 }
 
 function versionOf(database: DatabaseSync, path: string, sha256: string): number {
@@ -302,6 +323,7 @@ function putEntry(database: DatabaseSync, entry: FolderEntry): void {
     failure?.kind,
     failure?.code,
     failure?.message,
+    submission.origin === undefined ? null : originText(submission.origin),
   ];
   database
     .prepare("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")

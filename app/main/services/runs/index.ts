@@ -12,3 +12,4 @@ export type {
   RunStoreOptions,
 } from "./run-store.ts";
 export { RunStore } from "./run-store.ts";
+export { readSharedRun, type SharedRun } from "./shared-run.ts";

@@ -6,6 +6,7 @@ import type { ZodType } from "zod";
 import { CrusaderError } from "../../../common/errors.ts";
 import type { OutputPage } from "../../../common/history.ts";
 import type {
+  CodeOrigin,
   Plan,
   RecordedEvent,
   RunRecord,
@@ -23,10 +24,11 @@ import { HistoryIndex } from "./history-index.ts";
 import { readTextPage } from "./output-page.ts";
 import { isAlive, ownerSchema, thisProcess } from "./owner.ts";
 import { FREE_SPACE_HINT, isDiskFull, Recorder } from "./recorder.ts";
+import { EXPORT_VERSION, type SharedRun } from "./shared-run.ts";
 
 /** A plan but for what the store gives it: number, time, and what follows from the source. */
 export type PlanDraft = Omit<Plan, "version" | "runId" | "createdAt" | "submission" | "against"> & {
-  submission: Pick<Plan["submission"], "name" | "path">;
+  submission: Pick<Plan["submission"], "name" | "path" | "origin">;
 };
 export type RunDraft = { plan: PlanDraft; source: Uint8Array };
 
@@ -57,8 +59,8 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const TEMPORARY_PREFIX = ".";
 const ASIDE_PREFIX = `${TEMPORARY_PREFIX}deleted-`;
 const ASIDE_KEPT_MS = 60 * 60 * 1000;
-/** Raised when a reader of the old form of an export would misread the new one. */
-const EXPORT_VERSION = 1;
+/** What the result of an imported run says beside what it said itself. */
+const IMPORTED_REASON = "an imported record: another Crusader measured it, on another machine";
 const ABANDONED_AFTER_MS = DAY_MS;
 
 export class RunStore {
@@ -90,6 +92,50 @@ export class RunStore {
   /** Two runs that are each other's other side, for an interleaved A/B series. */
   createPair(a: RunDraft, b: RunDraft): [Recorder, Recorder] {
     return this.#create([a, b]) as [Recorder, Recorder];
+  }
+
+  /**
+   * Enters a record of another Crusader under the next number. It keeps its dates and its version (v14 of theirs), counts
+   * with no submission of this folder, and belongs to no pair. Throws `disk_full` or `data_folder` with nothing left behind.
+   */
+  import({ plan: theirs, result, events, source, output }: SharedRun): { runId: string; origin: CodeOrigin } {
+    this.#prepare();
+    const origin: CodeOrigin = { runId: theirs.runId, importedAt: new Date(this.#now()).toISOString() };
+    const enter = (runId: string) => {
+      const plan: Plan = {
+        ...theirs,
+        runId,
+        // The path of another machine may be one of this machine's too.
+        submission: { ...theirs.submission, path: join(this.#folder(runId), "train.py"), origin },
+        imported: true,
+        against: null,
+      };
+      const reasons = result.notComparable.filter((reason) => reason !== IMPORTED_REASON);
+      const ours: RunResult = { ...result, runId, notComparable: [IMPORTED_REASON, ...reasons] };
+      const bytes = this.#writeFolder(runId, {
+        "train.py": source,
+        "events.jsonl": events.map((event) => `${JSON.stringify(event)}\n`).join(""),
+        "output.log": output,
+        "plan.json": json(plan),
+        "result.json": json(ours),
+      });
+      return summaryOf({ id: runId, state: ours.outcome, bytes, plan, result: ours });
+    };
+    let written: string | null = null;
+    try {
+      const { id } = this.#index.admit(
+        () => this.#highestId(),
+        (runId) => {
+          const summary = enter(runId);
+          written = runId;
+          return summary;
+        },
+      );
+      return { runId: id, origin };
+    } catch (error) {
+      if (written !== null) rmSync(this.#folder(written), { recursive: true, force: true });
+      throw error;
+    }
   }
 
   list({ limit = DEFAULT_LIMIT, offset = 0, ...filter }: ListOptions = {}): RunList {
@@ -282,9 +328,13 @@ export class RunStore {
               },
               against: ids.length === 2 ? (ids[1 - index] as string) : null,
             };
-            const summary = this.#writeFolder(plan, source);
+            const bytes = this.#writeFolder(plan.runId, {
+              "owner.json": `${JSON.stringify(thisProcess())}\n`,
+              "train.py": source,
+              "plan.json": json(plan),
+            });
             plans.push(plan);
-            return summary;
+            return summaryOf({ id: plan.runId, state: "running", bytes, plan, result: null });
           }),
       );
     } catch (error) {
@@ -296,17 +346,15 @@ export class RunStore {
     );
   }
 
-  /** Appears complete or not at all. */
-  #writeFolder(plan: Plan, source: Uint8Array): RunSummary {
+  /** Appears complete or not at all, and never in another's place. Returns its size in bytes. */
+  #writeFolder(runId: string, files: Record<string, string | Uint8Array>): number {
     const unfinished = join(this.#runsFolder, `${TEMPORARY_PREFIX}new-${randomUUID()}`);
     try {
       mkdirSync(unfinished, { mode: 0o700 });
-      writeAtomically(join(unfinished, "owner.json"), `${JSON.stringify(thisProcess())}\n`);
-      writeAtomically(join(unfinished, "train.py"), source);
-      writeAtomically(join(unfinished, "plan.json"), `${JSON.stringify(plan, null, 2)}\n`);
+      for (const [name, content] of Object.entries(files)) writeAtomically(join(unfinished, name), content);
       const bytes = folderBytes(unfinished);
-      renameSync(unfinished, this.#folder(plan.runId));
-      return summaryOf({ id: plan.runId, state: "running", bytes, plan, result: null });
+      renameSync(unfinished, this.#folder(runId));
+      return bytes;
     } catch (error) {
       rmSync(unfinished, { recursive: true, force: true });
       throw this.#unwritable(error);
@@ -384,7 +432,7 @@ export class RunStore {
     return isDiskFull(error)
       ? new CrusaderError(
           "disk_full",
-          "The disk is full: the run cannot be recorded and was not started.",
+          "The disk is full: the run cannot be recorded and was neither started nor imported.",
           FREE_SPACE_HINT,
           message,
         )
@@ -445,6 +493,8 @@ function invalidRecord(id: string, reason: string): CrusaderError {
   );
 }
 
+const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
+
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -463,14 +513,15 @@ function readIfThere(path: string): Buffer | null {
 }
 
 function summaryOf({ id, state, bytes, plan, result }: RunRecord): RunSummary {
-  const { name, path, sha256, version } = plan.submission;
+  const { name, path, sha256, version, origin } = plan.submission;
   const failure = result?.failure ?? null;
   return {
     id,
     state,
     createdAt: plan.createdAt,
     finishedAt: result?.finishedAt ?? null,
-    submission: { name, path, sha256, version },
+    submission: { name, path, sha256, version, ...(origin === undefined ? {} : { origin }) },
+    ...(plan.imported === undefined ? {} : { imported: plan.imported }),
     profile: { name: plan.profile.name, kind: plan.profile.kind },
     backend: plan.backend,
     numRanks: plan.numRanks,

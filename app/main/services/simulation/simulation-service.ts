@@ -8,6 +8,7 @@ import type { ErrorReport } from "../../../common/errors.ts";
 import { CrusaderError } from "../../../common/errors.ts";
 import type { Event, Failure, Stage } from "../../../common/events.ts";
 import type { Plan, RepeatResult, RunResult, Sandbox } from "../../../common/runs.ts";
+import { type CodeOrigin, originText } from "../../../common/runs.ts";
 import { lowMedian, seriesScore } from "../../../common/score.ts";
 import type { Forecast } from "../../../common/simulation.ts";
 import type { HparamsService, Profile } from "../hparams/index.ts";
@@ -23,6 +24,8 @@ export type SimulationRequest = {
   path: string;
   /** What to judge instead of what the file holds: an unsaved buffer, or what an earlier run judged. */
   source?: Uint8Array | undefined;
+  /** Set where the code is another's: then the run needs a sandbox. */
+  origin?: CodeOrigin | undefined;
   /** Name of a profile, or path of one. */
   profile: string;
   backend: string;
@@ -94,7 +97,8 @@ export class SimulationService {
   }
 
   /**
-   * Begins a run. Throws before anything is recorded: `not_found` (file, profile, backend), `invalid_profile`, and
+   * Begins a run. Throws before anything is recorded: `not_found` (file, profile, backend), `invalid_profile`,
+   * `foreign_code`, and
    * whatever the backend misses.
    */
   async start(request: SimulationRequest): Promise<Simulation<RunResult>> {
@@ -115,12 +119,12 @@ export class SimulationService {
     repeats,
   }: {
     a: SimulationRequest;
-    b: Pick<SimulationRequest, "path" | "source">;
+    b: Pick<SimulationRequest, "path" | "source" | "origin">;
     repeats?: number | undefined;
   }): Promise<Simulation<[RunResult, RunResult]>> {
     const backend = this.#backend(a.backend);
     const draftA = await this.#draft({ ...a, repeats }, backend);
-    const draftB = await this.#draft({ ...a, repeats, path: b.path, source: b.source }, backend);
+    const draftB = await this.#draft({ ...a, repeats, path: b.path, source: b.source, origin: b.origin }, backend);
     const seeded = { ...draftB, plan: { ...draftB.plan, seeds: draftA.plan.seeds } };
     const [recorderA, recorderB] = this.#options.store.createPair(draftA, seeded);
     const { done, ...simulation } = this.#begin(backend, [
@@ -176,7 +180,8 @@ export class SimulationService {
   expectedStageSeconds(profile: string, numRanks: number): Partial<Record<Stage, number>> {
     const recent = this.#options.store.list({ profile, state: "passed", limit: 5 }).runs;
     const stages = recent
-      .filter((run) => run.numRanks === numRanks)
+      // What another machine took says nothing of this one.
+      .filter((run) => run.numRanks === numRanks && run.imported !== true)
       .flatMap(({ id }) => this.#options.store.show(id).result?.repeats ?? [])
       .filter(({ outcome }) => outcome === "passed")
       .map(({ stageSeconds }) => stageSeconds as Partial<Record<Stage, number>>);
@@ -210,12 +215,24 @@ export class SimulationService {
   }
 
   async #draft(request: SimulationRequest, backend: Backend) {
+    const { origin } = request;
+    if (origin !== undefined && request.sandbox === "none") {
+      throw new CrusaderError(
+        "foreign_code",
+        `This is another's code (${originText(origin)}): it runs in a sandbox only.`,
+        "Read it, and make a file of your own of what you trust.",
+      );
+    }
     const source = request.source ?? (await readSource(request.path));
     const { profile, numRanks, repeats } = await this.#settled(request);
     const [problem] = await backend.check({ profile: profile.resolved, numRanks, sandbox: request.sandbox });
     if (problem !== undefined) throw problem;
     const plan: PlanDraft = {
-      submission: { name: basename(request.path), path: resolve(request.path) },
+      submission: {
+        name: basename(request.path),
+        path: resolve(request.path),
+        ...(origin === undefined ? {} : { origin }),
+      },
       profile: { name: profile.name, kind: profile.kind, sha256: profile.sha256, content: profile.resolved },
       backend: backend.name,
       sandbox: request.sandbox,

@@ -38,6 +38,12 @@ export class PickerService {
         ? new CrusaderError("not_found", `${shortPath(path)} is gone.`, "Pick another folder.")
         : new CrusaderError("access_denied", `${shortPath(path)} may not be read.`, "Pick another folder.", message);
     }
+    const filesNamed = (ending: string) =>
+      entries
+        .filter(({ name, isFolder }) => !isFolder && name.endsWith(ending))
+        .map(({ name }) => name)
+        .sort()
+        .slice(0, MAX_SHOWN);
     const names = entries.filter(({ name, isFolder }) => isFolder && !name.startsWith(".")).map(({ name }) => name);
     const parent = dirname(path);
     return {
@@ -49,11 +55,8 @@ export class PickerService {
         .sort()
         .slice(0, MAX_SHOWN)
         .map((name) => ({ id: this.idOf(join(path, name)), name })),
-      pythonFiles: entries
-        .filter(({ name, isFolder }) => !isFolder && name.endsWith(".py"))
-        .map(({ name }) => name)
-        .sort()
-        .slice(0, MAX_SHOWN),
+      pythonFiles: filesNamed(".py"),
+      jsonFiles: filesNamed(".json").map((name) => ({ id: this.idOf(join(path, name)), name })),
       places: [...new Set([this.#home, this.#start, parse(this.#home).root])].map((place) => ({
         id: this.idOf(place),
         name: shortPath(place, this.#home),
