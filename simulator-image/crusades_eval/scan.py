@@ -1020,16 +1020,38 @@ def scan(source: bytes | str, policy: dict[str, Any], num_gpus: int | None = Non
     """
     rules = Policy.from_data(policy)
     try:
-        text = SourceText(decode_source(source))
-        tree = parse(text.text)
-        nodes = breadth_first(tree)
+        program = read(source)
     except Rejection as rejection:
-        return {
-            "verdict": verdict(rejection.rule, rejection.line),
-            "findings": [finding(rejection.rule, rejection.what, rejection.where)],
-            "strategy": None,
-            "cudaNeeds": [],
-        }
+        return rejected(rejection)
+    return judged(program, rules, num_gpus)
+
+
+class Program(NamedTuple):
+    """A parsed file. `nodes` in the order of `ast.walk`, the module first."""
+
+    text: SourceText
+    nodes: list[ast.AST]
+
+
+def read(source: bytes | str) -> Program:
+    """Rejection for a file that does not get as far as the passes."""
+    text = SourceText(decode_source(source))
+    return Program(text, breadth_first(parse(text.text)))
+
+
+def rejected(rejection: Rejection) -> dict[str, Any]:
+    """The report on a file that cannot be read."""
+    return {
+        "verdict": verdict(rejection.rule, rejection.line),
+        "findings": [finding(rejection.rule, rejection.what, rejection.where)],
+        "strategy": None,
+        "cudaNeeds": [],
+    }
+
+
+def judged(program: Program, rules: Policy, num_gpus: int | None) -> dict[str, Any]:
+    """The report on a file that can be read; arguments and result as of `scan`."""
+    text, nodes = program
     searcher = Searcher(rules)
     found = chain(
         pass_a(nodes, rules), pass_b(nodes, searcher), pass_c(nodes, searcher), pass_d(nodes, rules), pass_e(nodes)

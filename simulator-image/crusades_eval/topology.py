@@ -63,13 +63,14 @@ def read_strategy(nodes: Iterable[ast.AST], num_gpus: int) -> Strategy | None:
         if isinstance(node, ast.FunctionDef) and node.name == "get_strategy":
             for statement in node.body:
                 if isinstance(statement, ast.Return):
-                    strategy = _declared_by(statement.value, num_gpus)
+                    strategy = declared_by(statement.value, num_gpus)
                     if strategy is not None:
                         return strategy
     return None
 
 
-def _declared_by(value: ast.expr | None, num_gpus: int) -> Strategy | None:
+def declared_by(value: ast.expr | None, num_gpus: int) -> Strategy | None:
+    """The topology that one returned value declares, or None where the validator goes on to the next."""
     if isinstance(value, ast.Constant) and isinstance(value.value, str):
         name = value.value.lower()
         if name in ("ddp", "fsdp"):
