@@ -3,5 +3,8 @@
 /** PyTorch's builds without CUDA for Linux. PyPI's own Linux build brings gigabytes of CUDA libraries. */
 export const PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu";
 
+/** The validator's public repository; fetched only when the user asks for it. */
+export const PRODUCTION_REPOSITORY = "https://github.com/one-covenant/crusades";
+
 /** Hosts whose https links the desktop window hands to the system's browser; it refuses all others. */
 export const EXTERNAL_LINK_HOSTS: readonly string[] = ["github.com", "docs.pytorch.org", "docs.learnbittensor.org"];

@@ -26,8 +26,18 @@ import {
 } from "./history.ts";
 import { profileSchema, profileSummarySchema } from "./hparams.ts";
 import { machineSchema } from "./machine.ts";
+import {
+  productionStatusSchema,
+  readingSchema,
+  revisionIdSchema,
+  rulesComparisonSchema,
+  rulesPartSchema,
+  rulesSideSchema,
+  sourceChoiceSchema,
+  staleRunSchema,
+} from "./production.ts";
 import { codeOriginSchema, runSummarySchema } from "./runs.ts";
-import { scanReportSchema } from "./scan.ts";
+import { policyInForceSchema, scanReportSchema } from "./scan.ts";
 import { settingsChangeSchema, settingsSchema, storedSettingsSchema } from "./settings.ts";
 import {
   activeRunSchema,
@@ -154,6 +164,48 @@ export const contract = {
     scan: procedure
       .input(z.object({ text: textSchema, numGpus: z.number().int().min(1).max(64).default(1) }))
       .output(scanReportSchema),
+    /** The rules it goes by now, and again whenever others are put in force. */
+    watchPolicy: procedure.output(eventIterator(policyInForceSchema)),
+  },
+
+  /** The validator's public repository: fetched when asked for, read as data, never run here. */
+  production: {
+    read: procedure.output(productionStatusSchema),
+    /** How things stand, and again whenever that changed. */
+    watch: procedure.output(eventIterator(productionStatusSchema)),
+    /** What the next fetch reads; what was fetched stays. */
+    chooseSource: procedure.input(z.object({ source: sourceChoiceSchema })).output(productionStatusSchema),
+    /**
+     * Begins to fetch the source's newest revision; the first one fetched is pinned. Returns the task that does so already
+     * if there is one. It fails with `git_missing`, `fetch_failed`, `too_large`, `disk_full`.
+     */
+    fetch: procedure.output(taskSchema),
+    /** `not_found` unless it is the newest or the pinned one. */
+    pin: procedure.input(z.object({ revisionId: revisionIdSchema })).output(productionStatusSchema),
+    /** Forgets what was fetched. What was applied stays in force. */
+    remove: procedure.output(productionStatusSchema),
+    /** What was found in a revision; `not_found` where that side was not fetched. */
+    reading: procedure.input(z.object({ side: z.enum(["pinned", "newest"]) })).output(readingSchema),
+    /** What changed in what matters, with consequences for the user's own runs and files. */
+    changes: procedure
+      .input(z.object({ from: rulesSideSchema.default("in_force"), to: rulesSideSchema.default("newest") }))
+      .output(rulesComparisonSchema),
+    /**
+     * Puts a revision's rules in force and pins it. `not_found` where a part was not found in it, `invalid_profile` where its
+     * values are not allowed; then nothing has changed.
+     */
+    apply: procedure
+      .input(
+        z.object({
+          revisionId: revisionIdSchema,
+          parts: z.array(rulesPartSchema).min(1).default(["policy", "profile"]),
+        }),
+      )
+      .output(productionStatusSchema),
+    /** Back to the built-in rules. */
+    revert: procedure.output(productionStatusSchema),
+    /** Runs made under other rules than those in force. */
+    staleRuns: procedure.output(z.array(staleRunSchema)),
   },
 
   hparams: {

@@ -9,6 +9,8 @@ export const ERROR_CODES = [
   "python_missing",
   "python_setup_failed",
   "sandbox_missing",
+  "git_missing",
+  "fetch_failed", // a repository could not be fetched: address, network, or what it holds
   "foreign_code", // code of others needs a sandbox
   "unsupported", // this machine cannot do it: no GPU, no such system
   "disk_full",

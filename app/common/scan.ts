@@ -69,3 +69,16 @@ export const analysisSchema = scanReportSchema.extend({
   fixes: z.array(fixSchema),
 });
 export type Analysis = z.infer<typeof analysisSchema>;
+
+/** The rules of the scan: hparams/scan-policy.json, or what was taken over from the production source. */
+export const scanPolicySchema = z.record(z.string(), z.union([z.array(z.string().min(1)), z.number().int()]));
+export type ScanPolicy = z.infer<typeof scanPolicySchema>;
+
+export const policyInForceSchema = z.object({
+  policy: scanPolicySchema,
+  /** Of the policy with its keys and sets in order, so that equal rules have equal hashes. */
+  sha256: z.string(),
+  /** "built-in", or "source abc1234". */
+  origin: z.string(),
+});
+export type PolicyInForce = z.infer<typeof policyInForceSchema>;

@@ -152,6 +152,31 @@ export function createRouter(services: Services) {
 
     scan: {
       scan: os.scan.scan.handler(({ input }) => services.scan.scan(Buffer.from(input.text, "utf8"), input.numGpus)),
+      watchPolicy: os.scan.watchPolicy.handler(({ signal }) =>
+        services.rules.watchPolicy(signal, services.lookEveryMs),
+      ),
+    },
+
+    production: {
+      read: os.production.read.handler(() => services.production.status()),
+      watch: os.production.watch.handler(({ signal }) => services.production.watch(signal)),
+      chooseSource: os.production.chooseSource.handler(({ input: { source } }) =>
+        services.production.chooseSource(
+          source.kind === "git" ? source : { kind: "folder", path: services.picker.pathOf(source.pickedId) },
+        ),
+      ),
+      fetch: os.production.fetch.handler(() =>
+        services.tasks.start("production_fetch", "Production source", (update, signal) =>
+          services.production.fetch({ signal, onProgress: update }),
+        ),
+      ),
+      pin: os.production.pin.handler(({ input }) => services.production.pin(input.revisionId)),
+      remove: os.production.remove.handler(() => services.production.remove()),
+      reading: os.production.reading.handler(({ input }) => services.production.reading(input.side)),
+      changes: os.production.changes.handler(({ input }) => services.production.changes(input.from, input.to)),
+      apply: os.production.apply.handler(({ input }) => services.production.apply(input.revisionId, input.parts)),
+      revert: os.production.revert.handler(() => services.production.revert()),
+      staleRuns: os.production.staleRuns.handler(() => services.production.staleRuns()),
     },
 
     hparams: {

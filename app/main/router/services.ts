@@ -6,7 +6,9 @@ import packageJson from "../../../package.json" with { type: "json" };
 import { DesktopService, type SystemDialogs } from "../services/desktop/index.ts";
 import { HparamsService } from "../services/hparams/index.ts";
 import { MachineService, PYTHON_NOT_PREPARED } from "../services/machine/index.ts";
+import { ProductionService } from "../services/production/index.ts";
 import { PythonService } from "../services/python/index.ts";
+import { Rules } from "../services/rules/index.ts";
 import { Annotations, RunStore } from "../services/runs/index.ts";
 import { ScanService } from "../services/scan/index.ts";
 import { SettingsService } from "../services/settings/index.ts";
@@ -26,6 +28,7 @@ import { resourceRoot } from "./resources.ts";
 // Real files, in an installed app too: Python reads no archive.
 const RESOURCES = resourceRoot(import.meta.url);
 const PROFILES_FOLDER = join(RESOURCES, "hparams");
+const POLICY_FILE = join(PROFILES_FOLDER, "scan-policy.json");
 const PACKAGE_FOLDER = join(RESOURCES, "simulator-image");
 const TEMPLATES_FOLDER = join(RESOURCES, "templates");
 
@@ -54,6 +57,7 @@ export function createServices({
 }: ServicesOptions) {
   const python = new PythonService({ dataFolder, requirementsFolder: PACKAGE_FOLDER, env });
   const store = new RunStore({ dataFolder });
+  const rules = new Rules({ dataFolder, builtInPolicyFile: POLICY_FILE });
   const local = new LocalBackend({
     // A start never downloads a gigabyte unasked: `machine.setup` does.
     python: async () => {
@@ -96,6 +100,8 @@ export function createServices({
     simulation,
     runs,
     scan,
+    rules,
+    production: new ProductionService(),
     tasks,
     machine: new MachineService({
       dataFolder,

@@ -1,0 +1,1 @@
+export { type ChosenSource, ProductionService } from "./production-service.ts";

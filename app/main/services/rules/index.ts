@@ -1,0 +1,1 @@
+export { type AppliedRules, policySha256, Rules, type RulesOptions } from "./rules.ts";
