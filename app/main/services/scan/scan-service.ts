@@ -82,6 +82,8 @@ export class ScanService {
     const { packageFolder, policyJson } = this.#options;
     const worker = new Worker(new URL("./worker.ts", import.meta.url), {
       workerData: { packageFolder, policyJson } satisfies WorkerSetup,
+      // Flags of the process that are meant for its own input (--input-type) would fail the thread.
+      execArgv: [],
     });
     this.#worker = worker;
     worker.on("message", (message: WorkerMessage) => {

@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { type ScanReport, scanReportSchema } from "../../../common/scan.ts";
+import { SCANNER_FILES } from "../../../common/scanner.ts";
 import { ScanService } from "./index.ts";
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
@@ -160,8 +161,8 @@ def scan(source, policy, num_gpus=None):
     return {"verdict": {"ok": True, "kind": "pass", "line": None, "rule": None}, "findings": [], "strategy": None, "cudaNeeds": []}
 `,
     );
-    for (const name of ["__init__.py", "topology.py", "cuda_needs.py", "syntax_tree.py"])
-      writeFileSync(join(folder, name), "");
+    for (const name of SCANNER_FILES) if (name !== "scan.py") writeFileSync(join(folder, name), "");
+    writeFileSync(join(folder, "analysis.py"), "from .scan import scan as analyse");
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parentPort, workerData } from "node:worker_threads";
 import { loadPyodide } from "pyodide";
-import type { PyCallable } from "pyodide/ffi";
+import { startScanner } from "../../../common/scanner.ts";
 
 /** What the thread is started with. */
 export interface WorkerSetup {
@@ -22,23 +22,6 @@ export interface ScanRequest {
 /** Each request is answered once, in order; "ready" comes before the first answer. */
 export type WorkerMessage = { kind: "ready" } | { kind: "report"; reportJson: string };
 
-/** The files of crusades_eval that scan. They import each other and the standard library, nothing else. */
-const PYTHON_FILES = ["__init__.py", "scan.py", "topology.py", "mfu.py", "cuda_needs.py", "syntax_tree.py"];
-
-const ENTRY = `
-import json
-from crusades_eval.scan import scan
-
-policy = json.loads(policy_json)
-
-def scan_to_json(source, num_gpus):
-    return json.dumps(scan(source.to_bytes(), policy, num_gpus))
-
-# An unusable policy shows now, and not as a fault of the first file.
-scan(b"", policy)
-scan_to_json
-`;
-
 async function main(): Promise<void> {
   if (parentPort === null) throw new Error("worker.ts runs as a worker thread only");
   const port = parentPort;
@@ -50,16 +33,11 @@ async function main(): Promise<void> {
     stdout: discard,
     stderr: discard,
   });
-  pyodide.FS.mkdirTree("/scanner/crusades_eval");
-  for (const name of PYTHON_FILES) {
-    pyodide.FS.writeFile(`/scanner/crusades_eval/${name}`, readFileSync(join(setup.packageFolder, name)));
-  }
-  pyodide.runPython("import sys; sys.path.insert(0, '/scanner')");
-  pyodide.globals.set("policy_json", setup.policyJson);
-  const scanToJson = pyodide.runPython(ENTRY) as PyCallable;
+  const readFile = (name: string) => readFileSync(join(setup.packageFolder, name));
+  const scanner = startScanner(pyodide, readFile, setup.policyJson);
 
   port.on("message", ({ source, numGpus }: ScanRequest) => {
-    const reportJson = scanToJson(source, numGpus ?? undefined) as string;
+    const reportJson = scanner.scan(source, numGpus);
     port.postMessage({ kind: "report", reportJson } satisfies WorkerMessage);
   });
   port.postMessage({ kind: "ready" } satisfies WorkerMessage);

@@ -1,0 +1,79 @@
+/**
+ * The Python scanner in a loaded Pyodide: the one bridge to it, for the services' thread and for the window's worker. The
+ * files it needs come from whoever loads it.
+ */
+
+/** What of a loaded Pyodide the scanner needs. */
+export type LoadedPyodide = {
+  FS: { mkdirTree: (path: string) => void; writeFile: (path: string, data: Uint8Array) => void };
+  runPython: (code: string) => unknown;
+};
+
+/** The files of crusades_eval that scan. They import each other and the standard library, nothing else. */
+export const SCANNER_FILES = [
+  "__init__.py",
+  "scan.py",
+  "topology.py",
+  "mfu.py",
+  "cuda_needs.py",
+  "syntax_tree.py",
+  "analysis.py",
+] as const;
+
+/** Where the files lie in Pyodide's own file system. */
+const FOLDER = "/scanner";
+
+const ENTRY = `
+import json
+from crusades_eval.analysis import analyse
+from crusades_eval.scan import scan
+
+def set_policy(policy_json):
+    global policy
+    candidate = json.loads(policy_json)
+    # An unusable policy shows now, and not as a fault of the next file.
+    scan(b"", candidate)
+    policy = candidate
+
+def scan_to_json(source, num_gpus):
+    return json.dumps(scan(source.to_bytes(), policy, num_gpus))
+
+def analyse_to_json(source, num_gpus):
+    return json.dumps(analyse(source.to_bytes(), policy, num_gpus))
+`;
+
+/** `numGpus` sizes a strategy that is declared as a string; null is 1. Sources are the file's bytes, answers JSON. */
+export type Scanner = {
+  /** What production's scan would say: `ScanReport` of scan.ts. */
+  scan: (source: Uint8Array, numGpus: number | null) => string;
+  /** The same, with what goes beyond production's rules: `Analysis` of scan.ts. */
+  analyse: (source: Uint8Array, numGpus: number | null) => string;
+  /** From now on scans by these rules (content of a scan-policy.json). Throws where they are incomplete, and keeps the old. */
+  setPolicy: (policyJson: string) => void;
+};
+
+/**
+ * Puts the scanner into a Pyodide that holds nothing else. `readFile` gives each of SCANNER_FILES. Throws where a file
+ * cannot be run or the policy is incomplete.
+ */
+export function startScanner(
+  pyodide: LoadedPyodide,
+  readFile: (name: string) => Uint8Array,
+  policyJson: string,
+): Scanner {
+  pyodide.FS.mkdirTree(`${FOLDER}/crusades_eval`);
+  for (const name of SCANNER_FILES) pyodide.FS.writeFile(`${FOLDER}/crusades_eval/${name}`, readFile(name));
+  pyodide.runPython(`import sys; sys.path.insert(0, "${FOLDER}")`);
+  pyodide.runPython(ENTRY);
+  const call = (name: string) => pyodide.runPython(name) as (...parameters: unknown[]) => unknown;
+  const [setPolicy, scan, analyse] = [call("set_policy"), call("scan_to_json"), call("analyse_to_json")];
+  setPolicy(policyJson);
+  return {
+    // Undefined is Python's None.
+    scan: (source, numGpus) => scan(source, numGpus ?? undefined) as string,
+    analyse: (source, numGpus) => analyse(source, numGpus ?? undefined) as string,
+    setPolicy: (replacement) => {
+      setPolicy(replacement);
+    },
+  };
+}
