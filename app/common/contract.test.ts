@@ -22,6 +22,7 @@ test("the surface is what it was", () => {
   expect(surface).toEqual([
     "app.versions",
     "app.diagnostics",
+    "app.watchSetAside",
     "machine.read",
     "machine.setup",
     "tasks.watch",

@@ -8,6 +8,7 @@
 import type { ContractRouterClient, InferContractRouterInputs, InferContractRouterOutputs } from "@orpc/contract";
 import { eventIterator, oc } from "@orpc/contract";
 import { z } from "zod";
+import { setAsideSchema } from "./data-folder.ts";
 import { desktopRequestSchema } from "./desktop.ts";
 import { ERROR_CODES, type ErrorCode, errorReportSchema } from "./errors.ts";
 import {
@@ -88,6 +89,8 @@ export const contract = {
     versions: procedure.output(z.record(z.string(), z.string())),
     /** What to attach to a bug report: versions, machine, settings, the last errors; names and paths are taken out. */
     diagnostics: procedure.output(exportedFileSchema),
+    /** Files of the data folder that turned out damaged since the start; again whenever there is another. */
+    watchSetAside: procedure.output(eventIterator(z.array(setAsideSchema))),
   },
 
   machine: {

@@ -85,6 +85,7 @@ export function createRouter(services: Services) {
     app: {
       versions: os.app.versions.handler(() => versions(services)),
       diagnostics: os.app.diagnostics.handler(() => diagnostics(services, versions(services))),
+      watchSetAside: os.app.watchSetAside.handler(({ signal }) => services.watchSetAside(signal)),
     },
 
     machine: {

@@ -22,6 +22,7 @@ import { NotificationsView } from "./shell/notifications-view.tsx";
 import { isMac } from "./shell/platform.ts";
 import { quickInput } from "./shell/quick-input.ts";
 import { Rail } from "./shell/rail.tsx";
+import { followSetAside } from "./shell/set-aside.ts";
 import { followSettings, settings } from "./shell/settings.ts";
 import { StatusBar } from "./shell/status-bar.tsx";
 import { cssVariablesResolver, theme } from "./shell/theme.ts";
@@ -82,7 +83,14 @@ function Window() {
     reportCommandFailures(notifyError);
     onEditorNeeded(() => openFeature("editor"));
     void loadWorkspace();
-    const stops = [registerAppCommands(), followActivity(), followMachine(), startEditor(), followDesktop()];
+    const stops = [
+      registerAppCommands(),
+      followActivity(),
+      followMachine(),
+      followSetAside(),
+      startEditor(),
+      followDesktop(),
+    ];
     window.addEventListener("keydown", onKeyDown);
     return () => {
       window.removeEventListener("keydown", onKeyDown);

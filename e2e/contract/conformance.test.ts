@@ -327,6 +327,49 @@ describe.each(TRANSPORTS)("over $name", ({ bench }) => {
     expect(readFileSync(read.setAside?.file ?? "", "utf8")).toBe("{ torn");
   });
 
+  test("damaged files of the data folder are told, with where the old ones are", async () => {
+    const { client, folder } = await start();
+    const data = join(folder, "data");
+    const told = await client.app.watchSetAside();
+    mkdirSync(data, { recursive: true });
+    for (const name of ["annotations.json", "workspace.json"]) writeFileSync(join(data, name), "[]");
+    writeFileSync(join(data, "history.db"), "no database at all ".repeat(1000));
+    await client.workspace.folders();
+    await client.runs.list({});
+    const aside = (name: string) => expect.stringContaining(`${join(data, name)}.damaged-`);
+    expect(await until(told, (files) => files.length === 3)).toEqual([
+      { what: "history", file: aside("history.db"), reason: "file is not a database" },
+      { what: "notes", file: aside("annotations.json"), reason: expect.stringContaining("expected object") },
+      { what: "folders", file: aside("workspace.json"), reason: expect.stringContaining("expected object") },
+    ]);
+  });
+
+  test("a run of another data folder comes in through the picker, and its code stays in the sandbox", async () => {
+    const { client, home } = await start();
+    await runToEnd(client, "pass");
+    const file = await client.runs.export({ runId: "1" });
+    writeFileSync(join(home, file.fileName), file.text);
+    const { jsonFiles } = await client.picker.list({});
+    expect(jsonFiles).toEqual([{ id: expect.any(String), name: "crusader-run-1.json" }]);
+    const origin = { runId: "1", importedAt: expect.any(String) };
+    const imported = await client.runs.import({ pickedId: jsonFiles[0]?.id ?? "" });
+    expect(imported).toEqual({ runId: "2", origin });
+    expect(await client.runs.source({ runId: "2" })).toMatchObject({ text: "pass", origin });
+    expect(await client.runs.source({ runId: "1" })).toMatchObject({ text: "pass", origin: null });
+
+    const target = { kind: "run" as const, runId: "2" };
+    const outside = [
+      client.simulation.start({ ...scripted, target }),
+      client.simulation.startComparison({ ...scripted, a: text("pass"), b: target }),
+    ];
+    for (const start of outside) expect(await reportOf(start)).toMatchObject({ code: "foreign_code" });
+    const { plan } = await client.simulation.start({ ...scripted, sandbox: "bubblewrap", target });
+    expect(plan.submission.origin).toEqual(imported.origin);
+    expect(await reportOf(client.runs.import({ pickedId: "x".repeat(22) }))).toMatchObject({ code: "not_found" });
+    const { id } = await client.picker.list({});
+    expect(await reportOf(client.runs.import({ pickedId: id }))).toMatchObject({ code: "invalid_record" });
+  });
+
   test("a task is started once, told, and cancelled", async () => {
     const { client } = await start();
     const [task, same] = await Promise.all([client.machine.setup({}), client.machine.setup({})]);

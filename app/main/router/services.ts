@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import packageJson from "../../../package.json" with { type: "json" };
+import type { SetAside } from "../../common/data-folder.ts";
 import { DesktopService, type SystemDialogs } from "../services/desktop/index.ts";
 import { HparamsService } from "../services/hparams/index.ts";
 import { MachineService, PYTHON_NOT_PREPARED } from "../services/machine/index.ts";
@@ -89,13 +90,20 @@ export function createServices({
   const runs = new ActiveRuns({ service: simulation, store });
   const tasks = new TaskService();
   const historyChanged = new Revision();
+  const annotations = new Annotations(dataFolder);
+  const settings = new SettingsService({ dataFolder });
+  const workspace = new WorkspaceService({
+    dataFolder,
+    templatesFolder: TEMPLATES_FOLDER,
+    watchEveryMs: lookEveryMs,
+  });
   return {
     dataFolder,
     lookEveryMs,
     version: packageJson.version,
     python,
     store,
-    annotations: new Annotations(dataFolder),
+    annotations,
     hparams,
     simulation,
     runs,
@@ -109,12 +117,25 @@ export function createServices({
       findPython: () => python.find(),
       findSandbox: () => local.sandbox(),
     }),
-    workspace: new WorkspaceService({ dataFolder, templatesFolder: TEMPLATES_FOLDER, watchEveryMs: lookEveryMs }),
+    workspace,
     picker: new PickerService(home === undefined ? {} : { home, start: home }),
     desktop: new DesktopService(dialogs ?? null),
-    settings: new SettingsService({ dataFolder }),
+    settings,
     errors: new ErrorJournal(),
     historyChanged,
+
+    /** Files of the data folder that turned out damaged since the start: those there are, and again whenever that changes. */
+    async *watchSetAside(signal: AbortSignal | undefined): AsyncGenerator<SetAside[]> {
+      for (let shown = ""; signal?.aborted !== true; await new Revision().next(0, signal, lookEveryMs)) {
+        const found = { settings: settings.setAside, history: store.damagedIndex, notes: annotations.setAside };
+        const all = Object.entries({ ...found, folders: workspace.setAside }).flatMap(([what, file]) =>
+          file === null ? [] : [{ what: what as SetAside["what"], ...file }],
+        );
+        const now = JSON.stringify(all);
+        if (now !== shown) yield all;
+        shown = now;
+      }
+    },
 
     /** A counter that moves when the history does, also by another process. */
     async *watchHistory(signal: AbortSignal | undefined): AsyncGenerator<{ revision: number }> {

@@ -3,7 +3,7 @@ import { useStore } from "zustand";
 import { createStore } from "zustand/vanilla";
 import type { Settings, SettingsChange } from "../../common/settings.ts";
 import { client, followStream } from "../client.ts";
-import { notify, notifyError } from "./notifications.ts";
+import { notifyError } from "./notifications.ts";
 
 /** Null until the services have told them. */
 export const settings = createStore<{ current: Settings | null }>(() => ({ current: null }));
@@ -38,17 +38,6 @@ export function panelSetting(name: string): unknown {
 
 /** Returns the function that stops it. */
 export function followSettings(): () => void {
-  client.settings
-    .read()
-    .then(({ setAside }) => {
-      if (setAside === null) return;
-      notify({
-        kind: "warning",
-        title: "The settings could not be read; the defaults are used",
-        message: `${setAside.reason} The old file is kept as ${setAside.file}.`,
-      });
-    })
-    .catch((thrown: unknown) => notifyError(thrown));
   return followStream((signal) => client.settings.watch(undefined, { signal }), {
     onItem: (current) => settings.setState({ current }),
     onError: (error) => notifyError(error),

@@ -24,6 +24,11 @@ export class Annotations {
     });
   }
 
+  /** The last file that could not be used since this object was made: where it lies now, and why. */
+  get setAside(): { file: string; reason: string } | null {
+    return this.#file.setAside;
+  }
+
   all(): { baselineRunId: string | null; of: (runId: string) => Annotation } {
     const { baselineRunId, runs } = this.#file.read();
     return {

@@ -59,11 +59,17 @@ export class HistoryIndex {
   #database: DatabaseSync | null = null;
   /** Of the open file: another process may have set it aside, a person may have deleted it. */
   #inode: number | null = null;
+  #setAside: { file: string; reason: string } | null = null;
 
   /** `scan` reads the run folders but for those with known ids. */
   constructor(path: string, scan: (knownIds?: ReadonlySet<string>) => FolderEntry[]) {
     this.#path = path;
     this.#scan = scan;
+  }
+
+  /** The last index that was damaged since this object was made: where it lies now, and what was wrong with it. */
+  get setAside(): { file: string; reason: string } | null {
+    return this.#setAside;
   }
 
   close(): void {
@@ -182,7 +188,7 @@ export class HistoryIndex {
     } catch (error) {
       if (!isDamaged(error)) throw translated(error);
       try {
-        this.#setAside();
+        this.#moveAway((error as Error).message);
         return action();
       } catch (second) {
         throw translated(second);
@@ -222,12 +228,13 @@ export class HistoryIndex {
     }
   }
 
-  #setAside(): void {
+  #moveAway(reason: string): void {
     this.close();
     const aside = `${this.#path}.damaged-${Date.now()}`;
     renameSync(this.#path, aside);
     // They belong to the damaged file and would be applied to the new one.
     for (const suffix of ["-wal", "-shm"]) rmSync(this.#path + suffix, { force: true });
+    this.#setAside = { file: aside, reason };
   }
 }
 

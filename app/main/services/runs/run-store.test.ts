@@ -400,7 +400,12 @@ test.each([
   store.close();
   damage(join(dataFolder, "history.db"));
   expect(listed()).toEqual(["2 passed", "1 passed"]);
-  expect(readdirSync(dataFolder).filter((name) => name.includes("damaged"))).toHaveLength(1);
+  const aside = readdirSync(dataFolder).filter((name) => name.includes("damaged"));
+  expect(aside).toHaveLength(1);
+  expect(store.damagedIndex).toEqual({
+    file: join(dataFolder, aside[0] ?? ""),
+    reason: expect.stringMatching(/not a database|malformed/),
+  });
 });
 
 test("damaged and newer records are listed as unreadable, and stay", () => {

@@ -248,6 +248,11 @@ export class RunStore {
     }
   }
 
+  /** The last index that was damaged and had to be rebuilt, since this object was made. */
+  get damagedIndex(): { file: string; reason: string } | null {
+    return this.#index.setAside;
+  }
+
   /** Moves with every change of the history, whoever makes it. */
   fingerprint(): string {
     return this.#index.fingerprint();

@@ -23,6 +23,11 @@ export class SettingsService {
     });
   }
 
+  /** The last file that could not be used since this object was made: where it lies now, and why. */
+  get setAside(): StoredSettings["setAside"] {
+    return this.#file.setAside;
+  }
+
   /** Throws `data_folder`. */
   read(): StoredSettings {
     return { settings: this.#file.read(), setAside: this.#file.setAside };

@@ -34,6 +34,11 @@ export class Folders {
     });
   }
 
+  /** The last list that could not be used since this object was made: where it lies now, and why. */
+  get setAside(): { file: string; reason: string } | null {
+    return this.#file.setAside;
+  }
+
   list(): Folder[] {
     return this.#file.read().folders.map((known) => this.#describe(known));
   }

@@ -55,6 +55,11 @@ export class WorkspaceService {
     this.#watchEveryMs = watchEveryMs;
   }
 
+  /** The last list of folders that could not be used since the start: where it lies now, and why. */
+  get setAside(): { file: string; reason: string } | null {
+    return this.#folders.setAside;
+  }
+
   folders(): Folder[] {
     return this.#folders.list();
   }

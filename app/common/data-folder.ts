@@ -1,0 +1,12 @@
+/** What the window is told about the files Crusader keeps. */
+import { z } from "zod";
+
+/** A file that could not be used. Nothing of it was overwritten. */
+export const setAsideSchema = z.object({
+  /** history: the index over the runs' folders; notes: tags, notes and the baseline; folders: those that were opened. */
+  what: z.enum(["settings", "history", "notes", "folders"]),
+  /** Where it lies now, for people to read. */
+  file: z.string(),
+  reason: z.string(),
+});
+export type SetAside = z.infer<typeof setAsideSchema>;
