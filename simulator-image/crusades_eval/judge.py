@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 from .events import Check, EventStream, Failure, to_json
 from .hints import HINTS
+from .log import RankLog, print_beside
 from .mfu import mfu_percent, unique_tokens
 from .ranks import Group, Inbox, Stopped, cancelled
 from .sandbox import (
@@ -112,6 +113,7 @@ class Judge:
         self._events = events
         self._inbox = Inbox()
         self._processes: RankProcesses | None = None
+        self._log: RankLog | None = None
         self._watch: Watch | None = None
         self._socket_folder: str | None = None
         self._listener: socket.socket | None = None
@@ -143,6 +145,8 @@ class Judge:
         if self._watch is not None:
             self._watch.stop()
         self.kill()
+        if self._log is not None:
+            self._log.finish()
         if self._listener is not None:
             self._listener.close()
         if self._socket_folder is not None:
@@ -306,6 +310,9 @@ class Judge:
         environment = rank_environment(run_id=order.run_id, threads=self._threads, home=home, device=settings.device)
         launcher = [sys.executable, "-m", "crusades_eval.launcher", "--ranks", str(order.num_ranks)]
         launcher += ["--device", settings.device]
+        self._log = RankLog(order.num_ranks, sys.stdout.fileno())
+        for role, ends in self._log.ranks.items():
+            launcher += [f"--{role}-logs", ",".join(str(end) for end in ends)]
         if sandboxed:
             launcher += ["--socket", f"{SOCKET_FOLDER}/judge.sock"]
             command = bubblewrap_command(
@@ -314,10 +321,14 @@ class Judge:
                 socket_folder=self._socket_folder,
                 environment=environment,
             )
-            self._processes = RankProcesses([*command, *launcher], environment)
+            command += launcher
         else:
             hide_from_siblings()
-            self._processes = RankProcesses([*launcher, "--socket", path], environment)
+            command = [*launcher, "--socket", path]
+        passed = [*self._log.ranks["reference"], *self._log.ranks["submission"]]
+        self._processes = RankProcesses(command, environment, output=self._log.launcher, passed=passed)
+        self._log.start()
+        print_beside(self._log)
         self._visible_source = SUBMISSION_PATH if sandboxed else str(order.source_path.resolve())
         self._watch = Watch(
             self._processes.process.pid,
@@ -748,6 +759,7 @@ def main() -> int:
     parser.add_argument("--events-fd", type=int, required=True)
     arguments = parser.parse_args()
     os.set_inheritable(arguments.events_fd, False)  # the ranks must not be able to write events
+    os.dup2(1, 2)  # one pipe, so that the log keeps the order of what is printed
     # Detached, so that closing it at exit cannot race with the last event.
     out = os.fdopen(arguments.events_fd, "w", encoding="utf-8", closefd=False)
     judge = Judge(Order.from_json(json.loads(sys.stdin.readline())), EventStream(out))

@@ -20,15 +20,22 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError  #
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch  # noqa: E402
 from transformers import Qwen2ForCausalLM  # noqa: E402, F401 - the slow part of a rank's imports, paid once
 
+from .log import print_to  # noqa: E402
 from .rank import rank_main  # noqa: E402
 
 
-def launch(role: str, socket_path: str, num_ranks: int, device_type: str) -> int:
-    """Runs one group to its end; 0 when every rank ended well."""
+def launch(role: str, socket_path: str, num_ranks: int, device_type: str, logs: dict[str, list[int]]) -> int:
+    """Runs one group to its end; 0 when every rank ended well. `logs`: what each role's ranks print to (log.py)."""
+
+    def run_rank() -> None:
+        rank = int(os.environ.get("RANK", "0"))
+        print_to(logs[role][rank], [end for ends in logs.values() for end in ends])
+        rank_main(role, socket_path, num_ranks, device_type)
+
     if num_ranks == 1:
         pid = os.fork()
         if pid == 0:
-            rank_main(role, socket_path, num_ranks, device_type)
+            run_rank()
             os._exit(0)
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     config = LaunchConfig(
@@ -45,7 +52,7 @@ def launch(role: str, socket_path: str, num_ranks: int, device_type: str) -> int
         local_addr="127.0.0.1",
     )
     try:
-        elastic_launch(config, entrypoint=rank_main)(role, socket_path, num_ranks, device_type)
+        elastic_launch(config, entrypoint=run_rank)()
     except ChildFailedError:
         return 1
     return 0
@@ -56,14 +63,24 @@ def main() -> int:
     parser.add_argument("--socket", required=True)
     parser.add_argument("--ranks", type=int, required=True)
     parser.add_argument("--device", choices=("cpu", "cuda"), required=True)
+    parser.add_argument("--reference-logs", type=_descriptors, required=True)
+    parser.add_argument("--submission-logs", type=_descriptors, required=True)
     arguments = parser.parse_args()
+    logs = {"reference": arguments.reference_logs, "submission": arguments.submission_logs}
     # The agent's own account of a failed rank only repeats what the judge reports.
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     for role in ("reference", "submission"):
-        status = launch(role, arguments.socket, arguments.ranks, arguments.device)
+        status = launch(role, arguments.socket, arguments.ranks, arguments.device, logs)
         if status != 0:
             return 1
+        # The submission's ranks can reach what this process holds.
+        for end in logs.pop(role):
+            os.close(end)
     return 0
+
+
+def _descriptors(text: str) -> list[int]:
+    return [int(number) for number in text.split(",")]
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -244,13 +244,26 @@ class Watch(threading.Thread):
 
 
 class RankProcesses:
-    """The launcher and, below it, every rank: started together, ended together."""
+    """The launcher and, below it, every rank: started together, ended together.
 
-    def __init__(self, command: list[str], environment: Mapping[str, str]) -> None:
+    It prints to the descriptor `output` (None: where this process prints) and is given the `passed` ones.
+    """
+
+    def __init__(
+        self,
+        command: list[str],
+        environment: Mapping[str, str],
+        *,
+        output: int | None = None,
+        passed: Sequence[int] = (),
+    ) -> None:
         self.process = subprocess.Popen(
             command,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=passed,
             # A group of its own: one signal reaches the ranks and not the judge.
             start_new_session=True,
         )

@@ -68,6 +68,11 @@ class Run:
     def checks(self) -> dict[str, dict[str, Any]]:
         return {event["name"]: event for event in self.events if event["type"] == "check"}
 
+    def printed(self, source: str) -> list[str]:
+        """The lines of `source` ("rank 0", "launcher"), without the prefix that says so."""
+        prefix = f"[{source}] "
+        return [line.removeprefix(prefix) for line in self.output.split("\n") if line.startswith(prefix)]
+
     def notes(self) -> set[str]:
         return {event["id"] for event in self.events if event["type"] == "note"}
 

@@ -137,13 +137,77 @@ def test_the_same_seed_gives_the_same_reference_and_another_does_not():
     assert first == again != other
 
 
-def test_what_a_rank_prints_is_log_and_reaches_the_output():
-    source = source_of(named("honest")).replace(
-        b"    tokens = 0\n", b'    print("a word from the loop", flush=True)\n    tokens = 0\n'
-    )
-    run = run_judge(source)
-    assert run.output.count("a word from the loop") == 2
+#: What each rank prints once, in the timed run; `{rank}` is its number.
+WORDS = """
+    if num_steps > 2:
+        import glob
+        rank = torch.distributed.get_rank()
+        print("a word of", rank, flush=True)
+        print("\\r10 %\\r20 %", end="", flush=True)
+        print()
+        print("[rank 7] fake")
+        print("error", file=glob.os.sys.stderr)
+        glob.os.write(1, bytes([0, 255, 27, 10]))
+        glob.os.write(2, b"no end")
+"""
+
+
+@pytest.mark.parametrize("sandbox", [pytest.param(True, marks=needs_sandbox), False], ids=["sandbox", "no sandbox"])
+def test_what_a_rank_prints_is_log_and_says_which_rank(sandbox):
+    source = source_of(named("honest on two ranks")).replace(b"    tokens = 0\n", f"{WORDS}    tokens = 0\n".encode())
+    run = run_judge(source, ranks=2, sandbox=sandbox)
     assert run.result["outcome"] == "passed"
+    for rank in (0, 1):
+        assert run.printed(f"rank {rank}") == [
+            f"a word of {rank}",
+            "\r10 %\r20 %",
+            "[rank 7] fake",
+            "error",
+            "\0\ufffd\x1b",
+            "no end",
+        ]
+    assert run.printed("rank 7") == run.printed("reference 0") == []
+
+
+#: A process outside of the rank's tree, session and group that goes on printing to its pipe; and a rank without any.
+LEFT_BEHIND = """
+    if num_steps > 2:
+        import glob
+        has_printed, say_so = glob.os.pipe()
+        if glob.os.fork() == 0:
+            glob.os.setsid()
+            if glob.os.fork() == 0:
+                print("left behind")
+                glob.os.write(say_so, b"!")
+                while True:
+                    print("left behind")
+            glob.os._exit(0)
+        glob.os.read(has_printed, 1)
+        glob.os.close(1)
+        glob.os.close(2)
+"""
+
+
+@pytest.mark.parametrize("sandbox", [pytest.param(True, marks=needs_sandbox), False], ids=["sandbox", "no sandbox"])
+def test_who_still_holds_a_ranks_pipe_is_not_waited_for(sandbox):
+    source = source_of(named("honest")).replace(b"    tokens = 0\n", f"{LEFT_BEHIND}    tokens = 0\n".encode())
+    with started_judge(source, sandbox=sandbox) as run:
+        run.wait_for(type="result")
+        run.process.wait(10)
+        for pid in run.processes():  # without a sandbox the workbench ends it, by its mark
+            os.kill(pid, signal.SIGKILL)
+    assert run.result["outcome"] == "passed"
+    assert "left behind" in run.printed("rank 0")
+
+
+@needs_sandbox
+def test_nothing_a_rank_can_reach_prints_as_the_reference_or_the_judge():
+    # It writes to every descriptor of every process it sees.
+    fixture = named("forged events")
+    run = run_judge(source_of(fixture), settings=profile("quick", fixture["set"]))
+    forged = [line for line in run.output.split("\n") if "forged" in line]
+    assert {line.split("]")[0] for line in forged} == {"[rank 0", "[launcher"}
+    assert run.printed("reference 0") == []
 
 
 def test_without_a_sandbox_it_is_said_and_nothing_is_left():
@@ -201,7 +265,7 @@ def test_the_sandbox_shows_a_rank_nothing_of_the_user(tmp_path, monkeypatch):
     )
     run = run_judge(source, seed=seed)
     assert run.result["outcome"] == "passed"
-    line = next(line for line in run.output.splitlines() if line.startswith("SEEN "))
+    line = next(line for line in run.printed("rank 0") if line.startswith("SEEN "))
     seen = json.loads(line.removeprefix("SEEN "))
 
     assert seed not in line
@@ -240,7 +304,7 @@ def test_no_memory_a_rank_can_read_holds_a_secret():
     assert run.result["outcome"] == "passed"
     found = {
         line.split(":")[0].removeprefix("SEARCHED "): line.partition("found ")[2]
-        for line in run.output.splitlines()
+        for line in run.printed("rank 0")
         if line.startswith("SEARCHED ")
     }
     # Controls: the search finds what is there.
