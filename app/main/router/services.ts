@@ -153,6 +153,7 @@ export function createServices({
     async cleanUp(): Promise<number> {
       const ended = await simulation.endLeftovers();
       await removeAbandonedFolders(Date.now());
+      await python.prune();
       store.purge();
       return ended.length;
     },

@@ -29,6 +29,14 @@ export async function lockFile(file: string, onWait: () => void, signal?: AbortS
   return () => database.close();
 }
 
+/** As `lockFile`, but null at once where somebody holds it. */
+export function tryLockFile(file: string): (() => void) | null {
+  const database = new DatabaseSync(file, { timeout: 0 });
+  if (tryLock(database)) return () => database.close();
+  database.close();
+  return null;
+}
+
 function tryLock(database: DatabaseSync): boolean {
   try {
     database.exec("BEGIN EXCLUSIVE");

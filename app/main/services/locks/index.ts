@@ -1,1 +1,1 @@
-export { lockFile } from "./file-lock.ts";
+export { lockFile, tryLockFile } from "./file-lock.ts";

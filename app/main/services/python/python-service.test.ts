@@ -7,6 +7,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { tryLockFile } from "../locks/index.ts";
 import { findBasePython } from "./base-python.ts";
 import { type PythonProgress, PythonService, type PythonServiceOptions } from "./index.ts";
 
@@ -143,6 +144,46 @@ describe.skipIf(base === null)("the Python environment (needs python)", { timeou
     expect(environments()).toHaveLength(1);
 
     expect((await service.ensure({ anew: true })).python).not.toBe(second.python);
+  });
+
+  test("makes way a week after its last use once something else is asked for; what is being made stays", async () => {
+    let now = Date.now();
+    const days = (count: number) => {
+      now += count * 24 * 60 * 60 * 1000;
+    };
+    const service = () => new PythonService({ ...options(offline()), now: () => now });
+    const old = await service().ensure();
+    const oldFolder = path.basename(path.dirname(path.dirname(old.python)));
+    writeFileSync(path.join(root, "requirements-cpu.txt"), "tiny_two==1.0\ntiny_one==1.0\n");
+    const present = await service().ensure();
+    const folder = path.join(root, "data", "python");
+    // Left by processes that were killed, one of which goes on; and what is not ours.
+    for (const name of ["aaaaaaaaaaaaaaaa-00000001", "bbbbbbbbbbbbbbbb-00000002", "mine"])
+      mkdirSync(path.join(folder, name));
+    const release = tryLockFile(path.join(folder, "bbbbbbbbbbbbbbbb.lock"));
+
+    expect(await service().prune()).toEqual(["aaaaaaaaaaaaaaaa-00000001"]);
+    days(6);
+    expect(await service().prune()).toEqual([]);
+    days(2);
+    expect(await service().find()).toEqual(present);
+    expect(await service().prune()).toEqual([oldFolder]);
+    release?.();
+    expect(await service().prune()).toEqual(["bbbbbbbbbbbbbbbb-00000002"]);
+    const left = environments().map(({ name }) => name);
+    expect(left.toSorted()).toEqual([path.basename(path.dirname(path.dirname(present.python))), "mine"].toSorted());
+    expect(await service().find()).toEqual(present);
+  });
+
+  test("that is used stays, whatever else is asked for", async () => {
+    let now = Date.now();
+    const service = () => new PythonService({ ...options(offline()), now: () => now });
+    const made = await service().ensure();
+    now += 6 * 24 * 60 * 60 * 1000;
+    expect(await service().find()).toEqual(made);
+    now += 6 * 24 * 60 * 60 * 1000;
+    writeFileSync(path.join(root, "requirements-cpu.txt"), "tiny_one==1.0\n");
+    expect(await service().prune()).toEqual([]);
   });
 
   test("is made by one of two processes, and waited for by the other", async () => {

@@ -5,14 +5,27 @@
  *     <data folder>/python/<key>-<random>/  an environment; without a stamp that names it, a leftover
  *
  * The key is a hash of what was asked for (requirements, base Python, platform), so a change of it makes a new
- * environment. The stamp is written last and at once, so an environment is either complete or not there.
+ * environment. The stamp is written last and at once, so an environment is either complete or not there. Its time is that
+ * of the last use: an environment that nobody asked for in a week goes (`prune`).
  */
 import { createHash, randomBytes } from "node:crypto";
-import { access, constants, mkdir, readdir, readFile, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
+import {
+  access,
+  constants,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  statfs,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { CrusaderError } from "../../../common/errors.ts";
-import { lockFile } from "../locks/index.ts";
+import { lockFile, tryLockFile } from "../locks/index.ts";
 import { findBasePython } from "./base-python.ts";
 import { Environment, interpreterOf, runPython, versionsSchema } from "./environment.ts";
 import type { PythonProgress } from "./progress.ts";
@@ -39,6 +52,8 @@ export interface PythonServiceOptions {
   readonly packages?: readonly string[];
   /** Free disk space below which nothing is begun. */
   readonly requiredBytes?: number;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
 }
 
 export interface EnsureOptions {
@@ -62,6 +77,9 @@ type Stamp = z.infer<typeof stampSchema>;
 
 /** 1.2 GB unpacked with torch 2.13.0 on Linux x86-64 (measured), and its archive of 0.2 GB while that happens. */
 const REQUIRED_BYTES = 1.5e9;
+const HOUR_MS = 60 * 60 * 1000;
+/** Longer than any run; and who changes between two base Pythons does not download a gigabyte each time. */
+const KEPT_UNUSED_MS = 7 * 24 * HOUR_MS;
 /** Versions of the packages that are there, from their metadata: a tenth of a second, where imports take several. */
 const READ_VERSIONS = `
 import importlib.metadata, json, platform, sys
@@ -81,6 +99,7 @@ export class PythonService {
   readonly #platform: NodeJS.Platform;
   readonly #packages: readonly string[];
   readonly #requiredBytes: number;
+  readonly #now: () => number;
 
   constructor(options: PythonServiceOptions) {
     this.#folder = path.join(options.dataFolder, "python");
@@ -89,6 +108,7 @@ export class PythonService {
     this.#platform = options.platform ?? process.platform;
     this.#packages = options.packages ?? ["torch", "transformers", "numpy"];
     this.#requiredBytes = options.requiredBytes ?? REQUIRED_BYTES;
+    this.#now = options.now ?? Date.now;
   }
 
   /**
@@ -132,6 +152,42 @@ export class PythonService {
     const given = this.#env.CRUSADER_PYTHON_ENV;
     if (given) return this.#checkGiven(given, {});
     return this.#findReady(await this.#key(), []);
+  }
+
+  /**
+   * Removes environments that were asked for otherwise (older requirements, another base Python) and that nobody used for
+   * a week, and what a process that was killed left half made; never one that is being made. Returns the names of the
+   * folders. What cannot be removed stays for the next time.
+   */
+  async prune(): Promise<string[]> {
+    const entries = await readdir(this.#folder).catch(() => []);
+    const keys = new Set(entries.flatMap((entry) => OURS.exec(entry)?.[1] ?? []));
+    keys.delete(await this.#key());
+    const removed: string[] = [];
+    for (const key of keys) {
+      let release: (() => void) | null = null;
+      try {
+        release = tryLockFile(path.join(this.#folder, `${key}.lock`));
+        if (release === null) continue;
+        const used = await stat(this.#stampFile(key)).catch(() => null);
+        if (used !== null && this.#now() - used.mtimeMs < KEPT_UNUSED_MS) continue;
+        // The stamp first: an environment that lost some of its files must not look whole.
+        await rm(this.#stampFile(key), { force: true });
+        for (const folder of await this.#foldersOf(key)) {
+          await rm(path.join(this.#folder, folder), { recursive: true, force: true });
+          removed.push(folder);
+        }
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+      } finally {
+        release?.();
+      }
+    }
+    return removed;
+  }
+
+  async #foldersOf(key: string): Promise<string[]> {
+    return (await readdir(this.#folder)).filter((name) => name.startsWith(`${key}-`));
   }
 
   /** Imports what a rehearsal imports. Throws `python_setup_failed` where the environment is broken. Takes seconds. */
@@ -179,7 +235,17 @@ export class PythonService {
     for (const extra of extras) {
       if (stamp.extras[extra] !== hash([(await this.#requirements(extra)).text])) return null;
     }
+    await this.#markUsed(key);
     return this.#prepared(stamp);
+  }
+
+  async #markUsed(key: string): Promise<void> {
+    const file = this.#stampFile(key);
+    const now = this.#now();
+    const used = await stat(file).catch(() => null);
+    // A folder that may only be read is never pruned either.
+    if (used !== null && now - used.mtimeMs > HOUR_MS)
+      await utimes(file, now / 1000, now / 1000).catch(() => undefined);
   }
 
   /** The stamp, if it is whole and its interpreter, and the base Python behind that, are still there. */
@@ -222,8 +288,8 @@ export class PythonService {
 
   /** Holds the lock: makes the environment, and its stamp last. */
   async #build(key: string, requirements: Requirements, options: EnsureOptions): Promise<Stamp> {
-    for (const name of await readdir(this.#folder)) {
-      if (name.startsWith(`${key}-`)) await rm(path.join(this.#folder, name), { recursive: true, force: true });
+    for (const folder of await this.#foldersOf(key)) {
+      await rm(path.join(this.#folder, folder), { recursive: true, force: true });
     }
     await this.#checkDisk();
     const { onProgress = () => {}, signal } = options;
@@ -280,6 +346,8 @@ export class PythonService {
   }
 }
 
+/** Stamps, folders and locks, with their key. */
+const OURS = /^([0-9a-f]{16})(?:-[0-9a-f]{8}|\.json|\.lock)$/;
 const hash = (parts: readonly unknown[]) =>
   createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
 const megabytes = (bytes: number) => Math.round(bytes / 1e6).toLocaleString("en-US");
