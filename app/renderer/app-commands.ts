@@ -1,5 +1,5 @@
 /** The commands of the shell, the workspace and the editor. */
-import { client, connection, isDesktop } from "./client.ts";
+import { client, connection } from "./client.ts";
 import {
   activeFile,
   buffers,
@@ -16,7 +16,7 @@ import { openFeature } from "./features/open-feature.ts";
 import { PANELS } from "./features/panels.ts";
 import { simulationCommands } from "./features/simulation/commands.ts";
 import { pickTemplate, removeFile, renameFile } from "./features/workspace/actions.ts";
-import { allFiles, openPickedFolder } from "./features/workspace/folders.ts";
+import { allFiles } from "./features/workspace/folders.ts";
 import { pickFolder } from "./features/workspace/picker.ts";
 import { activity } from "./shell/activity.ts";
 import { type Command, commands, isEnabled, registerCommands, runCommand, shownShortcut } from "./shell/commands.ts";
@@ -144,20 +144,13 @@ const paletteCommands: Command[] = [
   },
 ];
 
-/** On a desktop the system asks; in a browser a dialog of ours does. */
-async function chooseFolder(): Promise<void> {
-  if (!isDesktop) return pickFolder();
-  const { pickedId } = await client.picker.choose();
-  if (pickedId !== null) await openPickedFolder(pickedId);
-}
-
 const workspaceCommands: Command[] = [
   {
     id: "workspace.openFolder",
     title: "Open a folder",
     category: "Workspace",
     shortcuts: ["Ctrl+O"],
-    run: chooseFolder,
+    run: () => pickFolder(),
   },
   {
     id: "workspace.newFromTemplate",

@@ -8,21 +8,20 @@ import { client } from "../../client.ts";
 import { notifyError } from "../../shell/notifications.ts";
 import { showQuickInput } from "../../shell/quick-input.ts";
 import { ErrorState, Loading } from "../../shell/ui/states.tsx";
-import { openPickedFolder } from "./folders.ts";
-import { picker } from "./picker.ts";
+import { type PickPurpose, picker } from "./picker.ts";
 import classes from "./picker-view.module.css";
 
 export function PickerView() {
-  const { open } = useStore(picker);
+  const { open, purpose } = useStore(picker);
   const close = () => picker.setState({ open: false });
   return (
-    <Modal opened={open} onClose={close} title="Open a folder" size="36rem">
-      {open && <Picker close={close} />}
+    <Modal opened={open} onClose={close} title={purpose.title} size="36rem">
+      {open && <Picker purpose={purpose} close={close} />}
     </Modal>
   );
 }
 
-function Picker({ close }: { close: () => void }) {
+function Picker({ purpose, close }: { purpose: PickPurpose; close: () => void }) {
   const [view, setView] = useState<View | null>(null);
   const [error, setError] = useState<unknown>(null);
   const list = useRef<HTMLUListElement>(null);
@@ -101,12 +100,13 @@ function Picker({ close }: { close: () => void }) {
         <Button
           variant="filled"
           onClick={() => {
-            openPickedFolder(view.id)
+            purpose
+              .use(view.id)
               .then(close)
               .catch((thrown: unknown) => notifyError(thrown));
           }}
         >
-          Open {view.name}
+          {purpose.verb} {view.name}
         </Button>
       </div>
     </div>
