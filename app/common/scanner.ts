@@ -2,6 +2,7 @@
  * The Python scanner in a loaded Pyodide: the one bridge to it, for the services' thread and for the window's worker. The
  * files it needs come from whoever loads it.
  */
+import type { ScanReport } from "./scan.ts";
 
 /** What of a loaded Pyodide the scanner needs. */
 export type LoadedPyodide = {
@@ -19,6 +20,20 @@ export const SCANNER_FILES = [
   "syntax_tree.py",
   "analysis.py",
 ] as const;
+
+/** For one file. A scan takes milliseconds, the largest file allowed a few seconds; what takes longer was made to. */
+export const SCAN_TIME_LIMIT_MS = 20_000;
+
+/** What is said about a file at which the scanner gave up; the same rule as where it recognises such a file itself. */
+export function scannerCrash(why: string): ScanReport {
+  const rule = "scanner-crash";
+  return {
+    verdict: { ok: false, kind: "security", line: null, rule },
+    findings: [{ rule, line: 1, column: 1, endLine: 1, endColumn: 1, message: `${why} Write it in a simpler way.` }],
+    strategy: null,
+    cudaNeeds: [],
+  };
+}
 
 /** Where the files lie in Pyodide's own file system. */
 const FOLDER = "/scanner";

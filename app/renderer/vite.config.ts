@@ -2,7 +2,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
-import { defineConfig } from "vite";
+import { defineConfig, type Plugin } from "vite";
+import pyodidePackage from "../../node_modules/pyodide/package.json" with { type: "json" };
 
 const COMMON = fileURLToPath(new URL("../common/", import.meta.url));
 
@@ -12,12 +13,34 @@ function schemaNames(): string[] {
   return sources.flatMap((source) => [...source.matchAll(/const (\w+Schema)\b/g)].map(([, name = ""]) => name));
 }
 
+const PYODIDE_FOLDER = `assets/pyodide-${pyodidePackage.version}`;
+const PYODIDE_FILES = ["pyodide.mjs", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json"];
+
+/** Pyodide asks for its files by their names, so they keep them, unchanged; the folder's name changes with the version. */
+function pyodideFiles(): Plugin {
+  const packageFolder = fileURLToPath(new URL("../../node_modules/pyodide/", import.meta.url));
+  return {
+    name: "pyodide files",
+    config: () => ({ define: { "import.meta.env.PYODIDE_FOLDER": JSON.stringify(`./${PYODIDE_FOLDER}/`) } }),
+    generateBundle() {
+      for (const name of PYODIDE_FILES) {
+        const source = readFileSync(packageFolder + name);
+        this.emitFile({ type: "asset", fileName: `${PYODIDE_FOLDER}/${name}`, source });
+      }
+    },
+  };
+}
+
 export default defineConfig({
   root: import.meta.dirname,
   // The desktop window serves the page from a path of its own.
   base: "./",
-  plugins: [react()],
-  worker: { format: "es" },
+  plugins: [react(), pyodideFiles()],
+  worker: {
+    format: "es",
+    // The sandbox has Pyodide in it: what that would take for Node is never reached, and its evals are refused there.
+    rolldownOptions: { external: ["node-fetch"], checks: { eval: false } },
+  },
   build: {
     outDir: fileURLToPath(new URL("../../dist/renderer", import.meta.url)),
     emptyOutDir: true,

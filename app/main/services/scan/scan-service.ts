@@ -5,10 +5,8 @@
 import { Worker } from "node:worker_threads";
 import { CrusaderError } from "../../../common/errors.ts";
 import { type ScanReport, scanReportSchema } from "../../../common/scan.ts";
+import { SCAN_TIME_LIMIT_MS, scannerCrash } from "../../../common/scanner.ts";
 import type { ScanRequest, WorkerMessage, WorkerSetup } from "./worker.ts";
-
-/** A scan takes milliseconds, the largest file allowed a few seconds; what takes longer was made to. */
-const DEFAULT_TIME_LIMIT_MS = 20_000;
 
 export interface ScanServiceOptions extends WorkerSetup {
   /** Longest time for one scan, in milliseconds; loading the scanner does not count. */
@@ -70,7 +68,7 @@ export class ScanService {
     }
     this.#current = job;
     this.#worker?.ref();
-    const limit = this.#options.timeLimitMs ?? DEFAULT_TIME_LIMIT_MS;
+    const limit = this.#options.timeLimitMs ?? SCAN_TIME_LIMIT_MS;
     this.#watchdog = setTimeout(
       () => this.#giveUp(`Scanning takes longer than ${limit / 1000} s, which the validator would not wait for.`),
       limit,
@@ -127,7 +125,7 @@ export class ScanService {
     const job = this.#endCurrent();
     this.#forgetWorker();
     void worker?.terminate();
-    job?.resolve(crashReport(why));
+    job?.resolve(scannerCrash(why));
     this.#next();
   }
 
@@ -144,15 +142,4 @@ export class ScanService {
     this.#worker = null;
     this.#ready = false;
   }
-}
-
-/** The same rule as where the Python scanner itself recognises such a file. */
-function crashReport(why: string): ScanReport {
-  const rule = "scanner-crash";
-  return {
-    verdict: { ok: false, kind: "security", line: null, rule },
-    findings: [{ rule, line: 1, column: 1, endLine: 1, endColumn: 1, message: `${why} Write it in a simpler way.` }],
-    strategy: null,
-    cudaNeeds: [],
-  };
 }

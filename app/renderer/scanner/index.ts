@@ -1,0 +1,22 @@
+/** The scanner of this window, for every feature that asks it. */
+import { scannerFiles } from "./files.ts";
+import Worker from "./scanner.worker.ts?worker";
+import { ScannerClient } from "./scanner-client.ts";
+
+export const scanner = new ScannerClient({
+  startWorker(policyJson) {
+    const worker = new Worker({ name: "scanner" });
+    worker.postMessage({ kind: "start", files: scannerFiles(), policyJson });
+    return worker;
+  },
+});
+
+/** Loads it once the window has been painted and has nothing else to do. */
+export function loadScannerWhenIdle(): () => void {
+  if (typeof requestIdleCallback === "undefined") {
+    const timer = setTimeout(() => scanner.load(), 1000);
+    return () => clearTimeout(timer);
+  }
+  const idle = requestIdleCallback(() => scanner.load());
+  return () => cancelIdleCallback(idle);
+}

@@ -1,0 +1,207 @@
+/**
+ * The window's end of the scanner. One question at a time; what nobody waits for any more is not asked, or its answer is
+ * not heard. A worker that is stuck or dead is replaced.
+ */
+import { createStore, type StoreApi } from "zustand/vanilla";
+import { CrusaderError } from "../../common/errors.ts";
+import type { Analysis } from "../../common/scan.ts";
+import { SCAN_TIME_LIMIT_MS, scannerCrash } from "../../common/scanner.ts";
+import type { FromScanner, Question, ToScanner } from "./protocol.ts";
+
+/** What of a Worker is used. */
+export type ScannerWorker = {
+  postMessage: (message: ToScanner) => void;
+  terminate: () => void;
+  onmessage: ((event: MessageEvent<FromScanner>) => void) | null;
+  onerror: ((event: ErrorEvent) => void) | null;
+};
+
+export type ScannerOptions = {
+  /** A worker that has been told where its files are and by which policy it scans; null: the window's own. */
+  startWorker: (policyJson: string | null) => ScannerWorker;
+  /** For one text. */
+  timeLimitMs?: number;
+  /** A thread that has nothing else to do takes a question at once; one that does not within this is gone. */
+  takesWithinMs?: number;
+};
+
+export type ScannerState = {
+  status: "off" | "loading" | "ready" | "failed";
+  /** Why it could not be loaded. */
+  reason: string;
+};
+
+type Job = {
+  id: number;
+  question: Question;
+  resolve: (json: string) => void;
+  reject: (reason: unknown) => void;
+  /** Nobody waits for it any more. */
+  dropped: boolean;
+};
+
+const TAKES_WITHIN_MS = 3000;
+
+export class ScannerClient {
+  readonly state: StoreApi<ScannerState> = createStore<ScannerState>(() => ({ status: "off", reason: "" }));
+  readonly #options: Required<ScannerOptions>;
+  #worker: ScannerWorker | null = null;
+  #policyJson: string | null = null;
+  #waiting: Job[] = [];
+  #current: Job | null = null;
+  #watchdog: ReturnType<typeof setTimeout> | undefined;
+  #lastId = 0;
+
+  constructor(options: ScannerOptions) {
+    this.#options = { timeLimitMs: SCAN_TIME_LIMIT_MS, takesWithinMs: TAKES_WITHIN_MS, ...options };
+  }
+
+  /** Loads it before it is first asked. */
+  load(): void {
+    if (this.#worker === null) this.#start();
+  }
+
+  /**
+   * What the scanner says about a text, as it would about the saved file. `numGpus` (null: 1) sizes a strategy declared
+   * as a string. A text that brings the scanner down, or takes it longer than the limit, gets a report that says so.
+   * Rejects with the signal's reason when it aborts; CrusaderError where the scanner cannot be loaded.
+   */
+  async analyse(text: string, numGpus: number | null, signal?: AbortSignal): Promise<Analysis> {
+    return JSON.parse(await this.#ask({ kind: "analyse", text, numGpus }, signal)) as Analysis;
+  }
+
+  /** From the next question on scans by these rules (content of a scan-policy.json); null: those of the window. */
+  setPolicy(policyJson: string | null): void {
+    if (policyJson === this.#policyJson) return;
+    this.#policyJson = policyJson;
+    if (this.#worker === null) return;
+    this.#askAgain();
+  }
+
+  close(): void {
+    const job = this.#endCurrent();
+    if (job !== null) this.#waiting.push(job);
+    this.#forgetWorker();
+    this.state.setState({ status: "off", reason: "" });
+    this.#rejectAll(new CrusaderError("internal", "The scanner was closed."));
+  }
+
+  #ask(question: Question, signal?: AbortSignal): Promise<string> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) {
+        reject(signal.reason);
+        return;
+      }
+      this.#lastId += 1;
+      const job: Job = { id: this.#lastId, question, resolve, reject, dropped: false };
+      signal?.addEventListener("abort", () => {
+        job.dropped = true;
+        this.#waiting = this.#waiting.filter((one) => one !== job);
+        reject(signal.reason);
+      });
+      this.#waiting.push(job);
+      this.load();
+      this.#next();
+    });
+  }
+
+  #start(): void {
+    this.state.setState({ status: "loading", reason: "" });
+    const worker = this.#options.startWorker(this.#policyJson);
+    this.#worker = worker;
+    worker.onmessage = ({ data }) => {
+      if (worker === this.#worker) this.#receive(data);
+    };
+    worker.onerror = (event) => {
+      if (worker === this.#worker) this.#died(event.message);
+    };
+  }
+
+  #receive(message: FromScanner): void {
+    if (message.kind === "ready") this.state.setState({ status: "ready", reason: "" });
+    else if (message.kind === "failed") this.#fail(message.reason);
+    else if (message.id === this.#current?.id) this.#advance(message);
+    this.#next();
+  }
+
+  #advance(message: FromScanner & { id: number }): void {
+    if (message.kind === "begun") {
+      const { timeLimitMs } = this.#options;
+      const why = `Scanning takes longer than ${timeLimitMs / 1000} s, which the validator would not wait for.`;
+      this.#watch(timeLimitMs, () => this.#giveUp(why));
+    } else if (message.kind === "answer") {
+      this.#endCurrent()?.resolve(message.json);
+    } else {
+      this.#giveUp("This file brings the scanner down.");
+    }
+  }
+
+  #next(): void {
+    if (this.#current !== null || this.#worker === null || this.state.getState().status !== "ready") return;
+    const job = this.#waiting.shift();
+    if (job === undefined) return;
+    this.#current = job;
+    this.#watch(this.#options.takesWithinMs, () => this.#askAgain());
+    this.#worker.postMessage({ kind: "ask", id: job.id, question: job.question });
+  }
+
+  #watch(limitMs: number, then: () => void): void {
+    clearTimeout(this.#watchdog);
+    this.#watchdog = setTimeout(then, limitMs);
+  }
+
+  #died(reason: string): void {
+    if (this.state.getState().status !== "ready") this.#fail(reason);
+    else if (this.#current === null) this.#replace();
+    else this.#giveUp("This file brings the scanner down.");
+  }
+
+  /** The worker was gone before it saw the question, or goes by other rules. */
+  #askAgain(): void {
+    const job = this.#endCurrent();
+    if (job !== null && !job.dropped) this.#waiting.unshift(job);
+    this.#replace();
+  }
+
+  /** The text is answered for the scanner, which is replaced. */
+  #giveUp(why: string): void {
+    const job = this.#endCurrent();
+    this.#replace();
+    job?.resolve(JSON.stringify({ ...scannerCrash(why), lints: [], fixes: [] } satisfies Analysis));
+  }
+
+  #replace(): void {
+    this.#forgetWorker();
+    this.#start();
+  }
+
+  #fail(reason: string): void {
+    this.#forgetWorker();
+    this.state.setState({ status: "failed", reason });
+    this.#rejectAll(
+      new CrusaderError(
+        "internal",
+        "The scanner could not be loaded.",
+        "Reload the window, or build it again.",
+        reason,
+      ),
+    );
+  }
+
+  #rejectAll(reason: CrusaderError): void {
+    for (const job of this.#waiting.splice(0)) job.reject(reason);
+  }
+
+  #forgetWorker(): void {
+    this.#endCurrent();
+    this.#worker?.terminate();
+    this.#worker = null;
+  }
+
+  #endCurrent(): Job | null {
+    const job = this.#current;
+    this.#current = null;
+    clearTimeout(this.#watchdog);
+    return job;
+  }
+}
