@@ -3,7 +3,7 @@
 import type { CrusaderError } from "../../../common/errors.ts";
 import type { OutputPage } from "../../../common/history.ts";
 import { asCrusaderError } from "../../connection.ts";
-import { SafeOutput } from "./safe-output.ts";
+import { RankedOutput } from "./ranked-output.ts";
 
 /** Of a longer log only the end is shown at first: more than 100,000 lines of ordinary length. */
 export const SHOWN_BYTES = 12 * 1024 * 1024;
@@ -13,18 +13,21 @@ export type LogReaderOptions = {
   /** Resolves when it is shown. `text` is safe for a terminal. */
   write: (text: string) => Promise<void>;
   onError: (error: CrusaderError) => void;
+  /** Of whom lines are wanted ("rank 0", null: of nobody that is named); of all where it is left out. */
+  shows?: (source: string | null) => boolean;
 };
 
 export class LogReader {
   readonly #options: LogReaderOptions;
   readonly #controller = new AbortController();
-  readonly #safe = new SafeOutput();
+  readonly #output: RankedOutput;
   #offset: number | null = null;
   #total = 0;
   #reading = false;
 
   constructor(options: LogReaderOptions) {
     this.#options = options;
+    this.#output = new RankedOutput(options.shows ?? (() => true));
   }
 
   /** Bytes before what is shown; 0 when it is shown from its beginning. */
@@ -52,7 +55,7 @@ export class LogReader {
         const { text, nextOffset } = await this.#options.read(this.#offset, signal);
         if (signal.aborted || nextOffset <= this.#offset) break;
         this.#offset = nextOffset;
-        await this.#options.write(this.#safe.take(text));
+        await this.#options.write(this.#output.take(text));
       }
     } catch (thrown) {
       if (!signal.aborted) this.#options.onError(asCrusaderError(thrown));

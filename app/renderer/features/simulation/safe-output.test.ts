@@ -36,6 +36,7 @@ test.each([
 test("no line is overwritten: a carriage return begins a new one", () => {
   expect(safe("10 %\r20 %\r\n30 %\n")).toBe("10 %\r\n20 %\r\n30 %\r\n");
   expect(safe("a\r", "\nb")).toBe("a\r\nb");
+  expect(safe("\r10 %\r\r20 %\n\r\n")).toBe("10 %\r\n20 %\r\n\r\n");
 });
 
 test("a colour cut in two stays whole, a cut that comes to nothing is shown", () => {

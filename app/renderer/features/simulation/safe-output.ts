@@ -1,6 +1,6 @@
 /**
  * What hostile programs print, made harmless for a terminal: colours pass, nothing else does. No text is hidden, moved or
- * overwritten: other control characters are shown as signs, a lone carriage return begins a new line. Pure.
+ * overwritten: other control characters are shown as signs, a lone carriage return ends a line, if there is one. Pure.
  */
 
 /** Of one line; what is more is counted, not shown. */
@@ -42,6 +42,10 @@ export class SafeOutput {
       }
       if (code === 0x0a || code === 0x0d) {
         // CR LF is one end of a line, also across two pieces.
+        if (code === 0x0d && this.#lineLength === 0) {
+          index += 1;
+          continue;
+        }
         if (code === 0x0a && this.#afterReturn) this.#afterReturn = false;
         else this.#endLine(out);
         this.#afterReturn = code === 0x0d;
