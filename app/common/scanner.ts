@@ -19,6 +19,8 @@ export const SCANNER_FILES = [
   "cuda_needs.py",
   "syntax_tree.py",
   "analysis.py",
+  "lints.py",
+  "fixes.py",
 ] as const;
 
 /** For one file. A scan takes milliseconds, the largest file allowed a few seconds; what takes longer was made to. */
