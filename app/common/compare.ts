@@ -3,7 +3,8 @@
  * the noise. Pure.
  */
 import { createTwoFilesPatch, FILE_HEADERS_ONLY } from "diff";
-import { originText, type RepeatResult, type RunRecord } from "./runs.ts";
+import { originText } from "./format.ts";
+import type { RepeatResult, RunRecord } from "./runs.ts";
 import { lowMedian } from "./score.ts";
 
 /** A run with the source it judged. */

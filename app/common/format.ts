@@ -1,4 +1,6 @@
 /** How numbers are written, everywhere: units, thousands separators, and as many digits as mean something. */
+import type { CodeOrigin } from "./runs.ts";
+
 
 const integers = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const oneDigit = new Intl.NumberFormat("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
@@ -61,4 +63,9 @@ export function formatQuantity(value: number, unit: string): string {
 
 function withUnit(text: string, unit: string): string {
   return unit === "" ? text : `${text} ${unit}`;
+}
+
+/** Whose code it is: beside whatever another's code did or says. */
+export function originText({ runId, importedAt }: CodeOrigin): string {
+  return `imported from run ${runId}, ${importedAt.slice(0, 10)}`;
 }

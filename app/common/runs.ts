@@ -19,11 +19,6 @@ export const codeOriginSchema = z.object({
 });
 export type CodeOrigin = z.infer<typeof codeOriginSchema>;
 
-/** For people: beside whatever such code did or says. */
-export function originText({ runId, importedAt }: CodeOrigin): string {
-  return `imported from run ${runId}, ${importedAt.slice(0, 10)}`;
-}
-
 /** Frozen before anything starts; what a run is repeatable from. */
 export const planSchema = z.object({
   version: z.literal(RECORD_VERSION),

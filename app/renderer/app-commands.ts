@@ -12,6 +12,7 @@ import {
   saveAll,
   scanActive,
 } from "./features/editor/index.ts";
+import { historyCommands } from "./features/history/commands.ts";
 import { openFeature } from "./features/open-feature.ts";
 import { PANELS } from "./features/panels.ts";
 import { simulationCommands } from "./features/simulation/commands.ts";
@@ -38,6 +39,7 @@ export function registerAppCommands(): () => void {
     ...workspaceCommands,
     ...editorCommands,
     ...simulationCommands,
+    ...historyCommands,
     ...viewCommands,
     ...machineCommands,
     ...PANELS.map(

@@ -6,7 +6,8 @@ import { renameSync, rmSync, statSync } from "node:fs";
 import type { SQLInputValue } from "node:sqlite";
 import { DatabaseSync } from "node:sqlite";
 import { CrusaderError } from "../../../common/errors.ts";
-import { originText, type RunState, type RunSummary, type UnreadableRun } from "../../../common/runs.ts";
+import { originText } from "../../../common/format.ts";
+import type { RunState, RunSummary, UnreadableRun } from "../../../common/runs.ts";
 import { FREE_SPACE_HINT, isDiskFull } from "./recorder.ts";
 
 export const SCHEMA_VERSION = 1;

@@ -1,5 +1,6 @@
 /** The editor as the rest of the window uses it: open, compare, save, simulate. */
 import { createStore, useStore } from "zustand";
+import { originText } from "../../../common/format.ts";
 import type { FileReference, SavedDraft } from "../../../common/workspace.ts";
 import { client } from "../../client.ts";
 import { asCrusaderError } from "../../connection.ts";
@@ -99,10 +100,14 @@ export async function openFile(file: FileReference): Promise<void> {
 /** What a run judged, read-only, with its origin in the tab. */
 export async function openRunSource(runId: string, line?: number): Promise<void> {
   reveal();
-  const [{ text }] = await Promise.all([client.runs.source({ runId }), loadMonaco()]);
+  const [{ text, origin }] = await Promise.all([client.runs.source({ runId }), loadMonaco()]);
   const id = `run:${runId}`;
   const target = { kind: "run" as const, runId };
-  buffers.openReadOnly({ id, title: `run ${runId}`, origin: `judged by run ${runId}`, text, target });
+  const shown =
+    origin === null
+      ? { title: `run ${runId}`, origin: `judged by run ${runId}` }
+      : { title: `run ${runId} (imported)`, origin: `another's code, judged by run ${runId}, ${originText(origin)}` };
+  buffers.openReadOnly({ id, ...shown, text, target });
   if (line !== undefined) revealLine(id, line);
 }
 

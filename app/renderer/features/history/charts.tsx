@@ -276,8 +276,9 @@ function ScoresByVersion({ runs, kind, baseline }: ScoreChartProps) {
 /** The one with the most versions first: it has a story to tell. */
 function pathsWithScores(runs: readonly HistoryRun[], kind: ScoreKind): { value: string; label: string }[] {
   const versions = new Map<string, Set<number>>();
-  for (const { score, submission } of runs) {
-    if (score?.kind !== kind) continue;
+  for (const { score, submission, imported } of runs) {
+    // Another's versions are no steps of one's own submission.
+    if (score?.kind !== kind || imported === true) continue;
     versions.set(submission.path, (versions.get(submission.path) ?? new Set()).add(submission.version));
   }
   return [...versions]

@@ -1,12 +1,21 @@
 /** All runs: to find, sort, note, compare, chart, delete. */
 import { Button, Menu, Select, TextInput } from "@mantine/core";
-import { IconChartLine, IconDownload, IconGitCompare, IconSearch, IconTrash } from "@tabler/icons-react";
+import {
+  IconChartLine,
+  IconDownload,
+  IconFileImport,
+  IconGitCompare,
+  IconSearch,
+  IconTrash,
+} from "@tabler/icons-react";
 import { lazy, Suspense, useDeferredValue, useMemo, useRef, useState } from "react";
 import { formatBytes } from "../../../common/format.ts";
 import { RUN_STATES, type RunState } from "../../../common/runs.ts";
+import { runCommand } from "../../shell/commands.ts";
 import { panelSetting, savePanelSetting } from "../../shell/settings.ts";
 import { EmptyState, ErrorState, Loading } from "../../shell/ui/states.tsx";
 import { compareSelected, deleteRuns, exportList, pinBaseline, runsText } from "./actions.ts";
+import { historyCommands } from "./commands.ts";
 import classes from "./history.module.css";
 import { Notes } from "./notes.tsx";
 import { PruneDialog } from "./prune-dialog.tsx";
@@ -56,7 +65,7 @@ export default function HistoryPanel() {
   if (status === "loading") return <Loading what="Reading the history" />;
   if (runs.length === 0 && unreadable.length === 0) {
     return (
-      <EmptyState title="No run yet">
+      <EmptyState title="No run yet" actions={<ImportMenu />}>
         Every run is kept here with its plan, source, events and log: to find again, to note something about, and to
         compare two of them. Start one from the editor with Ctrl+Enter.
       </EmptyState>
@@ -130,6 +139,7 @@ export default function HistoryPanel() {
         >
           Charts
         </Button>
+        <ImportMenu />
         <Menu>
           <Menu.Target>
             <Button leftSection={<IconDownload size="1em" aria-hidden />}>Export</Button>
@@ -194,6 +204,23 @@ export default function HistoryPanel() {
       )}
       <PruneDialog opened={pruning} onClose={() => setPruning(false)} />
     </div>
+  );
+}
+
+function ImportMenu() {
+  return (
+    <Menu>
+      <Menu.Target>
+        <Button leftSection={<IconFileImport size="1em" aria-hidden />}>Import</Button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {historyCommands.map(({ id, title }) => (
+          <Menu.Item key={id} onClick={() => runCommand(id)}>
+            {title}
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
   );
 }
 

@@ -1,10 +1,17 @@
 // biome-ignore-all lint/a11y/useSemanticElements: rows that are placed by hand are no table to a browser
 // biome-ignore-all lint/a11y/useFocusableInteractive: the focus goes from row to row
 /** The list itself: only the rows in sight exist; all of it works by keyboard. */
-import { IconArrowDown, IconArrowUp, IconPin } from "@tabler/icons-react";
+import { IconArrowDown, IconArrowUp, IconFileImport, IconPin } from "@tabler/icons-react";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, type MouseEvent, type ReactNode, useEffect, useRef, useState } from "react";
-import { formatBytes, formatMfu, formatRelativeSpeed, formatSeconds, formatShare } from "../../../common/format.ts";
+import {
+  formatBytes,
+  formatMfu,
+  formatRelativeSpeed,
+  formatSeconds,
+  formatShare,
+  originText,
+} from "../../../common/format.ts";
 import type { HistoryRun } from "../../../common/history.ts";
 import { type Mark, VerdictMark } from "../../shell/ui/verdict-mark.tsx";
 import { compareSelected, showRun } from "./actions.ts";
@@ -202,9 +209,15 @@ function Cells({ run, isBaseline }: { run: HistoryRun; isBaseline: boolean }) {
       {cell(
         <>
           {submission.name} <span className={classes.dim}>v{submission.version}</span>
+          {submission.origin !== undefined && (
+            <span className={classes.foreign}>
+              {" "}
+              <IconFileImport size="1em" aria-hidden /> {originText(submission.origin)}
+            </span>
+          )}
         </>,
         false,
-        submission.path,
+        submission.origin === undefined ? submission.path : originText(submission.origin),
       )}
       {cell(scoreCell(run), true, score === null || run.comparable ? undefined : "not a score of the leaderboard's")}
       {cell(

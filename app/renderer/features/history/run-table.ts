@@ -1,4 +1,5 @@
 /** The history's list: filtered, sorted, and told in cells. Pure. */
+import { originText } from "../../../common/format.ts";
 import type { HistoryRun } from "../../../common/history.ts";
 import type { RunState } from "../../../common/runs.ts";
 
@@ -25,6 +26,7 @@ export function searchText(run: HistoryRun): string {
     submission.name,
     `v${submission.version}`,
     submission.path,
+    submission.origin === undefined ? "" : originText(submission.origin),
     profile.name,
     backend,
     failure?.code ?? failure?.kind ?? "",

@@ -1,9 +1,9 @@
 /** What the validator would say of the run, why, and what to do about it. */
 import { Button, SegmentedControl } from "@mantine/core";
-import { IconDownload, IconGitCompare, IconPin } from "@tabler/icons-react";
+import { IconDownload, IconFileImport, IconGitCompare, IconPin } from "@tabler/icons-react";
 import { type ReactNode, useEffect, useState } from "react";
 import type { CrusaderError } from "../../../common/errors.ts";
-import { formatMfu, formatRelativeSpeed, formatShare } from "../../../common/format.ts";
+import { formatMfu, formatRelativeSpeed, formatShare, originText } from "../../../common/format.ts";
 import type { ShownRun } from "../../../common/history.ts";
 import type { RepeatResult, RunResult } from "../../../common/runs.ts";
 import { client } from "../../client.ts";
@@ -85,6 +85,7 @@ function RunningView({ shown, checks }: { shown: ShownRun; checks: RepeatResult[
 }
 
 function Heading({ shown: { plan, isBaseline } }: { shown: ShownRun }) {
+  const { origin } = plan.submission;
   return (
     <h2 className={classes.title}>
       Run {plan.runId} · {plan.submission.name} v{plan.submission.version}
@@ -92,6 +93,12 @@ function Heading({ shown: { plan, isBaseline } }: { shown: ShownRun }) {
         <span className={classes.dim}>
           {" "}
           <IconPin size="1em" aria-hidden /> baseline
+        </span>
+      )}
+      {origin !== undefined && (
+        <span className={classes.foreign}>
+          {" "}
+          <IconFileImport size="1em" aria-hidden /> {originText(origin)}
         </span>
       )}
     </h2>

@@ -2,7 +2,7 @@
 import { Button } from "@mantine/core";
 import { IconPlayerStop } from "@tabler/icons-react";
 import { useState } from "react";
-import { formatInteger, formatSeconds, formatShare } from "../../../common/format.ts";
+import { formatInteger, formatSeconds, formatShare, originText } from "../../../common/format.ts";
 import type { Plan } from "../../../common/runs.ts";
 import type { RunStatus } from "../../../common/simulation.ts";
 import { useConnection } from "../../client.ts";
@@ -42,6 +42,9 @@ export function RunHeader({ run, plan, status, ownedHere }: RunHeaderProps) {
           {plan.seedFixed && `, seed ${plan.seeds[0]}`}
           {plan.against !== null && `, in turns with run ${plan.against}`}
         </span>
+        {plan.submission.origin !== undefined && (
+          <span className={classes.caution}>{originText(plan.submission.origin)}</span>
+        )}
         {isRunning && !isConnected && <span className={classes.caution}>not connected: as last heard</span>}
         <span className={classes.spring} />
         {status.waiting === null && (

@@ -1,6 +1,6 @@
 /** Choosing a folder of the machine that Crusader runs on. Only its id goes back. */
 import { Button, Modal } from "@mantine/core";
-import { IconArrowUp, IconFileTypography, IconFolder } from "@tabler/icons-react";
+import { IconArrowUp, IconFileImport, IconFileTypography, IconFolder } from "@tabler/icons-react";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { useStore } from "zustand";
 import { nameProblem, type PickerView as View } from "../../../common/workspace.ts";
@@ -35,6 +35,13 @@ function Picker({ purpose, close }: { purpose: PickPurpose; close: () => void })
       .catch(setError);
   }, []);
   useEffect(() => go(), [go]);
+  const use = (id: string) => {
+    purpose
+      .use(id)
+      .then(close)
+      .catch((thrown: unknown) => notifyError(thrown));
+  };
+  const wantsFile = purpose.what === "exportedRun";
   useEffect(() => {
     if (view !== null) list.current?.querySelector("button")?.focus();
   }, [view]);
@@ -77,14 +84,22 @@ function Picker({ purpose, close }: { purpose: PickPurpose; close: () => void })
             </button>
           </li>
         ))}
-        {view.pythonFiles.map((name) => (
+        {wantsFile &&
+          view.jsonFiles.map(({ id, name }) => (
+            <li key={id}>
+              <button type="button" className={classes.entry} onClick={() => use(id)}>
+                <IconFileImport size="1rem" aria-hidden /> {name}
+              </button>
+            </li>
+          ))}
+        {(wantsFile ? [] : view.pythonFiles).map((name) => (
           <li key={name} className={classes.entry} data-file>
             <IconFileTypography size="1rem" aria-hidden /> {name}
           </li>
         ))}
-        {view.folders.length + view.pythonFiles.length === 0 && (
+        {view.folders.length + (wantsFile ? view.jsonFiles : view.pythonFiles).length === 0 && (
           <li className={classes.entry} data-file>
-            No folders and no Python files here.
+            No folders and no {wantsFile ? "JSON" : "Python"} files here.
           </li>
         )}
         {view.truncated && (
@@ -94,20 +109,14 @@ function Picker({ purpose, close }: { purpose: PickPurpose; close: () => void })
         )}
       </ul>
       <div className={classes.buttons}>
-        <Button onClick={newFolder}>New folder</Button>
+        {!wantsFile && <Button onClick={newFolder}>New folder</Button>}
         <span className={classes.gap} />
         <Button onClick={close}>Cancel</Button>
-        <Button
-          variant="filled"
-          onClick={() => {
-            purpose
-              .use(view.id)
-              .then(close)
-              .catch((thrown: unknown) => notifyError(thrown));
-          }}
-        >
-          {purpose.verb} {view.name}
-        </Button>
+        {!wantsFile && (
+          <Button variant="filled" onClick={() => use(view.id)}>
+            {purpose.verb} {view.name}
+          </Button>
+        )}
       </div>
     </div>
   );

@@ -3,11 +3,13 @@ import { createStore } from "zustand/vanilla";
 import { client, isDesktop } from "../../client.ts";
 import { openPickedFolder } from "./folders.ts";
 
-/** What a folder is chosen for. */
+/** What a folder, or a file, is chosen for. */
 export type PickPurpose = {
   title: string;
   /** Before the folder's name, on the button: "Open". */
   verb: string;
+  /** Absent: a folder. */
+  what?: "exportedRun";
   use: (pickedId: string) => Promise<void>;
 };
 
@@ -20,6 +22,6 @@ export async function pickFolder(purpose: PickPurpose = OPEN): Promise<void> {
     picker.setState({ open: true, purpose });
     return;
   }
-  const { pickedId } = await client.picker.choose({});
+  const { pickedId } = await client.picker.choose(purpose.what === undefined ? {} : { what: purpose.what });
   if (pickedId !== null) await purpose.use(pickedId);
 }
