@@ -6,35 +6,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
+import type { Page } from "playwright-core";
+import { expect, onTestFinished, test } from "vitest";
 import { writeRuns } from "../../bench/history.mjs";
-import { findBrowser } from "../../scripts/machine.mjs";
-import { buildWindow, launchBrowser } from "./browser.ts";
-import { command, expectShown, explorerFile, panel, putFile, settled, shownText, Workbench } from "./harness.ts";
+import { command, expectShown, explorerFile, panel, putFile, settled, shownText } from "./harness.ts";
+import { inBrowser } from "./in-browser.ts";
 
 const HOSTED = fileURLToPath(new URL("hosted.ts", import.meta.url));
 const LONG_HISTORY = 10_000;
 
-const found = findBrowser();
-let browser: Browser;
-let rendererFolder: string;
-
-beforeAll(async () => {
-  if ("missing" in found) return;
-  rendererFolder = buildWindow();
-  browser = await launchBrowser(found.program);
-}, 180_000);
-
-afterAll(async () => {
-  if ("missing" in found) return;
-  await browser.close();
-  rmSync(rendererFolder, { recursive: true });
-});
-
-beforeEach((context) => {
-  if ("missing" in found) context.skip(`needs browser: ${found.missing}`);
-});
+const { browser, rendererFolder, start } = inBrowser();
 
 /** Opens the file, puts the cursor into it and has it judged as it is. */
 async function simulate(page: Page, name: string): Promise<void> {
@@ -56,7 +37,7 @@ async function copiedLog(page: Page): Promise<string> {
 }
 
 test("a check fails and says why; mended, the file passes; C compares the two runs", async () => {
-  const workbench = await Workbench.start(browser, rendererFolder);
+  const workbench = await start();
   putFile(workbench, "train.py", "weight_mismatch");
   const page = await workbench.open();
   await simulate(page, "train.py");
@@ -87,7 +68,7 @@ test("a check fails and says why; mended, the file passes; C compares the two ru
 
 /** The web host in a process of its own. */
 async function spawnHost(folder: string, port: number): Promise<{ child: ChildProcess; address: URL }> {
-  const args = [HOSTED, folder, rendererFolder, String(port)];
+  const args = [HOSTED, folder, rendererFolder(), String(port)];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   onTestFinished(() => void child.kill("SIGKILL"));
   const lines = createInterface({ input: child.stdout as NonNullable<typeof child.stdout> });
@@ -99,7 +80,7 @@ test("kill -9 of the host mid-run: the page comes back, the run is interrupted, 
   const folder = mkdtempSync(join(tmpdir(), "crusader-killed-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const { child, address } = await spawnHost(folder, 0);
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  const context = await browser().newContext({ viewport: { width: 1440, height: 900 } });
   onTestFinished(() => context.close());
   const page = await context.newPage();
   await page.goto(address.href);
@@ -135,7 +116,7 @@ function draftTexts(folder: string): string {
 }
 
 test("two tabs show one run, and either ends it", async () => {
-  const workbench = await Workbench.start(browser, rendererFolder);
+  const workbench = await start();
   putFile(workbench, "train.py", "polite");
   const [one, two] = [await workbench.open(), await workbench.open()];
   await simulate(one, "train.py");
@@ -150,7 +131,7 @@ test("two tabs show one run, and either ends it", async () => {
 });
 
 test("a reload mid-run goes on with the stages and the log", async () => {
-  const workbench = await Workbench.start(browser, rendererFolder);
+  const workbench = await start();
   putFile(workbench, "train.py", "steady");
   const page = await workbench.open();
   await simulate(page, "train.py");
@@ -176,7 +157,7 @@ test("a reload mid-run goes on with the stages and the log", async () => {
 });
 
 test("a line of 10 MB is cut, its end and what was dropped are said, and the window goes on", async () => {
-  const workbench = await Workbench.start(browser, rendererFolder);
+  const workbench = await start();
   putFile(workbench, "train.py", "longline");
   const page = await workbench.open();
   await simulate(page, "train.py");
@@ -190,7 +171,7 @@ test("a line of 10 MB is cut, its end and what was dropped are said, and the win
 });
 
 test("100,000 lines are all there, found and copied", async () => {
-  const workbench = await Workbench.start(browser, rendererFolder);
+  const workbench = await start();
   putFile(workbench, "train.py", "lines");
   const page = await workbench.open();
   await simulate(page, "train.py");
@@ -206,7 +187,7 @@ test("100,000 lines are all there, found and copied", async () => {
 });
 
 test("a train.py of 5 MB opens and is said to be refused, one of 9 MB is refused; nothing is lost", async () => {
-  const workbench = await Workbench.start(browser, rendererFolder);
+  const workbench = await start();
   const line = "# x = 1 # y = 2 # z = 3 and so on\n";
   const large = putFile(workbench, "large.py", `first = 1\n${line.repeat(Math.ceil(5e6 / line.length))}`);
   const before = readFileSync(large, "utf8");
@@ -225,7 +206,7 @@ test("a train.py of 5 MB opens and is said to be refused, one of 9 MB is refused
 
 test("damaged settings and a damaged history: rebuilt, the old ones kept aside; the window says so of the settings", async () => {
   let dataFolder = "";
-  const workbench = await Workbench.start(browser, rendererFolder, {
+  const workbench = await start({
     prepare: (folder) => {
       dataFolder = folder;
       writeRuns(folder, 3);
@@ -246,7 +227,7 @@ test("damaged settings and a damaged history: rebuilt, the old ones kept aside; 
 });
 
 test("without Python the first screen and the start say so, and offer the set-up", async () => {
-  const workbench = await Workbench.start(browser, rendererFolder, { backend: "local" });
+  const workbench = await start({ backend: "local" });
   putFile(workbench, "train.py", "pass");
   const page = await workbench.open();
   await panel(page, "editor").getByText("missing").first().waitFor();
@@ -258,7 +239,7 @@ test("without Python the first screen and the start say so, and offer the set-up
 });
 
 test("10,000 runs are listed, filtered, sorted and charted", { timeout: 180_000 }, async () => {
-  const workbench = await Workbench.start(browser, rendererFolder, {
+  const workbench = await start({
     prepare: (folder) => writeRuns(folder, LONG_HISTORY),
   });
   workbench.services.store.reindex();

@@ -2,14 +2,13 @@
  * Every panel with something in it: nobody is kept out of any. With CRUSADER_SCREENSHOTS=1 the pictures of the
  * documentation are taken on the way.
  */
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { findBrowser } from "../../scripts/machine.mjs";
-import { buildWindow, launchBrowser } from "./browser.ts";
-import { command, expectShown, explorerFile, palette, panel, putFile, Workbench } from "./harness.ts";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
+import { command, expectShown, explorerFile, palette, panel, putFile } from "./harness.ts";
+import { inBrowser } from "./in-browser.ts";
 import { submissionOf, writeSampleHistory } from "./sample-history.ts";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -17,25 +16,7 @@ const PICTURES = fileURLToPath(new URL("../../docs/screenshots/", import.meta.ur
 const RUNS = 42;
 const FAILED_RUN = RUNS - 1;
 
-const found = findBrowser();
-let browser: Browser;
-let rendererFolder: string;
-
-beforeAll(async () => {
-  if ("missing" in found) return;
-  rendererFolder = buildWindow();
-  browser = await launchBrowser(found.program);
-}, 180_000);
-
-afterAll(async () => {
-  if ("missing" in found) return;
-  await browser.close();
-  rmSync(rendererFolder, { recursive: true });
-});
-
-beforeEach((context) => {
-  if ("missing" in found) context.skip(`needs browser: ${found.missing}`);
-});
+const { start } = inBrowser();
 
 type AxeResults = { violations: { id: string; impact: string | null; nodes: { html: string }[] }[] };
 
@@ -117,7 +98,7 @@ const VIEWS: Record<string, (page: Page) => Promise<void>> = {
 const PICTURED = ["edit", "simulation", "history", "compare"];
 
 test.each(["light", "dark", "high contrast"])("keeps nobody out of any panel: %s", async (appearance) => {
-  const workbench = await Workbench.start(browser, rendererFolder, {
+  const workbench = await start({
     prepare: (dataFolder) => writeSampleHistory(dataFolder, RUNS),
   });
   putFile(workbench, "train_fsdp.py", submissionOf(RUNS));

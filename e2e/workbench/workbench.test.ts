@@ -1,41 +1,22 @@
 /** The window as a person uses it: a real browser, a real host, files on the disk. */
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { findBrowser, findSandbox } from "../../scripts/machine.mjs";
-import { buildWindow, launchBrowser } from "./browser.ts";
-import { command, expectShown, explorerFile, palette, panel, putFile, settled, tab, Workbench } from "./harness.ts";
+import { expect, test } from "vitest";
+import { findSandbox } from "../../scripts/machine.mjs";
+import { command, expectShown, explorerFile, palette, panel, putFile, settled, tab } from "./harness.ts";
+import { inBrowser } from "./in-browser.ts";
 
 const FIRST_SCRIPT_KILOBYTES = 320;
 const RUN_TIMEOUT_MS = 180_000;
 
-const found = findBrowser();
-let browser: Browser;
-let rendererFolder: string;
-
-beforeAll(async () => {
-  if ("missing" in found) return;
-  rendererFolder = buildWindow();
-  browser = await launchBrowser(found.program);
-}, 180_000);
-
-afterAll(async () => {
-  if ("missing" in found) return;
-  await browser.close();
-  rmSync(rendererFolder, { recursive: true });
-});
-
-beforeEach((context) => {
-  if ("missing" in found) context.skip(`needs browser: ${found.missing}`);
-});
+const { rendererFolder, start } = inBrowser();
 
 test("from nothing to a judged template in two clicks", { timeout: RUN_TIMEOUT_MS }, async (context) => {
   if (!process.env.CRUSADER_PYTHON_ENV) context.skip("needs python: CRUSADER_PYTHON_ENV names no environment");
   const sandbox = findSandbox();
   if ("missing" in sandbox) context.skip(`needs sandbox: ${sandbox.missing}`);
-  const workbench = await Workbench.start(browser, rendererFolder, { real: true });
+  const workbench = await start({ real: true });
   const page = await workbench.open();
   await panel(page, "editor").getByRole("button", { name: /^fsdp/ }).click();
   await tab(page, "train_fsdp.py").waitFor();
@@ -48,7 +29,7 @@ test("from nothing to a judged template in two clicks", { timeout: RUN_TIMEOUT_M
 });
 
 test("loads little before it can be used, all of it from its own host", async () => {
-  const workbench = await Workbench.start(browser, rendererFolder);
+  const workbench = await start();
   const scripts = new Map<string, number>();
   const elsewhere: string[] = [];
   const page = await workbench.open();
@@ -58,7 +39,7 @@ test("loads little before it can be used, all of it from its own host", async ()
   page.on("response", (response) => {
     const { pathname } = new URL(response.url());
     if (!pathname.endsWith(".js")) return;
-    scripts.set(pathname, gzipSync(readFileSync(join(rendererFolder, pathname))).length);
+    scripts.set(pathname, gzipSync(readFileSync(join(rendererFolder(), pathname))).length);
   });
   await page.reload();
   await panel(page, "editor").getByRole("heading", { name: "This machine" }).waitFor();
@@ -73,7 +54,7 @@ test("loads little before it can be used, all of it from its own host", async ()
 });
 
 test("keeps unsaved text over a reload, and offers it to another window", async () => {
-  const workbench = await Workbench.start(browser, rendererFolder);
+  const workbench = await start();
   const file = putFile(workbench, "train.py", "first = 1\n");
   const page = await workbench.open();
   await explorerFile(page, "train.py").click();
@@ -96,7 +77,7 @@ test("keeps unsaved text over a reload, and offers it to another window", async 
 });
 
 test("overwrites nothing that changed on the disk until told to", async () => {
-  const workbench = await Workbench.start(browser, rendererFolder);
+  const workbench = await start();
   const file = putFile(workbench, "train.py", "first = 1\n");
   const page = await workbench.open();
   await explorerFile(page, "train.py").click();
@@ -123,7 +104,7 @@ test("overwrites nothing that changed on the disk until told to", async () => {
 });
 
 test("the whole way by keyboard: new file, edit, save, judge, read the verdict", async () => {
-  const workbench = await Workbench.start(browser, rendererFolder);
+  const workbench = await start();
   const file = putFile(workbench, "script.py", "");
   const page = await workbench.open();
   await page.keyboard.press("Control+P");
@@ -147,7 +128,7 @@ test("the whole way by keyboard: new file, edit, save, judge, read the verdict",
 });
 
 test("renames, deletes, and takes the deletion back", async () => {
-  const workbench = await Workbench.start(browser, rendererFolder);
+  const workbench = await start();
   const file = putFile(workbench, "train.py", "first = 1\n");
   const page = await workbench.open();
   await explorerFile(page, "train.py").focus();
@@ -164,7 +145,7 @@ test("renames, deletes, and takes the deletion back", async () => {
 });
 
 test("opens a folder through the host's own picker", async () => {
-  const workbench = await Workbench.start(browser, rendererFolder);
+  const workbench = await start();
   const page = await workbench.open();
   await panel(page, "editor").getByRole("button", { name: "Open a folder" }).click();
   const dialog = page.getByRole("dialog", { name: "Open a folder" });
@@ -177,7 +158,7 @@ test("opens a folder through the host's own picker", async () => {
 });
 
 test("says that the services are gone, and goes on when they are back", async () => {
-  const workbench = await Workbench.start(browser, rendererFolder);
+  const workbench = await start();
   const file = putFile(workbench, "train.py", "first = 1\n");
   const page = await workbench.open();
   await explorerFile(page, "train.py").click();
@@ -192,7 +173,7 @@ test("says that the services are gone, and goes on when they are back", async ()
 });
 
 test("shows in every window what one of them set", async () => {
-  const workbench = await Workbench.start(browser, rendererFolder);
+  const workbench = await start();
   const [one, two] = [await workbench.open(), await workbench.open()];
   await command(one, "Theme: dark");
   await settled(() => two.locator("html").getAttribute("data-appearance")).toBe("dark");
@@ -202,7 +183,7 @@ test("shows in every window what one of them set", async () => {
 });
 
 test("keeps the layout, and puts it back", async () => {
-  const workbench = await Workbench.start(browser, rendererFolder);
+  const workbench = await start();
   const page = await workbench.open();
   await command(page, "Layout: Edit only");
   await panel(page, "simulation").waitFor({ state: "detached" });
