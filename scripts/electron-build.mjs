@@ -6,14 +6,15 @@ import { ROOT } from "./bootstrap.mjs";
 
 export const ELECTRON_FOLDER = path.join(ROOT, "dist/electron");
 
-// Each is a file that something names: package.json, the shell, the scan service.
+// Each is a file that something names: package.json, the shell, a service that starts a thread.
 const PROCESSES = {
   main: "app/main/hosts/electron/entry.ts",
   "service-process": "app/main/hosts/electron/service-process.ts",
   worker: "app/main/services/scan/worker.ts",
+  "reader-worker": "app/main/services/production/reader-worker.ts",
 };
-// What no bundler sees through: the scanner's thread names its file.
-const WORKER = 'new URL("./worker.ts", import.meta.url)';
+// What no bundler sees through: threads name their files.
+const WORKER = /new URL\("\.\/([\w-]*worker)\.ts", import\.meta\.url\)/;
 
 /** @param {string} [folder] Is emptied first. */
 export async function buildElectron(folder = ELECTRON_FOLDER) {
@@ -30,7 +31,9 @@ export async function buildElectron(folder = ELECTRON_FOLDER) {
       {
         name: "worker file",
         transform: (code) =>
-          code.includes(WORKER) ? { code: code.replace(WORKER, WORKER.replace(".ts", ".js")), map: null } : undefined,
+          WORKER.test(code)
+            ? { code: code.replace(WORKER, 'new URL("./$1.js", import.meta.url)'), map: null }
+            : undefined,
       },
     ],
   });

@@ -1,0 +1,46 @@
+/** A snapshot's reading: `crusades_eval/production_source.py` in Pyodide, in a thread that lives for one reading. */
+import { Worker } from "node:worker_threads";
+import { CrusaderError } from "../../../common/errors.ts";
+import { type Reading, readingSchema } from "../../../common/production.ts";
+import type { ReaderMessage, ReaderSetup } from "./reader-worker.ts";
+
+export type ReaderOptions = ReaderSetup & {
+  /** Loading Pyodide takes 2 s, reading the validator's repository less; a slow machine may need several times that. */
+  timeLimitMs?: number;
+};
+
+const DEFAULT_TIME_LIMIT_MS = 60_000;
+
+/** Throws `fetch_failed` where the files bring the reader down or take it longer than the limit. */
+export async function readSnapshot({ timeLimitMs = DEFAULT_TIME_LIMIT_MS, ...setup }: ReaderOptions): Promise<Reading> {
+  const worker = new Worker(new URL("./reader-worker.ts", import.meta.url), {
+    workerData: setup satisfies ReaderSetup,
+    // Flags of the process that are meant for its own input (--input-type) would fail the thread.
+    execArgv: [],
+    // Enough for Pyodide and 32 MB of files; more is an attack.
+    resourceLimits: { maxOldGenerationSizeMb: 1024 },
+  });
+  const answer = Promise.withResolvers<string>();
+  worker.once("message", ({ readingJson }: ReaderMessage) => answer.resolve(readingJson));
+  worker.once("error", (error) => answer.reject(unreadable("brings the reader down", error)));
+  worker.once("exit", () => answer.reject(unreadable("ended the reader")));
+  const timer = setTimeout(
+    () => answer.reject(unreadable(`takes longer than ${timeLimitMs / 1000} s to read`)),
+    timeLimitMs,
+  );
+  try {
+    return readingSchema.parse(JSON.parse(await answer.promise));
+  } finally {
+    clearTimeout(timer);
+    await worker.terminate();
+  }
+}
+
+function unreadable(why: string, error?: Error): CrusaderError {
+  return new CrusaderError(
+    "fetch_failed",
+    `What was fetched ${why}. The rules in force stay as they are.`,
+    "Choose another commit or a local folder.",
+    error?.stack ?? "",
+  );
+}
