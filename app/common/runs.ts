@@ -45,6 +45,8 @@ export const planSchema = z.object({
     sha256: z.string(),
     content: z.record(z.string(), z.unknown()),
   }),
+  /** The scan policy it was made under; absent in older records, which were made under the built-in one. */
+  policy: z.object({ sha256: z.string(), origin: z.string() }).optional(),
   backend: z.string(),
   sandbox: sandboxSchema,
   numRanks: z.number().int().positive(),

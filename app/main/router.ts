@@ -152,7 +152,13 @@ export function createRouter(services: Services) {
     },
 
     scan: {
-      scan: os.scan.scan.handler(({ input }) => services.scan.scan(Buffer.from(input.text, "utf8"), input.numGpus)),
+      scan: os.scan.scan.handler(({ input }) =>
+        services.scan.scan(
+          Buffer.from(input.text, "utf8"),
+          input.numGpus,
+          JSON.stringify(services.rules.policy().policy),
+        ),
+      ),
       watchPolicy: os.scan.watchPolicy.handler(({ signal }) =>
         services.rules.watchPolicy(signal, services.lookEveryMs),
       ),

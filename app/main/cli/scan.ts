@@ -1,10 +1,12 @@
 /** `crusader scan`: what the validator's static scan would say, for any number of files. */
-import { open, readFile } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { CrusaderError } from "../../common/errors.ts";
 import type { Finding, ScanReport } from "../../common/scan.ts";
+import { Rules } from "../services/rules/index.ts";
 import { ScanService } from "../services/scan/index.ts";
+import { dataFolder } from "../services/settings/index.ts";
 import { type CommandIo, EXIT } from "./io.ts";
 import { type Paint, paintFor, plain, safeLine } from "./terminal.ts";
 
@@ -24,7 +26,7 @@ Exit codes: 0 all files pass, 1 a file is rejected, 2 wrong use or a file that c
 const READ_LIMIT_BYTES = 1_000_000;
 
 const PACKAGE_FOLDER = fileURLToPath(new URL("../../../simulator-image/crusades_eval", import.meta.url));
-const POLICY_FILE = fileURLToPath(new URL("../../../hparams/scan-policy.json", import.meta.url));
+const BUILT_IN_POLICY_FILE = fileURLToPath(new URL("../../../hparams/scan-policy.json", import.meta.url));
 
 export async function scanCommand(args: readonly string[], io: CommandIo): Promise<number> {
   const { files, json, help, numGpus } = parse(args);
@@ -32,7 +34,14 @@ export async function scanCommand(args: readonly string[], io: CommandIo): Promi
     io.stdout.write(HELP);
     return EXIT.passed;
   }
-  const service = new ScanService({ packageFolder: PACKAGE_FOLDER, policyJson: await readFile(POLICY_FILE, "utf8") });
+  const rules = new Rules({
+    dataFolder: dataFolder(process.env, process.platform),
+    builtInPolicyFile: BUILT_IN_POLICY_FILE,
+  });
+  const service = new ScanService({
+    packageFolder: PACKAGE_FOLDER,
+    policyJson: JSON.stringify(rules.policy().policy),
+  });
   const paint = io.stdout === process.stdout ? paintFor(process.stdout) : plain;
   const results: ({ file: string } & Omit<ScanReport, "cudaNeeds">)[] = [];
   let allRead = true;

@@ -12,6 +12,7 @@ import { formatSeconds } from "../../common/format.ts";
 import type { Plan, RepeatResult, RunResult } from "../../common/runs.ts";
 import { HparamsService, type Profile } from "../services/hparams/index.ts";
 import { PythonService } from "../services/python/index.ts";
+import { Rules } from "../services/rules/index.ts";
 import { RunStore } from "../services/runs/index.ts";
 import { dataFolder } from "../services/settings/index.ts";
 import {
@@ -74,15 +75,16 @@ export async function simulateCommand(args: readonly string[], io: CommandIo): P
       profilesFolder: PROFILES_FOLDER,
       userProfilesFolder: join(folder, "hparams"),
     });
+    const rules = new Rules({ dataFolder: folder, builtInPolicyFile: join(PROFILES_FOLDER, "scan-policy.json") });
     const service = new SimulationService({
       dataFolder: folder,
       store,
       hparams,
+      policy: () => rules.policy(),
       backends: [
         new LocalBackend({
           python: () => preparePython(python, talk, { signal: interrupt.signal }),
           packageFolder: REQUIREMENTS_FOLDER,
-          policyFile: join(PROFILES_FOLDER, "scan-policy.json"),
         }),
       ],
       crusaderVersion: packageJson.version,

@@ -67,7 +67,6 @@ export function createServices({
       return found;
     },
     packageFolder: PACKAGE_FOLDER,
-    policyFile: join(PROFILES_FOLDER, "scan-policy.json"),
     env,
   });
   const hparams = new HparamsService({
@@ -78,6 +77,7 @@ export function createServices({
     dataFolder,
     store,
     hparams,
+    policy: () => rules.policy(),
     backends: [local, ...moreBackends],
     crusaderVersion: packageJson.version,
     now: Date.now,
@@ -85,7 +85,7 @@ export function createServices({
   });
   const scan = new ScanService({
     packageFolder: join(PACKAGE_FOLDER, "crusades_eval"),
-    policyJson: readFileSync(join(PROFILES_FOLDER, "scan-policy.json"), "utf8"),
+    policyJson: readFileSync(POLICY_FILE, "utf8"),
   });
   const runs = new ActiveRuns({ service: simulation, store });
   const tasks = new TaskService();

@@ -34,14 +34,19 @@ export class ScanService {
   }
 
   /**
-   * What production's scan would say about this file. `numGpus` (default 1) sizes a strategy declared as a string.
+   * What production's scan would say about this file. `numGpus` (default 1) sizes a strategy declared as a string;
+   * `policyJson` (default: the service's own) must be complete.
    * A source that brings the scanner down or takes it longer than the limit gets a report that says so; the next scan
    * gets a fresh scanner. CrusaderError where the scanner cannot be loaded.
    */
-  scan(source: Uint8Array, numGpus?: number): Promise<ScanReport> {
+  scan(source: Uint8Array, numGpus?: number, policyJson?: string): Promise<ScanReport> {
     if (this.#closed) return Promise.reject(new CrusaderError("internal", "The scanner was closed before this scan."));
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ request: { source, numGpus: numGpus ?? null }, resolve, reject });
+      this.#waiting.push({
+        request: { source, numGpus: numGpus ?? null, policyJson: policyJson ?? this.#options.policyJson },
+        resolve,
+        reject,
+      });
       this.#next();
     });
   }

@@ -17,6 +17,8 @@ export interface WorkerSetup {
 export interface ScanRequest {
   readonly source: Uint8Array;
   readonly numGpus: number | null;
+  /** The rules to scan by: a complete scan-policy.json. */
+  readonly policyJson: string;
 }
 
 /** Each request is answered once, in order; "ready" comes before the first answer. */
@@ -36,7 +38,12 @@ async function main(): Promise<void> {
   const readFile = (name: string) => readFileSync(join(setup.packageFolder, name));
   const scanner = startScanner(pyodide, readFile, setup.policyJson);
 
-  port.on("message", ({ source, numGpus }: ScanRequest) => {
+  let policyJson = setup.policyJson;
+  port.on("message", ({ source, numGpus, ...request }: ScanRequest) => {
+    if (request.policyJson !== policyJson) {
+      scanner.setPolicy(request.policyJson);
+      policyJson = request.policyJson;
+    }
     const reportJson = scanner.scan(source, numGpus);
     port.postMessage({ kind: "report", reportJson } satisfies WorkerMessage);
   });

@@ -2,6 +2,7 @@
 import type { CrusaderError } from "../../../common/errors.ts";
 import type { EvaluationResult, Event } from "../../../common/events.ts";
 import type { Sandbox } from "../../../common/runs.ts";
+import type { ScanPolicy } from "../../../common/scan.ts";
 
 /** What an evaluation is going to need. */
 export type Needs = {
@@ -18,6 +19,8 @@ export type Order = Needs & {
   /** The bytes to judge, in the run's folder. */
   sourcePath: string;
   seed: string;
+  /** The rules of the scan, complete. */
+  policy: ScanPolicy;
   /** Start the ranks even where the file asks for CUDA and the profile's device is the CPU. */
   ignoreCudaNeeds: boolean;
 };

@@ -9,6 +9,7 @@ import { CrusaderError } from "../../../common/errors.ts";
 import type { Event, Failure, Stage } from "../../../common/events.ts";
 import { originText } from "../../../common/format.ts";
 import type { CodeOrigin, Plan, RepeatResult, RunResult, Sandbox } from "../../../common/runs.ts";
+import type { PolicyInForce, ScanPolicy } from "../../../common/scan.ts";
 import { lowMedian, seriesScore } from "../../../common/score.ts";
 import type { Forecast } from "../../../common/simulation.ts";
 import type { HparamsService, Profile } from "../hparams/index.ts";
@@ -64,6 +65,8 @@ export type SimulationServiceOptions = {
   dataFolder: string;
   store: RunStore;
   hparams: HparamsService;
+  /** The scan policy in force. Throws `data_folder`. */
+  policy: () => PolicyInForce;
   backends: readonly Backend[];
   crusaderVersion: string;
   /** Milliseconds since 1970. */
@@ -76,6 +79,8 @@ export type SimulationServiceOptions = {
 type Lane = {
   recorder: Recorder;
   profile: Profile;
+  /** The one its plan names, whatever is in force when a repeat begins. */
+  policy: ScanPolicy;
   ignoreCudaNeeds: boolean;
   startedAt: number;
   repeats: RepeatResult[];
@@ -227,6 +232,7 @@ export class SimulationService {
     const { profile, numRanks, repeats } = await this.#settled(request);
     const [problem] = await backend.check({ profile: profile.resolved, numRanks, sandbox: request.sandbox });
     if (problem !== undefined) throw problem;
+    const policy = this.#options.policy();
     const plan: PlanDraft = {
       submission: {
         name: basename(request.path),
@@ -234,6 +240,7 @@ export class SimulationService {
         ...(origin === undefined ? {} : { origin }),
       },
       profile: { name: profile.name, kind: profile.kind, sha256: profile.sha256, content: profile.resolved },
+      policy: { sha256: policy.sha256, origin: policy.origin },
       backend: backend.name,
       sandbox: request.sandbox,
       numRanks,
@@ -245,11 +252,14 @@ export class SimulationService {
         ...(await backend.environment()),
       },
     };
-    return { plan, source, profile, ignoreCudaNeeds: request.ignoreCudaNeeds ?? false };
+    return { plan, source, profile, policy: policy.policy, ignoreCudaNeeds: request.ignoreCudaNeeds ?? false };
   }
 
-  #lane(recorder: Recorder, { profile, ignoreCudaNeeds }: { profile: Profile; ignoreCudaNeeds: boolean }): Lane {
-    return { recorder, profile, ignoreCudaNeeds, startedAt: this.#options.now(), repeats: [] };
+  #lane(
+    recorder: Recorder,
+    { profile, policy, ignoreCudaNeeds }: Pick<Lane, "profile" | "policy" | "ignoreCudaNeeds">,
+  ): Lane {
+    return { recorder, profile, policy, ignoreCudaNeeds, startedAt: this.#options.now(), repeats: [] };
   }
 
   #begin(backend: Backend, lanes: Lane[]): Simulation<RunResult[]> {
@@ -310,7 +320,7 @@ export class SimulationService {
 
   async #evaluate(backend: Backend, lane: Lane, events: EventQueue<SimulationEvent>, control: Control): Promise<void> {
     control.signal.throwIfAborted();
-    const { recorder, profile, ignoreCudaNeeds } = lane;
+    const { recorder, profile, policy, ignoreCudaNeeds } = lane;
     const { plan, runId } = recorder;
     const repeat = lane.repeats.length;
     const seed = plan.seeds[repeat] as string;
@@ -326,6 +336,7 @@ export class SimulationService {
         numRanks: plan.numRanks,
         sandbox: plan.sandbox,
         seed,
+        policy,
         ignoreCudaNeeds,
       },
       {

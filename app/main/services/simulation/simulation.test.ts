@@ -30,6 +30,7 @@ function bench() {
     dataFolder,
     store,
     hparams: new HparamsService({ profilesFolder: PROFILES }),
+    policy: () => ({ policy: {}, sha256: "p1", origin: "built-in" }),
     backends: [backend],
     crusaderVersion: "1.2.3",
     now: Date.now,

@@ -16,7 +16,6 @@ function backend(more: Partial<LocalBackendOptions> = {}) {
   return new LocalBackend({
     python: async () => ({ python: "/no/python", versions: { torch: "2.13.0+cpu" } }),
     packageFolder: join(ROOT, "simulator-image"),
-    policyFile: join(ROOT, "hparams", "scan-policy.json"),
     ...more,
   });
 }
@@ -100,6 +99,7 @@ test.skipIf(process.platform === "win32")("the judge gets a filtered environment
     repeat: 1,
     sourcePath: "/runs/1/train.py",
     seed: "abc",
+    policy: { forbidden_names: ["eval"] },
     ignoreCudaNeeds: true,
   };
   let output = "";
@@ -134,7 +134,7 @@ test.skipIf(process.platform === "win32")("the judge gets a filtered environment
     seed: "abc",
     sandbox: { kind: "none" },
     ignoreCudaNeeds: true,
-    policy: expect.any(Object),
+    policy: { forbidden_names: ["eval"] },
   });
   expect(result).toMatchObject({ outcome: "error", seed: "abc", numRanks: 2, device: "cpu" });
 });

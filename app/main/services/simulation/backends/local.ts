@@ -1,7 +1,7 @@
 /** Evaluations on this machine: rehearsals on CPU ranks, production profiles where there are GPUs. */
 import { execFile } from "node:child_process";
 import { accessSync, constants, readdirSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { arch, availableParallelism, cpus, release, tmpdir, totalmem, type } from "node:os";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
@@ -17,8 +17,6 @@ export type LocalBackendOptions = {
   python: () => Promise<PreparedPython>;
   /** The folder that holds the package `crusades_eval`. */
   packageFolder: string;
-  /** `hparams/scan-policy.json`. */
-  policyFile: string;
   /** How many NVIDIA GPUs there are. */
   gpus?: () => number;
   env?: NodeJS.ProcessEnv;
@@ -95,7 +93,6 @@ export class LocalBackend implements Backend {
     const { python } = await this.#preparedPython();
     const sandbox = order.sandbox === "bubblewrap" ? await this.sandbox() : null;
     if (sandbox instanceof CrusaderError) throw sandbox;
-    const policy: unknown = JSON.parse(await readFile(this.#options.policyFile, "utf8"));
     const temporaryFolder = await mkdtemp(join(tmpdir(), TEMPORARY_PREFIX));
     const evaluation = startJudge(
       {
@@ -109,7 +106,7 @@ export class LocalBackend implements Backend {
           repeat: order.repeat,
           sourcePath: order.sourcePath,
           profile: order.profile,
-          policy,
+          policy: order.policy,
           numRanks: order.numRanks,
           seed: order.seed,
           sandbox: sandbox === null ? { kind: "none" } : { kind: "bubblewrap", program: sandbox.program },
