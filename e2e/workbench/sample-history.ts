@@ -132,11 +132,11 @@ function eventsOf(repeat: RepeatResult, index: number): string[] {
 function outputOf(repeats: readonly RepeatResult[]): string {
   return repeats
     .flatMap((repeat, index) => [
-      `\u001b[1mrepeat ${index + 1}\u001b[0m seed ${repeat.seed}`,
+      `[rank 0] \u001b[1mrepeat ${index + 1}\u001b[0m seed ${repeat.seed}`,
       ...Array.from({ length: TIMED_STEPS }, (_value, step) => {
         const loss = (6.24 - 0.031 * step + 0.01 * Math.sin(step + index)).toFixed(4);
         const rank = step % repeat.numRanks;
-        return `\u001b[3${4 + rank}m[rank ${rank}]\u001b[0m step ${String(step + 1).padStart(2)} loss ${loss}`;
+        return `[rank ${rank}] step ${String(step + 1).padStart(2)} loss ${loss}`;
       }),
     ])
     .map((line) => `${line}\n`)

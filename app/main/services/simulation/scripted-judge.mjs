@@ -92,7 +92,8 @@ const deeds = {
     process.stdout.write(`${"o".repeat(10_000_000)}\nafter it\n`, () => deeds.pass?.());
   },
   lines() {
-    const text = Array.from({ length: 100_000 }, (_value, index) => `step ${index}\n`).join("");
+    // Two ranks in turns, as the judge writes it down.
+    const text = Array.from({ length: 100_000 }, (_value, index) => `[rank ${index % 2}] step ${index}\n`).join("");
     process.stdout.write(text, () => deeds.pass?.());
   },
   /** A thousand lines a second, until it is cancelled or the log is full. */

@@ -1,28 +1,39 @@
 /** What the ranks printed, live: searchable, copyable, 100,000 lines. Untrusted: only colours pass (safe-output.ts). */
 import "@xterm/xterm/css/xterm.css";
-import { ActionIcon, Button, TextInput } from "@mantine/core";
+import { ActionIcon, Button, Select, TextInput } from "@mantine/core";
 import { IconArrowDown, IconArrowUp, IconCopy, IconSearch } from "@tabler/icons-react";
 import { FitAddon } from "@xterm/addon-fit";
 import { SearchAddon } from "@xterm/addon-search";
 import { type ITheme, Terminal } from "@xterm/xterm";
-import { useEffect, useRef, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import type { CrusaderError } from "../../../common/errors.ts";
 import { formatBytes, formatInteger } from "../../../common/format.ts";
+import { rankSource } from "../../../common/log-lines.ts";
 import { client } from "../../client.ts";
 import { notify, notifyError } from "../../shell/notifications.ts";
+import { panelSetting, savePanelSetting } from "../../shell/settings.ts";
 import { MONOSPACE } from "../../shell/theme.ts";
 import { LogReader } from "./log-reader.ts";
 import classes from "./simulation.module.css";
 
 const MAX_LINES = 100_000;
 const FONT_SIZE = 12;
+const SETTING = "log";
+const [ALL, NO_RANK] = ["all", "no rank"];
 
 /** The window's colours; the 16 of the terminal are xterm's own, but for those unreadable on the ground they are on. */
 function themeOf(element: HTMLElement): ITheme {
   const style = getComputedStyle(element);
   const variable = (name: string) => style.getPropertyValue(name).trim();
   const isDark = document.documentElement.dataset.appearance !== "light";
-  const light: ITheme = { yellow: "#8a5a00", brightYellow: "#8a5a00", white: "#59626e", brightWhite: "#1b1f24" };
+  const light: ITheme = {
+    yellow: "#8a5a00",
+    brightYellow: "#8a5a00",
+    white: "#59626e",
+    brightWhite: "#1b1f24",
+    cyan: "#00707a",
+    green: "#3a7300",
+  };
   const dark: ITheme = { black: "#8d96a2", red: "#f28b82", blue: "#6ca3e6", magenta: "#c39ac9" };
   return {
     background: variable("--surface-sunken"),
@@ -35,13 +46,40 @@ function themeOf(element: HTMLElement): ITheme {
 
 type Parts = { terminal: Terminal; search: SearchAddon };
 
-export function LogView({ runId, totalBytes }: { runId: string; totalBytes: number }) {
+/** Whose lines are shown: `ALL`, `NO_RANK` or a rank's source. Chosen for the panel, whatever run it shows. */
+function useShown(numRanks: number): {
+  shown: string;
+  options: { value: string; label: string }[];
+  show: (value: string) => void;
+} {
+  const options = [
+    { value: ALL, label: "All lines" },
+    ...Array.from({ length: numRanks }, (_value, rank) => ({ value: rankSource(rank), label: `Rank ${rank}` })),
+    { value: NO_RANK, label: "No rank" },
+  ];
+  const [chosen, setChosen] = useState(() => panelSetting(SETTING));
+  const shown = options.find(({ value }) => value === chosen)?.value ?? ALL;
+  const show = (value: string) => {
+    setChosen(value);
+    savePanelSetting(SETTING, value);
+  };
+  return { shown, options, show };
+}
+
+function isShown(shown: string, source: string | null): boolean {
+  if (shown === ALL) return true;
+  return shown === NO_RANK ? source === null || !source.startsWith("rank ") : source === shown;
+}
+
+export function LogView({ runId, numRanks, totalBytes }: { runId: string; numRanks: number; totalBytes: number }) {
   const place = useRef<HTMLDivElement>(null);
   const parts = useRef<Parts | null>(null);
   const reader = useRef<LogReader | null>(null);
   const bytes = useRef(totalBytes);
   const [error, setError] = useState<CrusaderError | null>(null);
   const [skippedBytes, setSkippedBytes] = useState(0);
+  const [hasLines, setHasLines] = useState(false);
+  const { shown, options, show } = useShown(numRanks);
   bytes.current = totalBytes;
 
   useEffect(() => {
@@ -66,9 +104,15 @@ export function LogView({ runId, totalBytes }: { runId: string; totalBytes: numb
     terminal.textarea?.setAttribute("readonly", "");
     terminal.attachCustomKeyEventHandler((event) => handleKey(event, terminal));
     parts.current = { terminal, search };
+    setHasLines(false);
     const log = new LogReader({
       read: (offset, signal) => client.runs.output({ runId, offset }, { signal }),
-      write: (text) => new Promise((resolve) => terminal.write(text, resolve)),
+      write: async (text) => {
+        if (text === "") return;
+        setHasLines(true);
+        await new Promise<void>((resolve) => terminal.write(text, resolve));
+      },
+      shows: (source) => isShown(shown, source),
       onError: (failed) => setError(failed.code === "disconnected" ? null : failed),
     });
     reader.current = log;
@@ -91,7 +135,7 @@ export function LogView({ runId, totalBytes }: { runId: string; totalBytes: numb
       parts.current = null;
       reader.current = null;
     };
-  }, [runId]);
+  }, [runId, shown]);
 
   useEffect(() => {
     reader.current?.grow(totalBytes);
@@ -100,7 +144,17 @@ export function LogView({ runId, totalBytes }: { runId: string; totalBytes: numb
 
   return (
     <section className={classes.log} aria-label="Log">
-      <LogBar parts={parts} totalBytes={totalBytes} />
+      <LogBar parts={parts} totalBytes={totalBytes}>
+        <Select
+          aria-label="Lines of"
+          title="Whose lines are shown"
+          data={options}
+          value={shown}
+          allowDeselect={false}
+          onChange={(value) => value !== null && show(value)}
+          className={classes.logRank}
+        />
+      </LogBar>
       {skippedBytes > 0 && (
         <div className={classes.dim}>
           The first {formatBytes(skippedBytes)} are left out here; an export of the run has them.
@@ -122,12 +176,20 @@ export function LogView({ runId, totalBytes }: { runId: string; totalBytes: numb
         </div>
       )}
       {totalBytes === 0 && <div className={classes.dim}>Nothing was printed.</div>}
-      <div className={classes.terminal} ref={place} data-empty={totalBytes === 0} />
+      {totalBytes > 0 && shown !== ALL && !hasLines && (
+        <div className={classes.dim}>
+          {shown === NO_RANK ? "All lines are of ranks" : `No line is of ${shown}`}{" "}
+          {skippedBytes > 0 ? "in this part of the log" : "so far"}.
+        </div>
+      )}
+      <div className={classes.terminal} ref={place} data-empty={!hasLines} />
     </section>
   );
 }
 
-function LogBar({ parts, totalBytes }: { parts: { current: Parts | null }; totalBytes: number }) {
+type LogBarProps = { parts: { current: Parts | null }; totalBytes: number; children: ReactNode };
+
+function LogBar({ parts, totalBytes, children }: LogBarProps) {
   const [query, setQuery] = useState("");
   const [found, setFound] = useState("");
   const find = (direction: "next" | "previous", text: string, incremental = false) => {
@@ -147,6 +209,7 @@ function LogBar({ parts, totalBytes }: { parts: { current: Parts | null }; total
       <h3 className={classes.title}>Log</h3>
       <span className={classes.dim}>{formatBytes(totalBytes)}</span>
       <span className={classes.spring} />
+      {children}
       <TextInput
         aria-label="Search the log"
         placeholder="Search the log"

@@ -6,7 +6,8 @@ const ONE = "\u001b[0;35m[rank 1]\u001b[0m ";
 const all = () => new RankedOutput(() => true);
 const of = (wanted: string | null) => new RankedOutput((source) => source === wanted);
 
-const LOG = "judge\n[rank 0] a\n[rank 1] b\n[rank 0] \u001b[31mred\n[rank 0] \n[reference 0] r\nno prefix\n[rank 1] end";
+const LOG =
+  "judge\n[rank 0] a\n[rank 1] b\n[rank 0] \u001b[31mred\n[rank 0] \n[reference 0] r\nno prefix\n[rank 1] end";
 const SHOWN =
   `judge\r\n${ZERO}a\r\n${ONE}b\r\n${ZERO}\u001b[31mred\r\n${ZERO}\r\n` +
   `\u001b[0m[reference 0]\u001b[0m r\r\n\u001b[0mno prefix\r\n${ONE}end`;

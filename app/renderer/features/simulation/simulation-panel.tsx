@@ -76,7 +76,7 @@ function RunBody({ runId, retry }: { runId: string; retry: () => void }) {
         <Timeline run={run} repeat={shown} isLive={shown === current} />
       </div>
       <Suspense fallback={<Loading what="Loading the log" />}>
-        <LogView runId={runId} totalBytes={view.outputBytes} />
+        <LogView runId={runId} numRanks={plan.numRanks} totalBytes={view.outputBytes} />
       </Suspense>
     </>
   );
