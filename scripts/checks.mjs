@@ -18,7 +18,9 @@ export async function runChecks(python, { fix = false } = {}) {
     (/** @type {string} */ tool, /** @type {string[]} */ ...args) =>
     () =>
       run(process.execPath, [path.join(ROOT, "node_modules", tool), ...args]);
-  const folders = ["simulator-image", "templates", "bench"].filter((folder) => existsSync(path.join(ROOT, folder)));
+  const folders = ["simulator-image", "templates", "bench", "app"].filter((folder) =>
+    existsSync(path.join(ROOT, folder)),
+  );
   const ruff = (/** @type {string[]} */ ...args) =>
     "python" in python ? () => run(python.python, ["-m", "ruff", ...args, ...folders]) : null;
   /** @type {[string, (() => Promise<number>) | null][]} */

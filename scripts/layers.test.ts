@@ -39,6 +39,7 @@ test.each([
   ["app/common/events.test.ts", "vitest"],
   ["app/renderer/features/scan/panel.tsx", "../../../common/scan.ts"],
   ["app/renderer/shell/window.tsx", "react"],
+  ["app/renderer/features/scan/files.ts", "../../../../hparams/scan-policy.json?url&no-inline"],
   ["app/preload/preload.ts", "electron"],
   ["app/main/services/runs/recorder.ts", "../scan/index.ts"],
   ["app/main/services/runs/recorder.ts", "./store.ts"],
@@ -63,6 +64,11 @@ test.each([
   [
     "app/renderer/shell/window.tsx",
     "../../main/services/runs/index.ts",
+    "renderer imports its own folder and common only",
+  ],
+  [
+    "app/renderer/shell/window.tsx",
+    "../../../hparams/scan-policy.json",
     "renderer imports its own folder and common only",
   ],
   ["app/renderer/shell/window.tsx", "node:fs", "renderer has no Node"],

@@ -3,6 +3,7 @@ import type { PanelDefinition } from "../shell/panels.ts";
 import { comparePanel } from "./compare/panels.ts";
 import { editorPanel, problemsPanel } from "./editor/panels.ts";
 import { historyPanel } from "./history/panels.ts";
+import { productionPanel } from "./production/panels.ts";
 import { resultPanel } from "./result/panels.ts";
 import { simulationPanel } from "./simulation/panels.ts";
 import { explorerPanel } from "./workspace/panels.ts";
@@ -15,4 +16,5 @@ export const PANELS: readonly PanelDefinition[] = [
   resultPanel,
   historyPanel,
   comparePanel,
+  productionPanel,
 ];

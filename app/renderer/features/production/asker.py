@@ -66,7 +66,7 @@ class NotAskable(Exception):
 def shortened(value):
     try:
         text = value if type(value) is str else str(value)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the text is made by code of others
         text = f"(a text that cannot be made: {type(error).__name__})"
     return text[:MAX_TEXT]
 
@@ -100,9 +100,7 @@ def required(function):
     except (TypeError, ValueError) as error:
         raise NotAskable(f"its parameters cannot be read ({shortened(error)})") from None
     wanted = [
-        one
-        for one in parameters
-        if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+        one for one in parameters if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
     ]
     if not wanted and parameters and parameters[0].kind is not parameters[0].VAR_KEYWORD:
         wanted = parameters[:1]
@@ -111,12 +109,12 @@ def required(function):
     kinds = [kind_of(one) for one in wanted]
     if kinds == [None]:
         kinds = ["text"]
-    for one, kind in zip(wanted, kinds):
+    for one, kind in zip(wanted, kinds, strict=True):
         if kind is None:
             raise NotAskable(f'it needs a parameter "{shortened(one.name)}", whose meaning is not known')
     if not {"tree", "text", "bytes", "path"} & set(kinds):
         raise NotAskable("it takes no file")
-    return list(zip(wanted, kinds))
+    return list(zip(wanted, kinds, strict=True))
 
 
 SAID = {
@@ -137,7 +135,7 @@ class Asker:
         names = {"__name__": "validator_scan"}
         try:
             exec(compile(source, "<validator>", "exec"), names)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - they are code of others
             raise NotAskable(f"its definitions stop with {type(error).__name__}: {shortened(error)}") from None
         function = names.get(entry)
         if not callable(function):
@@ -179,7 +177,7 @@ class Asker:
             raise
         except CRASHES as error:
             raise NotAskable(f"it stopped with {type(error).__name__}: {shortened(error)}") from None
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - raising is how some functions reject
             line = error.lineno if isinstance(error, SyntaxError) else line_of(error)
             message = f"{type(error).__name__}: {shortened(error)}"
             return {"signal": "raised", "message": message, "line": line}
