@@ -3,6 +3,7 @@ import { client, connection } from "./client.ts";
 import {
   activeFile,
   buffers,
+  checkActive,
   closeTab,
   formatActive,
   loadedMonaco,
@@ -10,11 +11,11 @@ import {
   openFile,
   saveActive,
   saveAll,
-  scanActive,
 } from "./features/editor/index.ts";
 import { historyCommands } from "./features/history/commands.ts";
 import { openFeature } from "./features/open-feature.ts";
 import { PANELS } from "./features/panels.ts";
+import { productionCommands } from "./features/production/commands.ts";
 import { simulationCommands } from "./features/simulation/commands.ts";
 import { pickTemplate, removeFile, renameFile } from "./features/workspace/actions.ts";
 import { allFiles } from "./features/workspace/folders.ts";
@@ -39,6 +40,7 @@ export function registerAppCommands(): () => void {
     ...workspaceCommands,
     ...editorCommands,
     ...simulationCommands,
+    ...productionCommands,
     ...historyCommands,
     ...viewCommands,
     ...machineCommands,
@@ -192,6 +194,12 @@ const inMonaco = (action: string) => () => {
   editor?.trigger("window", action, null);
 };
 
+/** In the editor Monaco has these keys itself, and does the same. */
+const goToProblem = (action: string) => () => {
+  openFeature("editor");
+  inMonaco(action)();
+};
+
 const editorCommands: Command[] = [
   {
     id: "editor.save",
@@ -249,12 +257,41 @@ const editorCommands: Command[] = [
     id: "editor.check",
     title: "Check the open file with the scanner",
     category: "Editor",
-    shortcuts: ["F8"],
     when: hasFile,
-    run: async () => {
+    run: () => {
       openFeature("problems");
-      await scanActive();
+      checkActive();
     },
+  },
+  {
+    id: "editor.nextProblem",
+    title: "Go to the next problem",
+    category: "Editor",
+    shortcuts: ["F8"],
+    when: hasTab,
+    run: goToProblem("editor.action.marker.nextInFiles"),
+  },
+  {
+    id: "editor.previousProblem",
+    title: "Go to the previous problem",
+    category: "Editor",
+    shortcuts: ["Shift+F8"],
+    when: hasTab,
+    run: goToProblem("editor.action.marker.prevInFiles"),
+  },
+  {
+    id: "editor.quickFix",
+    title: "Mend the problem at the cursor",
+    category: "Editor",
+    when: hasFile,
+    run: inMonaco("editor.action.quickFix"),
+  },
+  {
+    id: "editor.explainProblem",
+    title: "Explain the problem at the cursor",
+    category: "Editor",
+    when: hasTab,
+    run: inMonaco("editor.action.showHover"),
   },
   {
     id: "editor.format",
