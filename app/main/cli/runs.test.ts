@@ -27,14 +27,19 @@ const printed = async (...args: string[]) => (await crusader(...args)).stdout;
 
 function record(
   repeats: RepeatResult[],
-  { source = "x = 1\n", name = "train.py", ...result }: Partial<RunResult> & { source?: string; name?: string } = {},
+  {
+    source = "x = 1\n",
+    name = "train.py",
+    printed = "\u00ffA",
+    ...result
+  }: Partial<RunResult> & { source?: string; name?: string; printed?: string } = {},
 ): void {
   const { version: _v, runId: _r, createdAt: _c, submission: _s, against: _a, ...plan } = samplePlan();
   const store = new RunStore({ dataFolder: folder, now: () => Date.parse("2026-11-01T10:00:00.000Z") });
   const recorder = store.create({ ...plan, submission: { name, path: `/code/a/${name}` } }, Buffer.from(source));
   const { version: _version, runId: _runId, output: _output, ...outcome } = sampleResult(repeats, result);
   recorder.event(0, { v: 1, seq: 0, t: 0, type: "stage", stage: "scan", state: "running", seconds: null });
-  recorder.output(Buffer.from([0xff, 0x41]));
+  recorder.output(Buffer.from(printed, "latin1"));
   recorder.finish(outcome);
   store.close();
 }
@@ -76,6 +81,27 @@ test("list", async () => {
 function sizeless(text: string): string {
   return text.replace(/ *\d+\.\d KiB/g, "  SIZE").replace(/took +size/, "took  size");
 }
+
+test("log", async () => {
+  record([sampleRepeat(4)], { printed: "judge\n[rank 0] zero\n[rank 1] \u001b[2Jone\n" });
+  expect(await crusader("log", "1")).toEqual({
+    exit: 0,
+    stdout: "judge\n[rank 0] zero\n[rank 1] one\n",
+    stderr: "",
+  });
+  expect(await printed("log", "1", "--rank", "1")).toBe("[rank 1] one\n");
+  await expect(crusader("log", "1", "--rank", "2")).rejects.toMatchObject({
+    code: "usage",
+    message: "Run 1 has no rank 2.",
+    hint: "Its ranks are 0 to 1.",
+  });
+  record([sampleRepeat(4)], { printed: "[rank 0] alone\n" });
+  expect(await crusader("log", "2", "--rank", "1")).toEqual({
+    exit: 0,
+    stdout: "",
+    stderr: "Rank 1 printed nothing.\n",
+  });
+});
 
 test("an empty history teaches", async () => {
   expect(await printed("list")).toBe("No runs yet. `crusader simulate FILE` records one.\n");

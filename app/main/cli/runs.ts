@@ -6,12 +6,14 @@ import { compareRuns } from "../../common/compare.ts";
 import { parseContainerSize } from "../../common/container-size.ts";
 import { CrusaderError } from "../../common/errors.ts";
 import { formatBytes, formatInteger, formatSeconds, formatShare, originText } from "../../common/format.ts";
+import { rankSource } from "../../common/log-lines.ts";
 import type { RunRecord, RunResult, RunState, RunSummary } from "../../common/runs.ts";
 import { RUN_STATES, runStateSchema } from "../../common/runs.ts";
 import { RunStore, readSharedRun } from "../services/runs/index.ts";
 import { dataFolder } from "../services/settings/index.ts";
 import type { CommandIo } from "./io.ts";
 import { EXIT } from "./io.ts";
+import { logRows } from "./log.ts";
 import { counted, describeComparison, describeFailure, describeRepeat, scoreText, toneOf } from "./report.ts";
 import { renderTable } from "./table.ts";
 import type { Paint } from "./terminal.ts";
@@ -25,6 +27,7 @@ Usage: crusader runs COMMAND [options]
        [--limit N] [--offset N] [--json]
                        newest first, 50 at a time
   show ID [--json]     stages, checks, failure and notes of one run
+  log ID [--rank N]    what was printed, each line behind its rank; with --rank one rank's lines
   compare A B [--json] what changed in code, configuration and environment, and whether B is faster
   export ID [--output FILE]
                        everything of one run as one JSON object
@@ -51,6 +54,7 @@ const OPTIONS = {
   limit: { type: "string" },
   offset: { type: "string" },
   output: { type: "string" },
+  rank: { type: "string" },
   keep: { type: "string" },
   "older-than": { type: "string" },
   "max-size": { type: "string" },
@@ -72,6 +76,7 @@ const SUBCOMMANDS: Record<string, Subcommand> = {
     run: list,
   },
   show: { options: ["json"], ids: { least: 1, most: 1 }, run: show },
+  log: { options: ["rank"], ids: { least: 1, most: 1 }, run: log },
   compare: { options: ["json"], ids: { least: 2, most: 2 }, run: compare },
   export: { options: ["output"], ids: { least: 1, most: 1 }, run: exportRun },
   import: { options: ["json"], ids: { least: 1, most: 1 }, run: importRun },
@@ -148,7 +153,7 @@ function checkUse(name: string, { options, ids: { least, most } }: Subcommand, g
   }
 }
 
-function wholeNumber(options: Options, name: "limit" | "offset" | "keep"): number | undefined {
+function wholeNumber(options: Options, name: "limit" | "offset" | "keep" | "rank"): number | undefined {
   const text = options[name];
   if (text === undefined) return undefined;
   if (!/^\d{1,12}$/.test(text)) throw new CrusaderError("usage", `--${name} is a whole number, not "${text}".`);
@@ -292,6 +297,25 @@ function heading({ id, state, bytes, plan, result }: RunRecord, paint: Paint): s
 
 function meaningOf(score: NonNullable<RunResult["score"]>): string {
   return score.kind === "mfu_percent" ? "the low median MFU" : "the low median speed relative to the reference run";
+}
+
+// log
+
+function log({ store, options, ids: [id = ""], io, paint }: Context): void {
+  const { numRanks } = store.show(id).plan;
+  const rank = wholeNumber(options, "rank");
+  if (rank !== undefined && rank >= numRanks) {
+    const last = numRanks - 1;
+    throw new CrusaderError(
+      "usage",
+      `Run ${id} has no rank ${rank}.`,
+      `Its ranks are ${last === 0 ? "0" : `0 to ${last}`}.`,
+    );
+  }
+  const rows = logRows(store.output(id), rank === undefined ? null : rankSource(rank), paint);
+  for (const row of rows) io.stdout.write(`${row}\n`);
+  if (rows.length === 0)
+    io.stderr.write(rank === undefined ? "Nothing was printed.\n" : `Rank ${rank} printed nothing.\n`);
 }
 
 // compare

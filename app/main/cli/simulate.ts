@@ -24,12 +24,13 @@ import {
   SimulationService,
 } from "../services/simulation/index.ts";
 import { type CommandIo, EXIT, type OutputStream } from "./io.ts";
+import { logRows } from "./log.ts";
 import { ProgressLine } from "./progress.ts";
 import { counted, describeComparison, describeFailure, describeRepeat, scoreText, toneOf } from "./report.ts";
 import { RunProgress } from "./run-progress.ts";
 import { preparePython, REQUIREMENTS_FOLDER } from "./setup.ts";
 import { renderTable } from "./table.ts";
-import { type Paint, paintFor, safeJson, safeLine, safeText } from "./terminal.ts";
+import { type Paint, paintFor, safeJson, safeLine } from "./terminal.ts";
 
 const HELP = `Judges a train.py as the validator would: the same stages, the same checks, each with its value and limit.
 
@@ -456,8 +457,8 @@ function decidingRepeat({ outcome, score, repeats }: RunResult): number {
 }
 
 function describeOutput(output: Buffer, lines: number, paint: Paint): string {
-  const all = safeText(output.toString("utf8")).trimEnd().split("\n");
-  if (all.length === 1 && all[0] === "") return "";
+  const all = logRows(output, null, paint);
+  if (all.length === 0) return "";
   const shown = all.slice(-lines);
   const title = shown.length < all.length ? `last ${shown.length} lines of the ranks' output` : "the ranks' output";
   return `\n${paint("faint", title)}\n${shown.map((line) => `  | ${line}\n`).join("")}`;
