@@ -38,7 +38,7 @@ import {
   staleRunSchema,
 } from "./production.ts";
 import { codeOriginSchema, runSummarySchema } from "./runs.ts";
-import { policyInForceSchema, scanReportSchema } from "./scan.ts";
+import { analysisSchema, policyInForceSchema } from "./scan.ts";
 import { settingsChangeSchema, settingsSchema, storedSettingsSchema } from "./settings.ts";
 import {
   activeRunSchema,
@@ -163,10 +163,10 @@ export const contract = {
   },
 
   scan: {
-    /** What production's static scan would say. `numGpus` sizes a strategy declared as a string. */
+    /** What production's static scan would say, with advice and repairs. `numGpus` sizes a strategy declared as a string. */
     scan: procedure
       .input(z.object({ text: textSchema, numGpus: z.number().int().min(1).max(64).default(1) }))
-      .output(scanReportSchema),
+      .output(analysisSchema),
     /** The rules it goes by now, and again whenever others are put in force. */
     watchPolicy: procedure.output(eventIterator(policyInForceSchema)),
   },

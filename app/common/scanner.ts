@@ -2,7 +2,7 @@
  * The Python scanner in a loaded Pyodide: the one bridge to it, for the services' thread and for the window's worker. The
  * files it needs come from whoever loads it.
  */
-import type { ScanReport } from "./scan.ts";
+import type { Analysis } from "./scan.ts";
 
 /** What of a loaded Pyodide the scanner needs. */
 export type LoadedPyodide = {
@@ -27,13 +27,15 @@ export const SCANNER_FILES = [
 export const SCAN_TIME_LIMIT_MS = 20_000;
 
 /** What is said about a file at which the scanner gave up; the same rule as where it recognises such a file itself. */
-export function scannerCrash(why: string): ScanReport {
+export function scannerCrash(why: string): Analysis {
   const rule = "scanner-crash";
   return {
     verdict: { ok: false, kind: "security", line: null, rule },
     findings: [{ rule, line: 1, column: 1, endLine: 1, endColumn: 1, message: `${why} Write it in a simpler way.` }],
     strategy: null,
     cudaNeeds: [],
+    lints: [],
+    fixes: [],
   };
 }
 
@@ -43,17 +45,13 @@ const FOLDER = "/scanner";
 const ENTRY = `
 import json
 from crusades_eval.analysis import analyse
-from crusades_eval.scan import scan
 
 def set_policy(policy_json):
     global policy
     candidate = json.loads(policy_json)
     # An unusable policy shows now, and not as a fault of the next file.
-    scan(b"", candidate)
+    analyse(b"", candidate)
     policy = candidate
-
-def scan_to_json(source, num_gpus):
-    return json.dumps(scan(source.to_bytes(), policy, num_gpus))
 
 def analyse_to_json(source, num_gpus):
     return json.dumps(analyse(source.to_bytes(), policy, num_gpus))
@@ -61,9 +59,7 @@ def analyse_to_json(source, num_gpus):
 
 /** `numGpus` sizes a strategy that is declared as a string; null is 1. Sources are the file's bytes, answers JSON. */
 export type Scanner = {
-  /** What production's scan would say: `ScanReport` of scan.ts. */
-  scan: (source: Uint8Array, numGpus: number | null) => string;
-  /** The same, with what goes beyond production's rules: `Analysis` of scan.ts. */
+  /** What production's scan would say, and what goes beyond its rules: `Analysis` of scan.ts. */
   analyse: (source: Uint8Array, numGpus: number | null) => string;
   /** From now on scans by these rules (content of a scan-policy.json). Throws where they are incomplete, and keeps the old. */
   setPolicy: (policyJson: string) => void;
@@ -83,11 +79,10 @@ export function startScanner(
   pyodide.runPython(`import sys; sys.path.insert(0, "${FOLDER}")`);
   pyodide.runPython(ENTRY);
   const call = (name: string) => pyodide.runPython(name) as (...parameters: unknown[]) => unknown;
-  const [setPolicy, scan, analyse] = [call("set_policy"), call("scan_to_json"), call("analyse_to_json")];
+  const [setPolicy, analyse] = [call("set_policy"), call("analyse_to_json")];
   setPolicy(policyJson);
   return {
     // Undefined is Python's None.
-    scan: (source, numGpus) => scan(source, numGpus ?? undefined) as string,
     analyse: (source, numGpus) => analyse(source, numGpus ?? undefined) as string,
     setPolicy: (replacement) => {
       setPolicy(replacement);

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runCommand } from "./main.ts";
 
-const GOOD = "def inner_steps(model, data_iterator, optimizer, num_steps, device, num_gpus=1):\n    pass\n";
+const HEADER = "def inner_steps(model, data_iterator, optimizer, num_steps, device, num_gpus=1):\n";
+const GOOD = `${HEADER}    return train(fully_shard(model))\n`;
 const TOPOLOGY = 'def get_strategy():\n    return "fsdp"\n';
 
 let folder: string;
@@ -12,6 +13,7 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "crusader-scan-command-"));
   writeFileSync(join(folder, "good.py"), TOPOLOGY + GOOD);
   writeFileSync(join(folder, "bad.py"), `${GOOD}    model.eval()\n    torch.cuda.synchronize()\nimport os\n`);
+  writeFileSync(join(folder, "advised.py"), `${HEADER}    optimizer = torch.optim.SGD(model.parameters())\n`);
   writeFileSync(join(folder, "empty.py"), "");
   writeFileSync(join(folder, "huge.py"), "#".repeat(10_000_000));
   mkdirSync(join(folder, "sub.py"));
@@ -51,6 +53,20 @@ test("findings in the validator's order, and what needs CUDA", async () => {
   });
 });
 
+test("advice in a section of its own, which rejects nothing", async () => {
+  expect(await crusader("scan", join(folder, "advised.py"))).toEqual({
+    exitCode: 0,
+    stdout: [
+      "F/advised.py: passes the scan, no topology declared",
+      "  Advice, not rejections:",
+      "     1:1  result-missing: inner_steps has to return an object with final_logits, total_tokens, final_loss and final_state.",
+      "    2:17  optimizer-settings: The reference trains with AdamW, and SGD leads to other weights: use torch.optim.AdamW with lr 1e-4, weight_decay 0.1 and betas (0.9, 0.95).",
+      "",
+    ].join("\n"),
+    stderr: "",
+  });
+});
+
 test("JSON, in the order of the files", async () => {
   const { exitCode, stdout, stderr } = await crusader(
     "scan",
@@ -73,12 +89,16 @@ test("JSON, in the order of the files", async () => {
           },
         ],
         strategy: null,
+        lints: [],
+        fixes: [],
       },
       {
         file: "F/good.py",
         verdict: { ok: true, kind: "pass", line: null, rule: null },
         findings: [],
         strategy: { dp_size: 1, tp_size: 1 },
+        lints: [],
+        fixes: [],
       },
       {
         file: "F/huge.py",
@@ -91,6 +111,8 @@ test("JSON, in the order of the files", async () => {
           },
         ],
         strategy: null,
+        lints: [],
+        fixes: [],
       },
     ],
     stderr: "",

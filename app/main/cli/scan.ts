@@ -3,7 +3,7 @@ import { open } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { CrusaderError } from "../../common/errors.ts";
-import type { Finding, ScanReport } from "../../common/scan.ts";
+import type { Analysis, Finding } from "../../common/scan.ts";
 import { Rules } from "../services/rules/index.ts";
 import { ScanService } from "../services/scan/index.ts";
 import { dataFolder } from "../services/settings/index.ts";
@@ -15,10 +15,11 @@ const HELP = `Says what the validator's static scan would say about a train.py. 
 Usage: crusader scan [options] FILES...
 
   --num-gpus N  size of a strategy declared as "ddp", "fsdp" or "tp" (default 1)
-  --json        print an array of {file, verdict, findings, strategy}
+  --json        print an array of {file, verdict, findings, strategy, lints, fixes}
   --help        this text
 
 Findings come in the validator's order: it stops at the first; the next would stop it once that one is repaired.
+Advice is about what the scan does not reject (docs/lints.md). It never fails a file.
 Exit codes: 0 all files pass, 1 a file is rejected, 2 wrong use or a file that cannot be read, 3 the environment.
 `;
 
@@ -43,7 +44,7 @@ export async function scanCommand(args: readonly string[], io: CommandIo): Promi
     policyJson: JSON.stringify(rules.policy().policy),
   });
   const paint = io.stdout === process.stdout ? paintFor(process.stdout) : plain;
-  const results: ({ file: string } & Omit<ScanReport, "cudaNeeds">)[] = [];
+  const results: ({ file: string } & Omit<Analysis, "cudaNeeds">)[] = [];
   let allRead = true;
   try {
     for (const file of files) {
@@ -54,8 +55,8 @@ export async function scanCommand(args: readonly string[], io: CommandIo): Promi
         continue;
       }
       const report = await service.scan(source, numGpus);
-      const { verdict, findings, strategy } = report;
-      results.push({ file, verdict, findings, strategy });
+      const { cudaNeeds: _cudaNeeds, ...shown } = report;
+      results.push({ file, ...shown });
       if (!json) io.stdout.write(describe(file, report, paint));
     }
   } finally {
@@ -130,7 +131,7 @@ async function readSource(file: string): Promise<Uint8Array | CrusaderError> {
   }
 }
 
-function describe(file: string, { verdict, findings, strategy, cudaNeeds }: ScanReport, paint: Paint): string {
+function describe(file: string, { verdict, findings, strategy, cudaNeeds, lints }: Analysis, paint: Paint): string {
   const name = safeLine(file);
   const topology = strategy === null ? "no topology declared" : `dp ${strategy.dp_size} x tp ${strategy.tp_size}`;
   const lines: string[] = [];
@@ -140,16 +141,26 @@ function describe(file: string, { verdict, findings, strategy, cudaNeeds }: Scan
     const where = verdict.line === null ? "" : ` at line ${verdict.line}`;
     lines.push(`${name}: ${paint("bad", `rejected (${verdict.kind})`)}${where}: ${verdict.rule ?? ""}`);
   }
-  const places = findings.map(({ line, column }) => `${line}:${column}`);
-  const width = Math.max(0, ...places.map((place) => place.length));
-  findings.forEach((finding, index) => {
-    lines.push(`  ${(places[index] ?? "").padStart(width)}  ${describeFinding(finding, index, paint)}`);
-  });
+  lines.push(...withPlaces(findings, (finding, index) => describeFinding(finding, index, paint), "  "));
   if (cudaNeeds.length > 0) {
     lines.push(`  ${paint("caution", "needs CUDA")}, so a rehearsal on a CPU cannot run it:`);
     for (const { line, what } of cudaNeeds) lines.push(`    line ${line} ${safeLine(what)}`);
   }
+  if (lints.length > 0) {
+    lines.push("  Advice, not rejections:");
+    lines.push(...withPlaces(lints, ({ rule, message }) => `${paint("strong", rule)}: ${safeLine(message)}`, "    "));
+  }
   return `${lines.join("\n")}\n`;
+}
+
+function withPlaces(
+  found: readonly Finding[],
+  text: (one: Finding, index: number) => string,
+  indent: string,
+): string[] {
+  const places = found.map(({ line, column }) => `${line}:${column}`);
+  const width = Math.max(0, ...places.map((place) => place.length));
+  return found.map((one, index) => `${indent}${(places[index] ?? "").padStart(width)}  ${text(one, index)}`);
 }
 
 function describeFinding({ rule, message }: Finding, index: number, paint: Paint): string {

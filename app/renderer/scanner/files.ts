@@ -4,7 +4,7 @@ import type { ScannerFiles } from "./protocol.ts";
 
 // A pattern has to be a literal: files.test.ts holds it to SCANNER_FILES.
 const PYTHON: Record<string, string> = import.meta.glob(
-  "../../../simulator-image/crusades_eval/{__init__,scan,topology,mfu,cuda_needs,syntax_tree,analysis}.py",
+  "../../../simulator-image/crusades_eval/{__init__,scan,topology,mfu,cuda_needs,syntax_tree,analysis,lints,fixes}.py",
   { query: "?url&no-inline", import: "default", eager: true },
 );
 

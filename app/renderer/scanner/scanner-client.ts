@@ -70,12 +70,15 @@ export class ScannerClient {
     return JSON.parse(await this.#ask({ kind: "analyse", text, numGpus }, signal)) as Analysis;
   }
 
-  /** From the next question on scans by these rules (content of a scan-policy.json); null: those of the window. */
-  setPolicy(policyJson: string | null): void {
-    if (policyJson === this.#policyJson) return;
+  /**
+   * From now on scans by these rules (content of a scan-policy.json); null: those of the window. False where they are in
+   * force already.
+   */
+  setPolicy(policyJson: string | null): boolean {
+    if (policyJson === this.#policyJson) return false;
     this.#policyJson = policyJson;
-    if (this.#worker === null) return;
-    this.#askAgain();
+    if (this.#worker !== null) this.#askAgain();
+    return true;
   }
 
   close(): void {
@@ -167,7 +170,7 @@ export class ScannerClient {
   #giveUp(why: string): void {
     const job = this.#endCurrent();
     this.#replace();
-    job?.resolve(JSON.stringify({ ...scannerCrash(why), lints: [], fixes: [] } satisfies Analysis));
+    job?.resolve(JSON.stringify(scannerCrash(why) satisfies Analysis));
   }
 
   #replace(): void {

@@ -4,7 +4,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { CrusaderError } from "../../../common/errors.ts";
-import { type ScanReport, scanReportSchema } from "../../../common/scan.ts";
+import { type Analysis, analysisSchema } from "../../../common/scan.ts";
 import { SCAN_TIME_LIMIT_MS, scannerCrash } from "../../../common/scanner.ts";
 import type { ScanRequest, WorkerMessage, WorkerSetup } from "./worker.ts";
 
@@ -15,7 +15,7 @@ export interface ScanServiceOptions extends WorkerSetup {
 
 interface Job {
   readonly request: ScanRequest;
-  readonly resolve: (report: ScanReport) => void;
+  readonly resolve: (report: Analysis) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -34,12 +34,12 @@ export class ScanService {
   }
 
   /**
-   * What production's scan would say about this file. `numGpus` (default 1) sizes a strategy declared as a string;
-   * `policyJson` (default: the service's own) must be complete.
+   * What production's scan would say about this file, with advice and repairs. `numGpus` (default 1) sizes a strategy
+   * declared as a string; `policyJson` (default: the service's own) must be complete.
    * A source that brings the scanner down or takes it longer than the limit gets a report that says so; the next scan
    * gets a fresh scanner. CrusaderError where the scanner cannot be loaded.
    */
-  scan(source: Uint8Array, numGpus?: number, policyJson?: string): Promise<ScanReport> {
+  scan(source: Uint8Array, numGpus?: number, policyJson?: string): Promise<Analysis> {
     if (this.#closed) return Promise.reject(new CrusaderError("internal", "The scanner was closed before this scan."));
     return new Promise((resolve, reject) => {
       this.#waiting.push({
@@ -101,7 +101,7 @@ export class ScanService {
     if (message.kind === "ready") {
       this.#ready = true;
     } else {
-      const report = scanReportSchema.safeParse(JSON.parse(message.reportJson));
+      const report = analysisSchema.safeParse(JSON.parse(message.reportJson));
       const job = this.#endCurrent();
       if (report.success) job?.resolve(report.data);
       else job?.reject(new CrusaderError("internal", "The scanner's report is malformed.", "", report.error.message));

@@ -1,15 +1,15 @@
 /**
  * The scan service on real Pyodide, against the expected results of fixtures/scan/cases.json and against CPython: whole
- * reports must be identical. CPython is `$CRUSADER_PYTHON`, else python3.11 or python3 (3.11 or later).
+ * analyses must be identical. CPython is `$CRUSADER_PYTHON`, else python3.11 or python3 (3.11 or later).
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { type ScanReport, scanReportSchema } from "../../../common/scan.ts";
+import { type Analysis, analysisSchema } from "../../../common/scan.ts";
 import { SCANNER_FILES } from "../../../common/scanner.ts";
 import { ScanService } from "./index.ts";
 
@@ -43,6 +43,14 @@ function sourceOf({ source, parts, base64, whole }: Case): Uint8Array {
   return Buffer.from(text + (whole ? "" : fixtures.suffix));
 }
 
+/** The templates and the submissions that the evaluation is tested with. */
+const programs = ["templates", "fixtures/submissions"].flatMap((folder) =>
+  readdirSync(join(root, folder))
+    .filter((name) => name.endsWith(".py"))
+    .toSorted()
+    .map((name) => readFileSync(join(root, folder, name))),
+);
+
 const service = new ScanService({ packageFolder, policyJson });
 afterAll(() => service.close());
 
@@ -58,10 +66,10 @@ test.each(fixtures.cases.map((one) => [one.name, one] as const))("%s", async (_n
 const CPYTHON_SCRIPT = `
 import base64, json, sys
 sys.path.insert(0, sys.argv[1])
-from crusades_eval.scan import scan
+from crusades_eval.analysis import analyse
 policy = json.loads(sys.argv[2])
 requests = json.load(sys.stdin)
-json.dump([scan(base64.b64decode(source), policy, num_gpus) for source, num_gpus in requests], sys.stdout)
+json.dump([analyse(base64.b64decode(source), policy, num_gpus) for source, num_gpus in requests], sys.stdout)
 `;
 
 function findPython(): { program: string; minor: number } | null {
@@ -78,7 +86,7 @@ function findPython(): { program: string; minor: number } | null {
 
 const python = findPython();
 
-function scanInCPython(requests: { source: Uint8Array; numGpus?: number | undefined }[]): ScanReport[] {
+function scanInCPython(requests: { source: Uint8Array; numGpus?: number | undefined }[]): Analysis[] {
   const input = requests.map(({ source, numGpus }) => [Buffer.from(source).toString("base64"), numGpus ?? null]);
   const { stdout, stderr, status } = spawnSync(
     python?.program ?? "python3",
@@ -86,11 +94,11 @@ function scanInCPython(requests: { source: Uint8Array; numGpus?: number | undefi
     { input: JSON.stringify(input), encoding: "utf8", maxBuffer: 1 << 30 },
   );
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-  return z.array(scanReportSchema).parse(JSON.parse(stdout));
+  return z.array(analysisSchema).parse(JSON.parse(stdout));
 }
 
 /** Newer Pythons word their syntax errors anew and place parts of f-strings more exactly; the verdict stays. */
-function comparable(report: ScanReport): unknown {
+function comparable(report: Analysis): unknown {
   if (python?.minor === 11) return report;
   return { kind: report.verdict.kind, rule: report.verdict.rule, strategy: report.strategy };
 }
@@ -103,8 +111,16 @@ describe.skipIf(python === null)("Pyodide and CPython (skipped where there is no
       const inPyodide = await service.scan(sourceOf(one), one.numGpus);
       expect({ name: one.name, report: comparable(inPyodide) }).toEqual({
         name: one.name,
-        report: comparable(inCPython[index] as ScanReport),
+        report: comparable(inCPython[index] as Analysis),
       });
+    }
+  });
+
+  test("agree on real programs, analysis by analysis", async () => {
+    const inCPython = scanInCPython(programs.map((source) => ({ source, numGpus: 4 })));
+    for (const [index, source] of programs.entries()) {
+      const inPyodide = await service.scan(source, 4);
+      expect(comparable(inPyodide)).toEqual(comparable(inCPython[index] as Analysis));
     }
   });
 
@@ -112,16 +128,31 @@ describe.skipIf(python === null)("Pyodide and CPython (skipped where there is no
     const random = randomFrom(20260405);
     const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T;
     const small = fixtures.cases.filter(({ parts }) => parts === undefined);
-    const pieces = ["", "(", ")", '"', "%s", "\0", "\xff", "\n", "\\", "{", "f'", " + ", "é", ":"];
-    const sources = Array.from({ length: 600 }, () => {
-      let source = Buffer.concat([sourceOf(pick(small)), sourceOf(pick(small))]);
+    const mutated = (original: Buffer, pieces: readonly string[], longest: number): Buffer => {
+      let source = original;
       for (let edits = 1 + Math.floor(random() * 4); edits > 0; edits -= 1) {
         const start = Math.floor(random() * (source.length + 1));
-        const end = start + Math.floor(random() * 8);
+        const end = start + Math.floor(random() * longest);
         source = Buffer.concat([source.subarray(0, start), Buffer.from(pick(pieces), "latin1"), source.subarray(end)]);
       }
       return source;
-    });
+    };
+    const pieces = ["", "(", ")", '"', "%s", "\0", "\xff", "\n", "\\", "{", "f'", " + ", "é", ":"];
+    const words = [
+      ...["", "\n", "None", "num_gpus", ".item()", ".cpu()", "[:, 1:]", "model", "torch", "t", "1", ")", " + 1"],
+      ...[
+        "\nimport torch as t\n",
+        '\nif __name__ == "__main__":\n    t.main()\n',
+        '\n"""getattr"""\n',
+        "return None\n",
+      ],
+    ];
+    const sources = [
+      ...Array.from({ length: 600 }, () =>
+        mutated(Buffer.concat([sourceOf(pick(small)), sourceOf(pick(small))]), pieces, 8),
+      ),
+      ...Array.from({ length: 300 }, () => mutated(pick(programs), words, 3)),
+    ];
     const inCPython = scanInCPython(sources.map((source) => ({ source })));
     for (const [index, source] of sources.entries()) {
       const report = await service.scan(source);
@@ -150,27 +181,28 @@ describe("a scanner that does not answer", () => {
     folder = mkdtempSync(join(tmpdir(), "crusader-scan-"));
     // Stands in for a source that hangs or kills the real scanner, of which none is known.
     writeFileSync(
-      join(folder, "scan.py"),
+      join(folder, "analysis.py"),
       `
-def scan(source, policy, num_gpus=None):
+def analyse(source, policy, num_gpus=None):
     if source == b"hang":
         while True:
             pass
     if source == b"raise":
         raise RuntimeError("a bug")
-    return {"verdict": {"ok": True, "kind": "pass", "line": None, "rule": None}, "findings": [], "strategy": None, "cudaNeeds": []}
+    return {"verdict": {"ok": True, "kind": "pass", "line": None, "rule": None}, "findings": [], "strategy": None, "cudaNeeds": [], "lints": [], "fixes": []}
 `,
     );
-    for (const name of SCANNER_FILES) if (name !== "scan.py") writeFileSync(join(folder, name), "");
-    writeFileSync(join(folder, "analysis.py"), "from .scan import scan as analyse");
+    for (const name of SCANNER_FILES) if (name !== "analysis.py") writeFileSync(join(folder, name), "");
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  const crash = (message: string): ScanReport => ({
+  const crash = (message: string): Analysis => ({
     verdict: { ok: false, kind: "security", line: null, rule: "scanner-crash" },
     findings: [{ rule: "scanner-crash", line: 1, column: 1, endLine: 1, endColumn: 1, message }],
     strategy: null,
     cudaNeeds: [],
+    lints: [],
+    fixes: [],
   });
 
   test("is replaced, and the next scan is answered", async () => {
@@ -180,7 +212,14 @@ def scan(source, policy, num_gpus=None):
     expect(reports).toEqual([
       crash("Scanning takes longer than 0.3 s, which the validator would not wait for. Write it in a simpler way."),
       crash("This file brings the scanner down. Write it in a simpler way."),
-      { verdict: { ok: true, kind: "pass", line: null, rule: null }, findings: [], strategy: null, cudaNeeds: [] },
+      {
+        verdict: { ok: true, kind: "pass", line: null, rule: null },
+        findings: [],
+        strategy: null,
+        cudaNeeds: [],
+        lints: [],
+        fixes: [],
+      },
     ]);
   });
 

@@ -44,7 +44,7 @@ async function main(): Promise<void> {
       scanner.setPolicy(request.policyJson);
       policyJson = request.policyJson;
     }
-    const reportJson = scanner.scan(source, numGpus);
+    const reportJson = scanner.analyse(source, numGpus);
     port.postMessage({ kind: "report", reportJson } satisfies WorkerMessage);
   });
   port.postMessage({ kind: "ready" } satisfies WorkerMessage);
