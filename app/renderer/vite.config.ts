@@ -1,17 +1,36 @@
 /** Builds the window to `dist/renderer`: everything in it is served from there, nothing from the network. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
 import { defineConfig, type Plugin } from "vite";
 import pyodidePackage from "../../node_modules/pyodide/package.json" with { type: "json" };
 
-const COMMON = fileURLToPath(new URL("../common/", import.meta.url));
-
-/** Every schema that the contract is made of. */
-function schemaNames(): string[] {
-  const sources = readdirSync(COMMON).map((file) => readFileSync(COMMON + file, "utf8"));
-  return sources.flatMap((source) => [...source.matchAll(/const (\w+Schema)\b/g)].map(([, name = ""]) => name));
-}
+/**
+ * The services validate; here the schemas are types. The bundler cannot know that making one does nothing else: what
+ * `app/common` makes is said to be pure where it is made, so that unused schemas, and their library, are left out. To call
+ * functions pure by their names instead would reach into every library: names are short there.
+ */
+const withoutUnusedSchemas: Plugin = {
+  name: "without-unused-schemas",
+  enforce: "post",
+  transform: {
+    filter: { id: /\/app\/common\/[\w-]+\.ts$/ },
+    handler(code) {
+      const insertions: { at: number; text: string }[] = [];
+      for (const statement of this.parse(code).body) {
+        const declaration = statement.type === "ExportNamedDeclaration" ? statement.declaration : statement;
+        if (declaration?.type !== "VariableDeclaration") continue;
+        for (const { init } of declaration.declarations) {
+          if (init?.type !== "CallExpression" && init?.type !== "ObjectExpression") continue;
+          insertions.push({ at: init.start, text: "/* @__PURE__ */ (() => (" }, { at: init.end, text: "))()" });
+        }
+      }
+      return insertions
+        .toReversed()
+        .reduce((text, { at, text: added }) => text.slice(0, at) + added + text.slice(at), code);
+    },
+  },
+};
 
 const PYODIDE_FOLDER = `assets/pyodide-${pyodidePackage.version}`;
 const PYODIDE_FILES = ["pyodide.mjs", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json"];
@@ -35,7 +54,7 @@ export default defineConfig({
   root: import.meta.dirname,
   // The desktop window serves the page from a path of its own.
   base: "./",
-  plugins: [react(), pyodideFiles()],
+  plugins: [react(), pyodideFiles(), withoutUnusedSchemas],
   worker: {
     format: "es",
     // The sandbox has Pyodide in it: what that would take for Node is never reached, and its evals are refused there.
@@ -52,13 +71,8 @@ export default defineConfig({
     chunkSizeWarningLimit: 5000,
     // Everything comes from this machine; preloading saves nothing and would inline a script.
     modulePreload: false,
-    // The services validate. Here the schemas are types: with no side effects of theirs, their library is left out.
     rolldownOptions: {
-      treeshake: {
-        propertyReadSideEffects: false,
-        manualPureFunctions: ["z", ...schemaNames()],
-        moduleSideEffects: [{ test: /\/app\/common\//, sideEffects: false }],
-      },
+      treeshake: { moduleSideEffects: [{ test: /\/app\/common\//, sideEffects: false }] },
     },
   },
 });

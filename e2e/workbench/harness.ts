@@ -1,7 +1,10 @@
 /** The built window in a real browser, on a web host with a data folder of the test's own. */
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { expect, onTestFinished } from "vitest";
 import { startWebHost, type WebHost } from "../../app/main/hosts/web/index.ts";
@@ -12,10 +15,14 @@ export type StartOptions = {
   real?: boolean;
   backend?: "scripted" | "local";
   prepare?: (dataFolder: string) => void;
+  /** What a scripted workbench sees of this machine; by default nothing. */
+  env?: NodeJS.ProcessEnv;
 };
 
 export class Workbench {
   readonly services: Services;
+  /** Where the picker begins. */
+  readonly home: string;
   readonly #rendererFolder: string;
   readonly #browser: Browser;
   #host: WebHost;
@@ -23,8 +30,9 @@ export class Workbench {
   /** What the browser complained about, in any window. */
   readonly complaints: string[] = [];
 
-  private constructor(services: Services, host: WebHost, rendererFolder: string, browser: Browser) {
+  private constructor(services: Services, home: string, host: WebHost, rendererFolder: string, browser: Browser) {
     this.services = services;
+    this.home = home;
     this.#host = host;
     this.#rendererFolder = rendererFolder;
     this.#browser = browser;
@@ -35,7 +43,7 @@ export class Workbench {
    * data folder before anything reads it.
    */
   static async start(browser: Browser, rendererFolder: string, options: StartOptions = {}): Promise<Workbench> {
-    const { real = false, backend = "scripted", prepare } = options;
+    const { real = false, backend = "scripted", prepare, env = { PATH: "" } } = options;
     const folder = mkdtempSync(join(tmpdir(), "crusader-workbench-"));
     const home = join(folder, "home");
     mkdirSync(home);
@@ -43,7 +51,7 @@ export class Workbench {
     prepare?.(join(folder, "data"));
     const services = createServices({
       dataFolder: join(folder, "data"),
-      env: real ? process.env : { PATH: "" },
+      env: real ? process.env : env,
       home,
       moreBackends: real ? [] : [new ScriptedBackend()],
       lookEveryMs: 50,
@@ -53,7 +61,7 @@ export class Workbench {
       services.settings.change({ simulation });
     }
     const host = await startWebHost({ services, rendererFolder, port: 0, newToken: false });
-    const workbench = new Workbench(services, host, rendererFolder, browser);
+    const workbench = new Workbench(services, home, host, rendererFolder, browser);
     onTestFinished(async () => {
       await workbench.#context?.close();
       await workbench.#host.close();
@@ -93,6 +101,29 @@ export class Workbench {
   }
 }
 
+const HOSTED = fileURLToPath(new URL("hosted.ts", import.meta.url));
+
+export type HostedOptions = {
+  /** Default: any that is free. */
+  port?: number;
+  /** Program and arguments that the host runs in: another view of the disk, for example. */
+  within?: readonly string[];
+};
+
+/** A web host in a process of its own (hosted.ts), which dies with the test at the latest. */
+export async function spawnHost(
+  rendererFolder: string,
+  folder: string,
+  { port = 0, within = [] }: HostedOptions = {},
+): Promise<{ child: ChildProcess; address: URL }> {
+  const [program = "", ...args] = [...within, process.execPath, HOSTED, folder, rendererFolder, String(port)];
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const lines = createInterface({ input: child.stdout as NonNullable<typeof child.stdout> });
+  const { value } = await lines[Symbol.asyncIterator]().next();
+  return { child, address: new URL(value as string) };
+}
+
 export const panel = (page: Page, id: string) => page.locator(`[data-panel="${id}"]`);
 export const palette = (page: Page) => page.getByRole("combobox", { name: "Commands, files and runs" });
 export const explorerFile = (page: Page, name: string) =>
@@ -109,7 +140,11 @@ export async function command(page: Page, title: string): Promise<void> {
 
 /** What the editor shows, as its model holds it: lines out of sight are not on the page. */
 export async function shownText(page: Page): Promise<string> {
-  const lines = await panel(page, "editor").locator(".view-line").allInnerTexts();
+  // A line that came later is later on the page, wherever it is shown.
+  const lines: string[] = await page.evaluate(
+    `[...document.querySelectorAll('[data-panel="editor"] .view-lines')].flatMap((view) =>
+      [...view.children].sort((a, b) => a.offsetTop - b.offsetTop).map((line) => line.innerText))`,
+  );
   return lines.map((line) => line.replaceAll("\u00a0", " ")).join("\n");
 }
 
