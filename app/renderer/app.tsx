@@ -6,7 +6,7 @@ import { registerAppCommands } from "./app-commands.ts";
 import { useConnection } from "./client.ts";
 import { followDesktop } from "./desktop.ts";
 import { onEditorNeeded, startEditor } from "./features/editor/index.ts";
-import { problemCount, useProblems } from "./features/editor/problems.ts";
+import { problemSummary, useProblems } from "./features/editor/problems.ts";
 import { openFeature } from "./features/open-feature.ts";
 import { PANELS } from "./features/panels.ts";
 import { loadWorkspace } from "./features/workspace/folders.ts";
@@ -78,7 +78,7 @@ function useOverlays(): boolean {
 function Window() {
   const overlays = useOverlays();
   const appearance = usePageAppearance();
-  const problems = useProblems((state) => (Object.keys(state.byBuffer).length === 0 ? null : problemCount(state)));
+  const problems = useProblems(problemSummary);
   useEffect(() => {
     reportCommandFailures(notifyError);
     onEditorNeeded(() => openFeature("editor"));

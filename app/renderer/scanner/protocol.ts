@@ -1,4 +1,5 @@
 /** What passes between the window and its scanner's worker. */
+import type { PlanSizes } from "../../common/topology.ts";
 
 export type ScannerFiles = {
   /** With a slash at its end. */
@@ -9,7 +10,9 @@ export type ScannerFiles = {
 };
 
 /** One question; its answer is JSON. */
-export type Question = { kind: "analyse"; text: string; numGpus: number | null };
+export type Question =
+  | { kind: "analyse"; text: string; numGpus: number | null }
+  | { kind: "plan"; text: string; numGpus: number; sizes: PlanSizes };
 
 export type ToScanner =
   /** First, and once. `policyJson` null: the policy that came with the window. */

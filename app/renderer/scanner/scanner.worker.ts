@@ -28,10 +28,12 @@ self.onmessage = ({ data }: MessageEvent<ToScanner>) => {
   }
 };
 
-function answer({ text, numGpus }: Question): string {
+function answer(question: Question): string {
   if (scanner === null) throw new Error("The scanner was asked before it was ready.");
   // The bytes that saving would write: a lone surrogate becomes a replacement character there, too.
-  return scanner.analyse(encoder.encode(text), numGpus);
+  const source = encoder.encode(question.text);
+  if (question.kind === "plan") return scanner.plan(source, question.numGpus, question.sizes);
+  return scanner.analyse(source, question.numGpus);
 }
 
 async function start({ pyodideFolder, python, policy }: ScannerFiles, policyJson: string | null): Promise<Scanner> {

@@ -13,8 +13,8 @@ import { selection } from "./selection.ts";
 import { useSettings } from "./settings.ts";
 import classes from "./status-bar.module.css";
 
-/** `problems` is the number of problems in open files; null where nothing was checked. */
-export function StatusBar({ problems }: { problems: number | null }) {
+/** `problems` is what the scans of the open files found; null where no file is open. */
+export function StatusBar({ problems }: { problems: string | null }) {
   const { backend, profile } = useSettings((settings) => settings.simulation);
   return (
     <footer className={classes.bar}>
@@ -25,7 +25,7 @@ export function StatusBar({ problems }: { problems: number | null }) {
       <span className={classes.gap} />
       {problems !== null && (
         <button type="button" className={classes.button} onClick={() => runCommand("panel.problems")}>
-          {problems === 1 ? "1 problem" : `${problems} problems`}
+          {problems}
         </button>
       )}
       <ConnectionEntry />

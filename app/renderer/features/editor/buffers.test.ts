@@ -80,7 +80,6 @@ function setUp() {
       throw thrown;
     },
     onReloaded,
-    onSaved: () => undefined,
     draftAfterMs: 0,
   });
   const type = (id: string, text: string) => {

@@ -71,7 +71,6 @@ export type BuffersOptions = {
   onError: (thrown: unknown) => void;
   /** A clean buffer took over what changed on the disk. */
   onReloaded: (buffer: FileBuffer) => void;
-  onSaved: (buffer: FileBuffer) => void;
   /** Between a key press and the draft on the disk. */
   draftAfterMs?: number;
 };
@@ -259,8 +258,6 @@ export class Buffers {
         dirty: !unchanged,
       });
       await this.#forgetDraft(id, unchanged);
-      const saved = this.#fileBuffer(id);
-      if (saved !== undefined) this.#options.onSaved(saved);
       return true;
     } catch (thrown) {
       if (asCrusaderError(thrown).code !== "conflict") throw thrown;

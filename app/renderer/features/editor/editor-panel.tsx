@@ -4,9 +4,12 @@ import { lazy, Suspense } from "react";
 import { useStore } from "zustand";
 import { notifyError } from "../../shell/notifications.ts";
 import { Loading } from "../../shell/ui/states.tsx";
+import { VerdictMark } from "../../shell/ui/verdict-mark.tsx";
 import type { EditorBuffer, FileBuffer } from "./buffers.ts";
 import classes from "./editor-panel.module.css";
+import { verdictWords } from "./findings.ts";
 import { buffers, closeTab, compareWithDisk, copyToFile, loadedMonaco, useBuffers } from "./index.ts";
+import { useProblems } from "./problems.ts";
 import { Welcome } from "./welcome.tsx";
 
 const MonacoView = lazy(() => import("./monaco-view.tsx"));
@@ -81,6 +84,7 @@ function Tabs({ open, activeId }: { open: readonly EditorBuffer[]; activeId: str
               {buffer.kind === "readOnly" && <IconEye size="0.875rem" aria-hidden />}
               {buffer.title}
               {dirty && <IconCircleFilled size="0.5rem" aria-label="not saved" />}
+              {buffer.kind === "file" && <TabVerdict id={buffer.id} />}
               {/* For the mouse: a button in a tab is out of a screen reader's reach, and Delete closes as well. */}
               <span
                 className={classes.close}
@@ -99,6 +103,16 @@ function Tabs({ open, activeId }: { open: readonly EditorBuffer[]; activeId: str
       })}
     </div>
   );
+}
+
+/** What production's scan would say about the text as it is, in the words of the command line. */
+function TabVerdict({ id }: { id: string }) {
+  const scanned = useProblems(({ byBuffer }) => byBuffer[id]);
+  if (scanned === undefined) return null;
+  const { current, analysis, failure } = scanned;
+  if (failure !== null) return <VerdictMark mark="error" word="not checked" />;
+  if (!current || analysis === null) return <VerdictMark mark="running" word="checking" />;
+  return <VerdictMark mark={analysis.verdict.ok ? "passed" : "failed"} word={verdictWords(analysis)} />;
 }
 
 function ExternalBar({ buffer }: { buffer: FileBuffer }) {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { Finding, ScanReport } from "../../../common/scan.ts";
-import { shownFindings, unitColumn } from "./findings.ts";
+import type { Analysis, Finding, Fix } from "../../../common/scan.ts";
+import { filteredProblems, problemsOf, unitColumn, verdictWords } from "./findings.ts";
 
 const finding = (line: number, rule: string): Finding => ({
   rule,
@@ -8,20 +8,64 @@ const finding = (line: number, rule: string): Finding => ({
   column: 1,
   endLine: line,
   endColumn: 2,
-  message: rule,
+  message: `about ${rule}`,
+});
+const fix: Fix = { rule: "late", line: 9, column: 1, title: "Mend it", edits: [] };
+const rejected: Analysis = {
+  verdict: { ok: false, kind: "security", line: 3, rule: "first" },
+  findings: [finding(3, "first"), finding(9, "late"), finding(1, "early")],
+  strategy: null,
+  cudaNeeds: [{ line: 7, what: "torch.cuda.Stream" }],
+  lints: [finding(20, "item-in-loop"), finding(4, "print-in-loop")],
+  fixes: [fix],
+};
+
+test("says where production stops, what would be next, and keeps advice and notes apart", () => {
+  const shown = problemsOf(rejected).map(({ id, kind, rule, line, standing, fixes }) => ({
+    id,
+    kind,
+    rule,
+    line,
+    standing,
+    fixes,
+  }));
+  expect(shown).toEqual([
+    { id: "rejection:0", kind: "rejection", rule: "first", line: 3, standing: "stops", fixes: [] },
+    { id: "rejection:1", kind: "rejection", rule: "late", line: 9, standing: "next", fixes: [fix] },
+    { id: "rejection:2", kind: "rejection", rule: "early", line: 1, standing: "later", fixes: [] },
+    { id: "lint:0", kind: "lint", rule: "print-in-loop", line: 4, standing: null, fixes: [] },
+    { id: "lint:1", kind: "lint", rule: "item-in-loop", line: 20, standing: null, fixes: [] },
+    { id: "note:0", kind: "note", rule: "needs-cuda", line: 7, standing: null, fixes: [] },
+  ]);
 });
 
-test("says at which finding production stops, and at none where the scan passes", () => {
-  const findings = [finding(3, "forbidden-name"), finding(9, "forbidden-module"), finding(9, "forbidden-name")];
-  const report = (verdict: ScanReport["verdict"]): ScanReport => ({ verdict, findings, strategy: null, cudaNeeds: [] });
-  const stops = (verdict: ScanReport["verdict"]) => shownFindings(report(verdict)).map(({ stopsHere }) => stopsHere);
-  expect([
-    stops({ ok: false, kind: "security", line: 9, rule: "forbidden-name" }),
-    stops({ ok: true, kind: "pass", line: null, rule: null }),
-  ]).toEqual([
-    [false, false, true],
-    [false, false, false],
+test("a verdict without a line is that of the first finding", () => {
+  const verdict = { ok: false, kind: "structure" as const, line: null, rule: "inner-steps-missing" };
+  const standings = problemsOf({ ...rejected, verdict, findings: [finding(1, "inner-steps-missing")] });
+  expect(standings[0]?.standing).toBe("stops");
+});
+
+test("words the verdict with its line, or with its rule where it has none", () => {
+  const words = (line: number | null, rule: string | null, ok: boolean) =>
+    verdictWords({ verdict: { ok, kind: ok ? "pass" : "security", line, rule } });
+  expect([words(null, null, true), words(12, "x", false), words(null, "inner-steps-missing", false)]).toEqual([
+    "passes",
+    "stops at line 12",
+    "stops: inner-steps-missing",
   ]);
+});
+
+test("filters by words of the message, the rule or the line, and by kind", () => {
+  const all = problemsOf(rejected);
+  const found = (text: string, ...kinds: ("rejection" | "lint" | "note")[]) =>
+    filteredProblems(all, { text, kinds }).map(({ rule }) => rule);
+  expect([
+    found("", "rejection"),
+    found("LOOP item", "lint", "note"),
+    found("cuda", "rejection", "lint", "note"),
+    found("line 9", "rejection"),
+    found("", "note"),
+  ]).toEqual([["first", "late", "early"], ["item-in-loop"], ["needs-cuda"], ["late"], ["needs-cuda"]]);
 });
 
 test("finds the editor's column of a character behind ones that take two units", () => {

@@ -1,11 +1,70 @@
 /** What the scanner found, as the editor shows it. */
-import type { Finding, ScanReport } from "../../../common/scan.ts";
+import type { Analysis, Finding, Fix } from "../../../common/scan.ts";
 
-export type ShownFinding = Finding & { stopsHere: boolean };
-/** Marks the finding that production's scan would stop at. */
-export function shownFindings({ verdict, findings }: ScanReport): ShownFinding[] {
+/**
+ * `rejection`: production would reject the file for it. `lint`: advice. `note`: what a rehearsal on a CPU cannot run.
+ * Only the first kind is ever part of the verdict.
+ */
+export type ProblemKind = "rejection" | "lint" | "note";
+
+export type Problem = Finding & {
+  /** Among those of one analysis. */
+  id: string;
+  kind: ProblemKind;
+  /** Where production stops, what it would say next once that is repaired, and what it does not reach; null but for rejections. */
+  standing: "stops" | "next" | "later" | null;
+  fixes: readonly Fix[];
+};
+
+export const STANDING_WORDS = {
+  stops: "Production stops here.",
+  next: "Would be next.",
+  later: "Not reached before those.",
+} as const;
+
+/** Rejections in production's order, then lints and notes by line. */
+export function problemsOf({ verdict, findings, lints, cudaNeeds, fixes }: Analysis): Problem[] {
   const stop = verdict.ok ? -1 : findings.findIndex(({ line, rule }) => line === verdict.line && rule === verdict.rule);
-  return findings.map((finding, index) => ({ ...finding, stopsHere: index === stop }));
+  // Without a line in the verdict, the first finding is it all the same.
+  const stopIndex = verdict.ok ? -1 : Math.max(0, stop);
+  const fixesOf = ({ rule, line, column }: Finding) =>
+    fixes.filter((fix) => fix.rule === rule && fix.line === line && fix.column === column);
+  const shown = (finding: Finding, kind: ProblemKind, index: number, standing: Problem["standing"]): Problem => ({
+    ...finding,
+    id: `${kind}:${index}`,
+    kind,
+    standing,
+    fixes: fixesOf(finding),
+  });
+  const byLine = (left: { line: number }, right: { line: number }) => left.line - right.line;
+  return [
+    ...findings.map((finding, index) =>
+      shown(finding, "rejection", index, index === stopIndex ? "stops" : index === stopIndex + 1 ? "next" : "later"),
+    ),
+    ...lints.toSorted(byLine).map((lint, index) => shown(lint, "lint", index, null)),
+    ...cudaNeeds.toSorted(byLine).map(({ line, what }, index) => {
+      const message = `${what} needs CUDA: a rehearsal on a CPU cannot run it.`;
+      const place = { line, column: 1, endLine: line, endColumn: Number.MAX_SAFE_INTEGER };
+      return shown({ rule: "needs-cuda", message, ...place }, "note", index, null);
+    }),
+  ];
+}
+
+/** "stops at line 12", as the command line says it. */
+export function verdictWords({ verdict: { ok, line, rule } }: Pick<Analysis, "verdict">): string {
+  if (ok) return "passes";
+  return line === null ? `stops: ${rule}` : `stops at line ${line}`;
+}
+
+export type ProblemFilter = { text: string; kinds: readonly ProblemKind[] };
+
+/** Those whose message, rule or line has every word. */
+export function filteredProblems(problems: readonly Problem[], { text, kinds }: ProblemFilter): Problem[] {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  return problems.filter(({ kind, message, rule, line }) => {
+    const content = `${message} ${rule} line ${line}`.toLowerCase();
+    return kinds.includes(kind) && words.every((word) => content.includes(word));
+  });
 }
 
 /** The scanner counts columns in code points, Monaco in UTF-16 units. */

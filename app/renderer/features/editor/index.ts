@@ -1,9 +1,11 @@
 /** The editor as the rest of the window uses it: open, compare, save, simulate. */
 import { createStore, useStore } from "zustand";
 import { originText } from "../../../common/format.ts";
+import type { Fix } from "../../../common/scan.ts";
 import type { FileReference, SavedDraft } from "../../../common/workspace.ts";
-import { client } from "../../client.ts";
+import { client, followStream } from "../../client.ts";
 import { asCrusaderError } from "../../connection.ts";
+import { loadScannerWhenIdle, scanner } from "../../scanner/index.ts";
 import { notify, notifyError } from "../../shell/notifications.ts";
 import { type ShownTarget, selection } from "../../shell/selection.ts";
 import { panelSetting, savePanelSetting, settings } from "../../shell/settings.ts";
@@ -17,8 +19,9 @@ import {
   type ReadOnlyBuffer,
   type Texts,
 } from "./buffers.ts";
+import type { Problem } from "./findings.ts";
+import { LiveScan } from "./live-scan.ts";
 import type * as MonacoModule from "./monaco.ts";
-import { forgetProblems, scanBuffer } from "./problems.ts";
 
 type Loaded = { module: typeof MonacoModule; texts: MonacoModule.MonacoTexts };
 
@@ -29,7 +32,22 @@ let loading: Promise<Loaded> | null = null;
 function loadMonaco(): Promise<Loaded> {
   loading ??= import("./monaco.ts")
     .then((module) => {
-      const loaded = { module, texts: new module.MonacoTexts((id) => buffers.edited(id)) };
+      const texts = new module.MonacoTexts((id) => {
+        buffers.edited(id);
+        liveScan.edited(id);
+      });
+      const loaded = { module, texts };
+      module.registerProblemHelp((model) => currentProblems(texts.idOf(model) ?? ""));
+      // The next problem may be in another file.
+      module.monaco.editor.registerEditorOpener({
+        openCodeEditor(editor, resource, place) {
+          const model = module.monaco.editor.getModel(resource);
+          const id = model === null || model === editor.getModel() ? undefined : texts.idOf(model);
+          if (id === undefined) return false;
+          revealLine(id, place === undefined ? 1 : "lineNumber" in place ? place.lineNumber : place.startLineNumber);
+          return true;
+        },
+      });
       loadedMonaco.setState({ loaded });
       return loaded;
     })
@@ -47,7 +65,10 @@ function loadedTexts(): MonacoModule.MonacoTexts {
 }
 
 const texts: Texts = {
-  create: (id, text) => loadedTexts().create(id, text),
+  create: (id, text) => {
+    loadedTexts().create(id, text);
+    liveScan.check(id);
+  },
   read: (id) => loadedTexts().read(id),
   replace: (id, text) => loadedTexts().replace(id, text),
   markSaved: (id) => loadedTexts().markSaved(id),
@@ -77,9 +98,20 @@ export const buffers = new Buffers({
       title: `${title} changed on the disk`,
       message: "The editor shows the new text. Undo brings the old one back.",
     }),
-  onSaved: (buffer) =>
-    void scanBuffer(buffer.id, texts.read(buffer.id), (findings) => loadedTexts().mark(buffer.id, findings)),
 });
+
+/** What the scanner says about the text of each open file. */
+export const liveScan = new LiveScan({
+  read: (id) => texts.read(id),
+  analyse: (text, signal) => scanner.analyse(text, null, signal),
+  onScanned: (id, problems) => loadedTexts().mark(id, problems),
+});
+
+/** None while the text is being scanned. */
+function currentProblems(id: string): readonly Problem[] {
+  const scanned = liveScan.get(id);
+  return scanned?.current === true ? scanned.problems : [];
+}
 
 export function useBuffers<Part>(pick: (state: BuffersState) => Part): Part {
   return useStore(buffers.state, pick);
@@ -167,11 +199,24 @@ export function compareWithDisk(buffer: FileBuffer): void {
   );
 }
 
-export const cursor = createStore<{ request: { bufferId: string; line: number } | null }>(() => ({ request: null }));
-/** Shows a line of an open tab, from 1. */
-export function revealLine(bufferId: string, line: number): void {
+/** `column` in code points. */
+type CursorRequest = { bufferId: string; line: number; column: number };
+export const cursor = createStore<{ request: CursorRequest | null }>(() => ({ request: null }));
+/** Shows a place of an open tab, from 1. */
+export function revealLine(bufferId: string, line: number, column = 1): void {
   buffers.activate(bufferId);
-  cursor.setState({ request: { bufferId, line } });
+  cursor.setState({ request: { bufferId, line, column } });
+}
+
+/** Goes to a problem, wherever the window is. */
+export function revealProblem(bufferId: string, { line, column }: Problem): void {
+  reveal();
+  revealLine(bufferId, line, column);
+}
+
+/** Mends a problem as the text is now, as one step that can be undone. Nothing where the text changed meanwhile. */
+export function applyFix(bufferId: string, fix: Fix): void {
+  if (liveScan.get(bufferId)?.current === true) loadedTexts().applyFix(bufferId, fix);
 }
 
 /** The active tab when it is a file. */
@@ -233,7 +278,7 @@ export function closeTab(id: string): void {
     });
   }
   buffers.close(id);
-  forgetProblems(id);
+  liveScan.forget(id);
 }
 
 /** Saves what the tab holds; what could not be saved is judged as it is in the editor. */
@@ -255,10 +300,10 @@ function targetOf(id: string): ShownTarget | null {
   return { ...shown, target: { kind: "text", name: title, text: texts.read(id), file } };
 }
 
-export async function scanActive(): Promise<void> {
+/** Scans the active file now. */
+export function checkActive(): void {
   const buffer = activeFile();
-  if (buffer === null) return;
-  await scanBuffer(buffer.id, texts.read(buffer.id), (findings) => loadedTexts().mark(buffer.id, findings));
+  if (buffer !== null) liveScan.check(buffer.id);
 }
 
 const PANEL_SETTING = "editor";
@@ -266,6 +311,15 @@ const PANEL_SETTING = "editor";
 /** Brings back the tabs and unsaved texts of the last time, and keeps all of it up to date. */
 export function startEditor(): () => void {
   const stops = [
+    loadScannerWhenIdle(),
+    followStream((signal) => client.scan.watchPolicy(undefined, { signal }), {
+      onItem(rules) {
+        // The window has the built-in rules itself.
+        if (scanner.setPolicy(rules.origin === "built-in" ? null : JSON.stringify(rules.policy))) liveScan.checkAll();
+      },
+      // Without them it goes on by those it has.
+      onError: (thrown) => notifyError(thrown, "The rules in force are not known here."),
+    }),
     onListing((folderId, listing) => {
       buffers.listed(folderId, listing).catch((thrown: unknown) => notifyError(thrown));
     }),

@@ -4,6 +4,7 @@ import { useStore } from "zustand";
 import { useAppearance } from "../../shell/appearance.ts";
 import { useSettings } from "../../shell/settings.ts";
 import type { DiffBuffer, DiffSide, EditorBuffer, FileBuffer, ReadOnlyBuffer } from "./buffers.ts";
+import { unitColumn } from "./findings.ts";
 import { cursor, loadedMonaco } from "./index.ts";
 import { applyAppearance, editorOptions, type MonacoTexts, monaco } from "./monaco.ts";
 
@@ -61,9 +62,13 @@ function TextView({ buffer, texts }: { buffer: FileBuffer | ReadOnlyBuffer; text
   useEffect(() => {
     if (request === null || request.bufferId !== id) return;
     cursor.setState({ request: null });
-    editor.current?.revealLineInCenter(request.line);
-    editor.current?.setPosition({ lineNumber: request.line, column: 1 });
-    editor.current?.focus();
+    const shown = editor.current;
+    const model = shown?.getModel();
+    if (shown === null || model === null || model === undefined) return;
+    const lineNumber = Math.min(request.line, model.getLineCount());
+    shown.revealLineInCenter(lineNumber);
+    shown.setPosition({ lineNumber, column: unitColumn(model.getLineContent(lineNumber), request.column) });
+    shown.focus();
   }, [request, id]);
 
   return <div ref={host} style={{ height: "100%" }} data-editor="text" />;

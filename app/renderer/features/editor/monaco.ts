@@ -3,11 +3,13 @@ import "monaco-editor/features/register.all";
 import "monaco-editor/languages/definitions/python/register";
 import * as monaco from "monaco-editor/editor/editor.api";
 import EditorWorker from "monaco-editor/editor/editor.worker?worker";
+import type { Fix } from "../../../common/scan.ts";
 import { notifyError } from "../../shell/notifications.ts";
 import type { Appearance } from "../../shell/theme.ts";
 import type { Texts } from "./buffers.ts";
-import { type ShownFinding, unitColumn } from "./findings.ts";
+import type { Problem } from "./findings.ts";
 import { formatEdits } from "./format.ts";
+import { applyFix, markProblems, registerProblemHelp } from "./monaco-problems.ts";
 
 self.MonacoEnvironment = { getWorker: () => new EditorWorker() };
 
@@ -71,8 +73,6 @@ export function editorOptions(zoomPercent: number): monaco.editor.IStandaloneEdi
   };
 }
 
-const MARKER_OWNER = "crusader";
-
 export class MonacoTexts implements Texts {
   readonly #models = new Map<string, { model: monaco.editor.ITextModel; savedVersionId: number }>();
   readonly #onEdit: (id: string) => void;
@@ -133,29 +133,22 @@ export class MonacoTexts implements Texts {
     this.#models.delete(id);
   }
 
+  /** The buffer whose text this is. */
+  idOf(model: monaco.editor.ITextModel): string | undefined {
+    return [...this.#models].find(([, entry]) => entry.model === model)?.[0];
+  }
+
   /** Underlines what the scanner found; none removes them. */
-  mark(id: string, findings: readonly ShownFinding[]): void {
+  mark(id: string, problems: readonly Problem[]): void {
     const model = this.model(id);
-    if (model === undefined) return;
-    monaco.editor.setModelMarkers(
-      model,
-      MARKER_OWNER,
-      findings.map(({ line, column, endLine, endColumn, message, rule, stopsHere }) => {
-        const start = Math.min(Math.max(1, line), model.getLineCount());
-        const end = Math.min(Math.max(start, endLine), model.getLineCount());
-        return {
-          severity: monaco.MarkerSeverity.Error,
-          startLineNumber: start,
-          startColumn: unitColumn(model.getLineContent(start), column),
-          endLineNumber: end,
-          endColumn: unitColumn(model.getLineContent(end), endColumn),
-          message: stopsHere ? `${message} Production stops here.` : message,
-          source: "scan",
-          code: rule,
-        };
-      }),
-    );
+    if (model !== undefined) markProblems(model, problems);
+  }
+
+  /** As one step that can be undone. */
+  applyFix(id: string, fix: Fix): void {
+    const model = this.model(id);
+    if (model !== undefined) applyFix(model, fix);
   }
 }
 
-export { monaco };
+export { monaco, registerProblemHelp };

@@ -1,69 +1,173 @@
-import { Button } from "@mantine/core";
+/** What the scan says about each open file while it is typed: rejections in production's order, advice, notes. */
+import { Button, Chip, TextInput } from "@mantine/core";
+import { type KeyboardEvent, useState } from "react";
+import { formatInteger } from "../../../common/format.ts";
 import { runCommand } from "../../shell/commands.ts";
 import { EmptyState } from "../../shell/ui/states.tsx";
 import { VerdictMark } from "../../shell/ui/verdict-mark.tsx";
-import { revealLine, useBuffers } from "./index.ts";
+import {
+  filteredProblems,
+  type Problem,
+  type ProblemFilter,
+  type ProblemKind,
+  STANDING_WORDS,
+  verdictWords,
+} from "./findings.ts";
+import { applyFix, revealProblem, useBuffers } from "./index.ts";
+import type { Scanned } from "./live-scan.ts";
 import { useProblems } from "./problems.ts";
 import classes from "./problems-panel.module.css";
+
+const KINDS: readonly { kind: ProblemKind; one: string; many: string }[] = [
+  { kind: "rejection", one: "rejection", many: "rejections" },
+  { kind: "lint", one: "advice", many: "advice" },
+  { kind: "note", one: "note", many: "notes" },
+];
+/** A list that nobody reads to its end only costs time. */
+const MAX_SHOWN = 200;
 
 export default function ProblemsPanel() {
   const buffers = useBuffers((state) => state.buffers);
   const byBuffer = useProblems((state) => state.byBuffer);
-  const scanning = useProblems((state) => state.scanning.length > 0);
-  const checked = buffers.flatMap((buffer) => {
-    const found = byBuffer[buffer.id];
-    return found === undefined ? [] : [{ buffer, ...found }];
+  const [filter, setFilter] = useState<ProblemFilter>({ text: "", kinds: KINDS.map(({ kind }) => kind) });
+  const files = buffers.flatMap(({ id, title }) => {
+    const scanned = byBuffer[id];
+    return scanned === undefined ? [] : [{ id, title, scanned }];
   });
-  const check = (
-    <Button onClick={() => runCommand("editor.check")} loading={scanning} disabled={buffers.length === 0}>
-      Check the open file
-    </Button>
-  );
-  if (checked.length === 0) {
+  if (files.length === 0) {
     return (
-      <EmptyState title="Nothing was checked yet" actions={check}>
-        What production's static scan would reject is listed here, with the line it would stop at. A file is checked
-        when it is saved.
+      <EmptyState title="No file is open">
+        What production's static scan would reject is listed here while you type, with the line it would stop at.
       </EmptyState>
     );
   }
+  const all = files.flatMap(({ scanned }) => scanned.problems);
   return (
     <div className={classes.panel}>
-      {checked.map(({ buffer, findings, report }) => (
-        <section key={buffer.id} aria-label={`Problems of ${buffer.title}`}>
-          <h2 className={classes.file}>
-            {buffer.title}
-            {findings.length === 0 ? (
-              <VerdictMark mark="passed" word="the scan passes" />
-            ) : (
-              <VerdictMark mark="failed" word={findings.length === 1 ? "1 problem" : `${findings.length} problems`} />
-            )}
-          </h2>
-          <ul className={classes.list}>
-            {findings.map(({ line, column, rule, message, stopsHere }) => (
-              <li key={`${line}:${column}:${rule}`}>
-                <button type="button" className={classes.problem} onClick={() => revealLine(buffer.id, line)}>
-                  <span className={classes.line}>{line}</span>
-                  <span>
-                    {message} {stopsHere && <strong>Production stops here.</strong>}
-                  </span>
-                  <span className={classes.rule}>{rule}</span>
-                </button>
-              </li>
-            ))}
-            {report.cudaNeeds.map(({ line, what }) => (
-              <li key={`${line}:${what}`}>
-                <button type="button" className={classes.problem} onClick={() => revealLine(buffer.id, line)}>
-                  <span className={classes.line}>{line}</span>
-                  <span>{what} needs CUDA: a rehearsal on a CPU cannot run it.</span>
-                  <span className={classes.rule}>note</span>
-                </button>
-              </li>
-            ))}
-          </ul>
-        </section>
-      ))}
-      <div>{check}</div>
+      <div className={classes.toolbar}>
+        <TextInput
+          size="xs"
+          aria-label="Filter the problems"
+          placeholder="Filter: words, a rule, line 12"
+          value={filter.text}
+          onChange={({ currentTarget: { value: text } }) => setFilter({ ...filter, text })}
+        />
+        <Chip.Group
+          multiple
+          value={[...filter.kinds]}
+          onChange={(kinds) => setFilter({ ...filter, kinds: kinds as ProblemKind[] })}
+        >
+          {KINDS.map(({ kind, one, many }) => {
+            const count = all.filter((problem) => problem.kind === kind).length;
+            return (
+              <Chip key={kind} value={kind} size="xs">
+                {formatInteger(count)} {count === 1 ? one : many}
+              </Chip>
+            );
+          })}
+        </Chip.Group>
+        <Button size="compact-xs" variant="default" onClick={() => runCommand("editor.check")}>
+          Check the open file
+        </Button>
+      </div>
+      <div className={classes.files} onKeyDown={moveInList}>
+        {files.map(({ id, title, scanned }) => (
+          <FileProblems key={id} id={id} title={title} scanned={scanned} filter={filter} />
+        ))}
+      </div>
     </div>
+  );
+}
+
+/** Up and down, to the first and to the last, as in a list of the editor. */
+function moveInList(event: KeyboardEvent<HTMLElement>): void {
+  const entries = [...event.currentTarget.querySelectorAll<HTMLElement>("[data-problem]")];
+  const index = entries.findIndex((entry) => entry === document.activeElement);
+  if (index === -1) return;
+  const target = { ArrowDown: index + 1, ArrowUp: index - 1, Home: 0, End: entries.length - 1 }[event.key];
+  if (target === undefined) return;
+  event.preventDefault();
+  entries[target]?.focus();
+}
+
+type FileProps = { id: string; title: string; scanned: Scanned; filter: ProblemFilter };
+
+function FileProblems({ id, title, scanned, filter }: FileProps) {
+  const { current, analysis, problems, failure } = scanned;
+  const found = filteredProblems(problems, filter);
+  const hidden = problems.length - found.length;
+  return (
+    <section aria-label={`Problems of ${title}`} aria-busy={!current}>
+      <h2 className={classes.file}>
+        {title}
+        {failure !== null ? (
+          <VerdictMark mark="error" word="not checked" />
+        ) : !current || analysis === null ? (
+          <VerdictMark mark="running" word="checking" />
+        ) : (
+          <VerdictMark mark={analysis.verdict.ok ? "passed" : "failed"} word={`the scan ${verdictWords(analysis)}`} />
+        )}
+        {hidden > 0 && <span className={classes.dim}>{formatInteger(hidden)} hidden by the filter</span>}
+      </h2>
+      {failure !== null && (
+        <p className={classes.words} role="alert">
+          {failure}
+        </p>
+      )}
+      <ul className={classes.list} data-stale={!current || undefined}>
+        {found.slice(0, MAX_SHOWN).map((problem) => (
+          <ProblemEntry key={problem.id} bufferId={id} problem={problem} current={current} />
+        ))}
+      </ul>
+      {found.length > MAX_SHOWN && (
+        <p className={classes.words}>
+          The first {formatInteger(MAX_SHOWN)} of {formatInteger(found.length)} are shown; the filter narrows them down.
+        </p>
+      )}
+    </section>
+  );
+}
+
+const KIND_MARKS = { rejection: "failed", lint: "error", note: "info" } as const;
+const KIND_WORDS = { rejection: "rejected", lint: "advice", note: "note" } as const;
+
+function ProblemEntry({ bufferId, problem, current }: { bufferId: string; problem: Problem; current: boolean }) {
+  const { kind, line, message, rule, standing, fixes } = problem;
+  const [fix] = fixes;
+  const mend = () => {
+    if (fix !== undefined) applyFix(bufferId, fix);
+  };
+  return (
+    <li className={classes.entry}>
+      <button
+        type="button"
+        className={classes.problem}
+        data-problem
+        aria-keyshortcuts={fix === undefined ? undefined : "Control+."}
+        onClick={() => revealProblem(bufferId, problem)}
+        onKeyDown={(event) => {
+          if (event.key !== "." || !(event.ctrlKey || event.metaKey) || fix === undefined) return;
+          event.preventDefault();
+          mend();
+        }}
+      >
+        <span className={classes.line}>{line}</span>
+        <VerdictMark mark={KIND_MARKS[kind]} word={KIND_WORDS[kind]} />
+        <span>
+          {message}{" "}
+          {standing === "stops" ? (
+            <strong>{STANDING_WORDS.stops}</strong>
+          ) : (
+            standing !== null && STANDING_WORDS[standing]
+          )}
+        </span>
+        <span className={classes.rule}>{rule}</span>
+      </button>
+      {fix !== undefined && (
+        <Button size="compact-xs" variant="default" disabled={!current} title="Ctrl+." onClick={mend}>
+          {fix.title}
+        </Button>
+      )}
+    </li>
   );
 }
