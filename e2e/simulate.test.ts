@@ -112,7 +112,7 @@ test("a file that raises fails, with its line, and without its escape sequences"
   const { code, stdout, stderr } = await simulate(file(source), "--num-gpus", "1").end();
   expect({ code, living: living() }).toEqual({ code: 1, living: [] });
   expect(stdout).toMatch(/^exception \(warmup, rank 0, line 3\): Rank 0 raised ValueError: boom$/m);
-  expect(stdout).toMatch(/^ {2}\| printed$/m);
+  expect(stdout).toMatch(/^ {2}\| \[rank 0\] printed$/m);
   expect(stdout).toMatch(/^FAILED {2}train\.py v1$/m);
   expect(["\x1b", "\x07"].filter((control) => (stdout + stderr).includes(control))).toEqual([]);
 });
