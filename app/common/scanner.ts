@@ -3,6 +3,7 @@
  * files it needs come from whoever loads it.
  */
 import type { Analysis } from "./scan.ts";
+import type { PlanSizes } from "./topology.ts";
 
 /** What of a loaded Pyodide the scanner needs. */
 export type LoadedPyodide = {
@@ -45,6 +46,7 @@ const FOLDER = "/scanner";
 const ENTRY = `
 import json
 from crusades_eval.analysis import analyse
+from crusades_eval.topology import check_topology, plan
 
 def set_policy(policy_json):
     global policy
@@ -55,12 +57,21 @@ def set_policy(policy_json):
 
 def analyse_to_json(source, num_gpus):
     return json.dumps(analyse(source.to_bytes(), policy, num_gpus))
+
+def plan_to_json(source, num_gpus, sizes_json):
+    analysis = analyse(source.to_bytes(), policy, num_gpus)
+    declared = analysis["strategy"]
+    problem = check_topology(declared, num_gpus)
+    planned = plan(declared, num_gpus, **json.loads(sizes_json)) if problem is None else None
+    return json.dumps({"verdict": analysis["verdict"], "declared": declared, "problem": problem, "plan": planned})
 `;
 
 /** `numGpus` sizes a strategy that is declared as a string; null is 1. Sources are the file's bytes, answers JSON. */
 export type Scanner = {
   /** What production's scan would say, and what goes beyond its rules: `Analysis` of scan.ts. */
   analyse: (source: Uint8Array, numGpus: number | null) => string;
+  /** Which samples each of `numGpus` ranks would read: `TopologyAnswer` of topology.ts. */
+  plan: (source: Uint8Array, numGpus: number, sizes: PlanSizes) => string;
   /** From now on scans by these rules (content of a scan-policy.json). Throws where they are incomplete, and keeps the old. */
   setPolicy: (policyJson: string) => void;
 };
@@ -79,11 +90,12 @@ export function startScanner(
   pyodide.runPython(`import sys; sys.path.insert(0, "${FOLDER}")`);
   pyodide.runPython(ENTRY);
   const call = (name: string) => pyodide.runPython(name) as (...parameters: unknown[]) => unknown;
-  const [setPolicy, analyse] = [call("set_policy"), call("analyse_to_json")];
+  const [setPolicy, analyse, plan] = [call("set_policy"), call("analyse_to_json"), call("plan_to_json")];
   setPolicy(policyJson);
   return {
     // Undefined is Python's None.
     analyse: (source, numGpus) => analyse(source, numGpus ?? undefined) as string,
+    plan: (source, numGpus, sizes) => plan(source, numGpus, JSON.stringify(sizes)) as string,
     setPolicy: (replacement) => {
       setPolicy(replacement);
     },

@@ -153,6 +153,16 @@ test.each([
   });
 });
 
+test("a question about ranks is answered in its own shape where the text brings the scanner down", async () => {
+  const sizes = { batch_size: 1, seq_len: 2, num_samples: 3, num_steps: 4 };
+  const answer = client.plan("bad", 2, sizes);
+  last().say({ kind: "ready" });
+  last().begin();
+  last().break();
+  const problem = "This file brings the scanner down.";
+  expect(await answer).toEqual({ verdict: crash(problem).verdict, declared: null, problem, plan: null });
+});
+
 test("a worker that was gone before it saw the question is no fault of the text", async () => {
   client.load();
   last().say({ kind: "ready" });

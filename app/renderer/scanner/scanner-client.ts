@@ -6,6 +6,7 @@ import { createStore, type StoreApi } from "zustand/vanilla";
 import { CrusaderError } from "../../common/errors.ts";
 import type { Analysis } from "../../common/scan.ts";
 import { SCAN_TIME_LIMIT_MS, scannerCrash } from "../../common/scanner.ts";
+import type { PlanSizes, TopologyAnswer } from "../../common/topology.ts";
 import type { FromScanner, Question, ToScanner } from "./protocol.ts";
 
 /** What of a Worker is used. */
@@ -68,6 +69,14 @@ export class ScannerClient {
    */
   async analyse(text: string, numGpus: number | null, signal?: AbortSignal): Promise<Analysis> {
     return JSON.parse(await this.#ask({ kind: "analyse", text, numGpus }, signal)) as Analysis;
+  }
+
+  /**
+   * Which samples each of `numGpus` ranks would read if this text were evaluated. A text that brings the scanner down gets a
+   * verdict that says so, and no plan. Rejects as `analyse` does.
+   */
+  async plan(text: string, numGpus: number, sizes: PlanSizes, signal?: AbortSignal): Promise<TopologyAnswer> {
+    return JSON.parse(await this.#ask({ kind: "plan", text, numGpus, sizes }, signal)) as TopologyAnswer;
   }
 
   /**
@@ -170,7 +179,7 @@ export class ScannerClient {
   #giveUp(why: string): void {
     const job = this.#endCurrent();
     this.#replace();
-    job?.resolve(JSON.stringify(scannerCrash(why) satisfies Analysis));
+    job?.resolve(JSON.stringify(crashAnswer(job.question, why)));
   }
 
   #replace(): void {
@@ -207,4 +216,10 @@ export class ScannerClient {
     clearTimeout(this.#watchdog);
     return job;
   }
+}
+
+function crashAnswer({ kind }: Question, why: string): Analysis | TopologyAnswer {
+  const analysis = scannerCrash(why);
+  if (kind === "plan") return { verdict: analysis.verdict, declared: null, problem: why, plan: null };
+  return analysis;
 }
