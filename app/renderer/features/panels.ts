@@ -6,6 +6,7 @@ import { historyPanel } from "./history/panels.ts";
 import { productionPanel } from "./production/panels.ts";
 import { resultPanel } from "./result/panels.ts";
 import { simulationPanel } from "./simulation/panels.ts";
+import { topologyPanel } from "./topology/panels.ts";
 import { explorerPanel } from "./workspace/panels.ts";
 
 export const PANELS: readonly PanelDefinition[] = [
@@ -14,6 +15,7 @@ export const PANELS: readonly PanelDefinition[] = [
   problemsPanel,
   simulationPanel,
   resultPanel,
+  topologyPanel,
   historyPanel,
   comparePanel,
   productionPanel,

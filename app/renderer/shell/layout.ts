@@ -12,8 +12,8 @@ export type Arrangement = { title: string; panels: readonly string[]; front: rea
 export const ARRANGEMENTS: Readonly<Record<string, Arrangement>> = {
   everything: {
     title: "Edit and simulate",
-    panels: ["explorer", "editor", "problems", "simulation", "result"],
-    front: ["simulation", "editor"],
+    panels: ["explorer", "editor", "problems", "simulation", "result", "topology"],
+    front: ["simulation", "result", "editor"],
   },
   edit: { title: "Edit only", panels: ["explorer", "editor", "problems"], front: ["editor"] },
   understand: {

@@ -281,6 +281,13 @@ export function closeTab(id: string): void {
   liveScan.forget(id);
 }
 
+/** What a tab holds as it is now; null for a comparison, and where there is no such tab. */
+export function textOf(id: string): string | null {
+  const buffer = buffers.get(id);
+  if (buffer === undefined || buffer.kind === "diff") return null;
+  return buffer.kind === "file" ? texts.read(id) : buffer.text;
+}
+
 /** Saves what the tab holds; what could not be saved is judged as it is in the editor. */
 async function refreshTarget(id: string): Promise<ShownTarget> {
   const buffer = buffers.get(id);
