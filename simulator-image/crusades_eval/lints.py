@@ -80,6 +80,7 @@ class Unit:
         self.statements: list[ast.stmt] = []
         self.compares: list[ast.Compare] = []
         self.slices: list[ast.Subscript] = []
+        self.yields: list[ast.Yield | ast.YieldFrom] = []
         #: Name -> what it is bound to, in the order of the text; None where that is no plain value.
         self.bound: dict[str, list[ast.expr | None]] = {}
 
@@ -145,6 +146,8 @@ class Program:
                 unit.slices.append(node)
             case ast.Compare():
                 unit.compares.append(node)
+            case ast.Yield() | ast.YieldFrom():
+                unit.yields.append(node)
             case ast.Import(names=aliases):
                 for alias in aliases:
                     self.packages.add(alias.name.partition(".")[0])
@@ -255,10 +258,10 @@ class Program:
         return [
             statement
             for statement in unit.statements
-            if isinstance(statement, ast.Return) and self._function_around(statement, unit) is unit.node
+            if isinstance(statement, ast.Return) and self.function_around(statement, unit) is unit.node
         ]
 
-    def _function_around(self, node: ast.AST, unit: Unit) -> ast.AST | None:
+    def function_around(self, node: ast.AST, unit: Unit) -> ast.AST | None:
         for _, parent in self.ancestors(node, unit):
             if isinstance(parent, Function | ast.Lambda):
                 return parent
@@ -589,12 +592,7 @@ def result_missing(program: Program) -> Iterator[Lint]:
         return
     function = program.entry.node
     returns = program.own_returns(program.entry)
-    if any(
-        isinstance(node, ast.Yield | ast.YieldFrom)
-        for statement in program.entry.statements
-        if isinstance(statement, ast.Expr | ast.Assign)
-        for node in [statement.value]
-    ):
+    if any(program.function_around(one, program.entry) is function for one in program.entry.yields):
         yield Lint("result-missing", function, "inner_steps yields, so calling it trains nothing: return the result.")
     elif all(one.value is None or getattr(one.value, "value", one) is None for one in returns):
         yield Lint(
