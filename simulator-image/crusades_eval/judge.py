@@ -5,6 +5,7 @@ final state and the order of the data, hands the submission's ranks their batche
 with its own clock beside theirs, fetches their tensors and computes every check (docs/security.md).
 
     python -m crusades_eval.judge --events-fd 3  < order.json   (docs/architecture.md)
+    python -m crusades_eval.judge --detached     < order.json   in a container of its own (container.py)
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .container import FOLDER, SOCKET_NAME, WAITING_NOTE, ContainerLimits, JoinedLauncher, NotJoined, wait_for_launcher
 from .events import Check, EventStream, Failure, to_json
 from .hints import HINTS
 from .log import RankLog, print_beside
@@ -64,6 +66,8 @@ RANKS_DIVERGE = 0.1
 PROBED_ELEMENTS = 4096
 #: No timed run is shorter; divided by less, figures grow out of what their readers can hold.
 SHORTEST_SECONDS = 1e-6
+#: An engine keeps both streams on its disk; what a submission prints must not fill it.
+MAX_DETACHED_LOG_BYTES = 128 * 1024**2
 DATASET_PATH = "/home/appuser/.cache/templar/dataset.json"
 
 
@@ -107,15 +111,18 @@ def _state_of(state: object) -> dict[str, dict[str, Any]]:
 class Judge:
     """One evaluation. `evaluate` writes every event, the result included, and leaves no process behind."""
 
-    def __init__(self, order: Order, events: EventStream) -> None:
+    def __init__(self, order: Order, events: EventStream, max_log_bytes: int | None = None) -> None:
+        """`max_log_bytes`: of the log, no more is written than so much and its end (log.py)."""
         self._order = order
+        self._max_log_bytes = max_log_bytes
         self._settings: Settings = order.settings
         self._events = events
         self._inbox = Inbox()
-        self._processes: RankProcesses | None = None
+        self._processes: RankProcesses | JoinedLauncher | None = None
         self._log: RankLog | None = None
         self._watch: Watch | None = None
-        self._socket_folder: str | None = None
+        #: Holds the judge's socket and, where the order brought its bytes, the submission.
+        self._folder: str | None = None
         self._listener: socket.socket | None = None
         self._stage = "scan"
         self._strategy: dict[str, int] | None = None
@@ -149,8 +156,8 @@ class Judge:
             self._log.finish()
         if self._listener is not None:
             self._listener.close()
-        if self._socket_folder is not None:
-            shutil.rmtree(self._socket_folder, ignore_errors=True)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     # -- the course of an evaluation ----------------------------------------------------------------------------
 
@@ -164,6 +171,14 @@ class Judge:
             self._refuse_cuda()
             try:
                 self._start_ranks()
+            except NotJoined as error:
+                raise Stopped(
+                    self._environment_failure(
+                        str(error),
+                        hint="The workbench starts it in the judge's container as another user, with all capabilities "
+                        "dropped and no new privileges. A slow engine may need a second try.",
+                    )
+                ) from error
             except OSError as error:
                 raise Stopped(
                     self._environment_failure(
@@ -235,11 +250,15 @@ class Judge:
     # -- before anything runs -----------------------------------------------------------------------------------
 
     def _scan(self) -> None:
-        try:
-            size = self._order.source_path.stat().st_size
-            source = self._order.source_path.read_bytes() if size <= MAX_SOURCE_BYTES else b""
-        except OSError as error:
-            raise self._fail("scan", f"The file cannot be read: {error.strerror}.", fault="environment") from error
+        source = self._order.source
+        if isinstance(source, bytes):
+            size = len(source)
+        else:
+            try:
+                size = source.stat().st_size
+                source = source.read_bytes() if size <= MAX_SOURCE_BYTES else b""
+            except OSError as error:
+                raise self._fail("scan", f"The file cannot be read: {error.strerror}.", fault="environment") from error
         if size > MAX_SOURCE_BYTES:
             raise self._fail("scan", f"The file has {size:,} bytes; the validator takes at most {MAX_SOURCE_BYTES:,}.")
         report = scan(source, self._order.policy, self._order.num_ranks)
@@ -298,46 +317,91 @@ class Judge:
         order, settings = self._order, self._settings
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self._threads = min(MAX_THREADS_PER_RANK, max(1, cores // order.num_ranks))
-        # Not in the run's folder: a Unix socket's path holds about 100 bytes.
-        self._socket_folder = tempfile.mkdtemp(prefix="crusader-")
-        path = os.path.join(self._socket_folder, "judge.sock")
+        in_container = order.sandbox == "container"
+        if in_container:
+            self._folder = FOLDER
+            os.mkdir(self._folder)
+            os.chmod(self._folder, 0o711)  # to be entered, and neither listed nor written
+        else:
+            # Not in the run's folder: a Unix socket's path holds about 100 bytes.
+            self._folder = tempfile.mkdtemp(prefix="crusader-")
+        path = os.path.join(self._folder, SOCKET_NAME)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(path)
+        if in_container:
+            os.chmod(path, 0o666)  # to connect is to write
         self._listener.listen(order.num_ranks)
-
-        sandboxed = order.bubblewrap is not None
-        home = "/tmp" if sandboxed else self._socket_folder
-        environment = rank_environment(run_id=order.run_id, threads=self._threads, home=home, device=settings.device)
-        launcher = [sys.executable, "-m", "crusades_eval.launcher", "--ranks", str(order.num_ranks)]
-        launcher += ["--device", settings.device]
-        self._log = RankLog(order.num_ranks, sys.stdout.fileno())
-        for role, ends in self._log.ranks.items():
-            launcher += [f"--{role}-logs", ",".join(str(end) for end in ends)]
-        if sandboxed:
-            launcher += ["--socket", f"{SOCKET_FOLDER}/judge.sock"]
-            command = bubblewrap_command(
-                order.bubblewrap,
-                source_path=str(order.source_path.resolve()),
-                socket_folder=self._socket_folder,
-                environment=environment,
-            )
-            command += launcher
+        if isinstance(order.source, bytes):
+            source_path = os.path.join(self._folder, "train.py")
+            with open(source_path, "wb") as file:
+                file.write(order.source)
+            os.chmod(source_path, 0o444)
         else:
-            hide_from_siblings()
-            command = [*launcher, "--socket", path]
-        passed = [*self._log.ranks["reference"], *self._log.ranks["submission"]]
-        self._processes = RankProcesses(command, environment, output=self._log.launcher, passed=passed)
+            source_path = str(order.source.resolve())
+
+        self._log = RankLog(order.num_ranks, sys.stderr.fileno(), self._max_log_bytes)
+        launcher = ["--ranks", str(order.num_ranks), "--device", settings.device]
+        if in_container:
+            self._processes = self._join(launcher)
+        else:
+            self._processes = self._start(launcher, source_path)
         self._log.start()
         print_beside(self._log)
-        self._visible_source = SUBMISSION_PATH if sandboxed else str(order.source_path.resolve())
+        self._visible_source = SUBMISSION_PATH if order.sandbox == "bubblewrap" else source_path
         self._watch = Watch(
-            self._processes.process.pid,
+            None if in_container else self._processes.process.pid,
             num_ranks=order.num_ranks,
             memory_bytes_per_rank=settings.memory_bytes_per_rank,
             processes_per_rank=settings.processes_per_rank,
             on_limit=lambda kind, rank, value: self._inbox.put("limit", kind, rank, value),
+            container=ContainerLimits() if in_container else None,
         )
         self._watch.start()
+
+    def _environment(self, home: str, temporary: str) -> dict[str, str]:
+        return rank_environment(
+            run_id=self._order.run_id,
+            threads=self._threads,
+            home=home,
+            temporary=temporary,
+            device=self._settings.device,
+        )
+
+    def _start(self, arguments: list[str], source_path: str) -> RankProcesses:
+        """The launcher as a process of this one, in the order's sandbox."""
+        sandboxed = self._order.bubblewrap is not None
+        home = "/tmp" if sandboxed else self._folder
+        environment = self._environment(home, home)
+        launcher = [sys.executable, "-m", "crusades_eval.launcher", *arguments]
+        for role, ends in self._log.ranks.items():
+            launcher += [f"--{role}-logs", ",".join(str(end) for end in ends)]
+        if sandboxed:
+            command = bubblewrap_command(
+                self._order.bubblewrap, source_path=source_path, socket_folder=self._folder, environment=environment
+            )
+            command += [*launcher, "--socket", f"{SOCKET_FOLDER}/{SOCKET_NAME}"]
+        else:
+            hide_from_siblings()
+            command = [*launcher, "--socket", os.path.join(self._folder, SOCKET_NAME)]
+        passed = [*self._log.ranks["reference"], *self._log.ranks["submission"]]
+        return RankProcesses(command, environment, output=self._log.launcher, passed=passed)
+
+    def _join(self, arguments: list[str]) -> JoinedLauncher:
+        """The launcher that the workbench starts beside this process, in its container."""
+        self._events.note("info", WAITING_NOTE, "The judge is ready for the ranks, who run as another user.")
+
+        def poll() -> None:
+            if self._inbox.cancelled:
+                raise Stopped(cancelled(self._stage))
+
+        return wait_for_launcher(
+            self._listener,
+            environment=lambda home: self._environment(home, "/tmp"),
+            arguments=arguments,
+            own_output=self._log.launcher,
+            logs=self._log.ranks,
+            poll=poll,
+        )
 
     def _group(self, role: str) -> Group:
         return Group(
@@ -429,7 +493,7 @@ class Judge:
         if len(samples) < settings.batch_size:
             message = f"There are {len(samples)} samples for batches of {settings.batch_size}: total_tokens cannot fit."
             events.note("warning", "few_samples", message)
-        if order.bubblewrap is None:
+        if order.sandbox == "none":
             events.note("warning", "no_sandbox", "The ranks run without a sandbox, as this user.")
         if settings.device == "cpu" and order.num_ranks > 1:
             from .cpu_shim import NOTE
@@ -756,13 +820,23 @@ def _texts(value: object) -> dict[str, Any]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Evaluate one train.py; see docs/architecture.md.")
-    parser.add_argument("--events-fd", type=int, required=True)
+    way = parser.add_mutually_exclusive_group(required=True)
+    way.add_argument("--events-fd", type=int, help="the log goes to stdout; the end of stdin is the end")
+    way.add_argument("--detached", action="store_true", help="events go to stdout, the log to stderr; SIGTERM cancels")
     arguments = parser.parse_args()
-    os.set_inheritable(arguments.events_fd, False)  # the ranks must not be able to write events
-    os.dup2(1, 2)  # one pipe, so that the log keeps the order of what is printed
+    if arguments.detached:
+        events_fd, max_log_bytes = os.dup(1), MAX_DETACHED_LOG_BYTES
+        os.dup2(2, 1)  # what a library prints is log
+    else:
+        events_fd, max_log_bytes = arguments.events_fd, None
+        os.dup2(1, 2)  # one pipe, so that the log keeps the order of what is printed
+    os.set_inheritable(events_fd, False)  # the ranks must not be able to write events
     # Detached, so that closing it at exit cannot race with the last event.
-    out = os.fdopen(arguments.events_fd, "w", encoding="utf-8", closefd=False)
-    judge = Judge(Order.from_json(json.loads(sys.stdin.readline())), EventStream(out))
+    out = os.fdopen(events_fd, "w", encoding="utf-8", closefd=False)
+    order = sys.stdin.readline()
+    if order == "":
+        sys.exit("No order came on stdin.")
+    judge = Judge(Order.from_json(json.loads(order)), EventStream(out), max_log_bytes)
 
     def watch_parent() -> None:
         for line in sys.stdin:
@@ -776,7 +850,11 @@ def main() -> int:
         finally:
             os._exit(1)
 
-    threading.Thread(target=watch_parent, daemon=True).start()
+    if arguments.detached:
+        # Ranks whose parent has ended become children of a container's first process: the kernel buries them.
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    else:
+        threading.Thread(target=watch_parent, daemon=True).start()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: judge.cancel())
     judge.evaluate()

@@ -2,6 +2,8 @@
 
 This process imports torch once and forks every rank from that, through torchrun's own elastic agent (a single rank
 is a plain process, as in production). It never learns a secret and imports nothing of the submission.
+
+    python -m crusades_eval.launcher --join SOCKET     in a container of its own and the judge's (container.py)
 """
 
 from __future__ import annotations
@@ -12,24 +14,27 @@ import os
 import sys
 import warnings
 
-# is_available() must not initialise CUDA here: a forked rank could not use it any more.
-os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
-warnings.filterwarnings("ignore", category=FutureWarning)
-
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError  # noqa: E402
-from torch.distributed.launcher.api import LaunchConfig, elastic_launch  # noqa: E402
-from transformers import Qwen2ForCausalLM  # noqa: E402, F401 - the slow part of a rank's imports, paid once
-
-from .log import print_to  # noqa: E402
-from .rank import rank_main  # noqa: E402
+from .container import join
+from .log import print_to
 
 
-def launch(role: str, socket_path: str, num_ranks: int, device_type: str, logs: dict[str, list[int]]) -> int:
-    """Runs one group to its end; 0 when every rank ended well. `logs`: what each role's ranks print to (log.py)."""
+def launch(
+    role: str, socket_path: str, num_ranks: int, device_type: str, logs: dict[str, list[int]], own: list[int]
+) -> int:
+    """Runs one group to its end; 0 when every rank ended well.
+
+    `logs`: what each role's ranks print to (log.py); `own`: descriptors that are no rank's.
+    """
+    # Here, before the ranks are forked: the slow part of their imports is paid once, and not by `--join`.
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+    from transformers import Qwen2ForCausalLM  # noqa: F401
+
+    from .rank import rank_main
 
     def run_rank() -> None:
         rank = int(os.environ.get("RANK", "0"))
-        print_to(logs[role][rank], [end for ends in logs.values() for end in ends])
+        print_to(logs[role][rank], [end for ends in logs.values() for end in ends] + own)
         rank_main(role, socket_path, num_ranks, device_type)
 
     if num_ranks == 1:
@@ -59,18 +64,24 @@ def launch(role: str, socket_path: str, num_ranks: int, device_type: str, logs: 
 
 
 def main() -> int:
+    if sys.argv[1:2] == ["--join"]:
+        join(sys.argv[2])  # begins again, with the arguments that the judge names
     parser = argparse.ArgumentParser()
     parser.add_argument("--socket", required=True)
     parser.add_argument("--ranks", type=int, required=True)
     parser.add_argument("--device", choices=("cpu", "cuda"), required=True)
     parser.add_argument("--reference-logs", type=_descriptors, required=True)
     parser.add_argument("--submission-logs", type=_descriptors, required=True)
+    parser.add_argument("--connection", type=_descriptors, default=[])
     arguments = parser.parse_args()
+    # is_available() must not initialise CUDA here: a forked rank could not use it any more.
+    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
+    warnings.filterwarnings("ignore", category=FutureWarning)
     logs = {"reference": arguments.reference_logs, "submission": arguments.submission_logs}
     # The agent's own account of a failed rank only repeats what the judge reports.
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     for role in ("reference", "submission"):
-        status = launch(role, arguments.socket, arguments.ranks, arguments.device, logs)
+        status = launch(role, arguments.socket, arguments.ranks, arguments.device, logs, arguments.connection)
         if status != 0:
             return 1
         # The submission's ranks can reach what this process holds.

@@ -23,6 +23,8 @@ HELD_BYTES = 64 * 1024
 READ_BYTES = 64 * 1024
 #: What a pipe can still hold when everybody who should write to it has ended; Linux allows an ordinary user no more.
 LEFT_BYTES = 1024 * 1024
+#: Of a log that is longer than it may be, the end.
+TAIL_BYTES = 1024 * 1024
 #: A log that is not read for so long does not hold up the verdict.
 END_SECONDS = 1
 
@@ -80,9 +82,13 @@ class Lines:
 class RankLog(threading.Thread):
     """Reads what the ranks of both roles and their launcher print, and writes it to `out`, a descriptor."""
 
-    def __init__(self, num_ranks: int, out: int) -> None:
+    def __init__(self, num_ranks: int, out: int, max_bytes: int | None = None) -> None:
+        """`max_bytes`: from there on only the log's last `TAIL_BYTES` are kept, and written at its end."""
         super().__init__(daemon=True)
         self._out = out
+        self._left = max_bytes
+        self._tail = bytearray()
+        self._dropped = 0
         self._lines = Lines()
         #: Of the merged lines and of `out`.
         self._lock = threading.Lock()
@@ -133,6 +139,7 @@ class RankLog(threading.Thread):
                     self._drain(read_end, source)
                 with self._lock:
                     self._write(self._lines.end_line())
+                    self._write_tail()
             except OSError:
                 pass  # nobody takes the log any more; as without this, who prints on is told so
             finally:
@@ -175,9 +182,31 @@ class RankLog(threading.Thread):
         self._release(source)
 
     def _write(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._out, view) :]
+        if self._left is None:
+            _write_all(self._out, data)
+            return
+        _write_all(self._out, data[: self._left])
+        self._tail += data[self._left :]
+        self._left -= min(self._left, len(data))
+        # Rarely, as the rest is moved.
+        if (excess := len(self._tail) - TAIL_BYTES) > TAIL_BYTES:
+            del self._tail[:excess]
+            self._dropped += excess
+
+    def _write_tail(self) -> None:
+        if excess := max(0, len(self._tail) - TAIL_BYTES):
+            del self._tail[:excess]
+            self._dropped += excess
+        if self._dropped:
+            _write_all(self._out, b"\n[%d bytes of output dropped here]\n" % self._dropped)
+        _write_all(self._out, self._tail)
+        self._left, self._tail, self._dropped = None, bytearray(), 0  # few words can follow
+
+
+def _write_all(out: int, data: bytes | bytearray) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(out, view) :]
 
 
 class _JudgesWords(io.RawIOBase):

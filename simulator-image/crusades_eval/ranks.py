@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import socket
-import struct
 import sys
 import threading
 import time
@@ -12,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .container import JoinedLauncher, peer_of
 from .events import Failure
 from .sandbox import RankProcesses, Watch
 from .wire import Channel, PeerClosed, ProtocolError
@@ -72,8 +72,7 @@ def _peer_pid(connection: socket.socket) -> int | None:
     """The peer's process id as this process sees it, also across process namespaces (Linux)."""
     if sys.platform != "linux":
         return None
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return struct.unpack("3i", credentials)[0]
+    return peer_of(connection).pid
 
 
 class Group:
@@ -85,7 +84,7 @@ class Group:
         role: str,
         num_ranks: int,
         listener: socket.socket,
-        processes: RankProcesses,
+        processes: RankProcesses | JoinedLauncher,
         watch: Watch,
         inbox: Inbox,
         stage_seconds: float,
@@ -117,8 +116,8 @@ class Group:
             # Ranks that are already connected only speak when they are in trouble, or have built their model.
             if time.monotonic() > deadline:
                 raise Stopped(self._not_started(stage, f"The ranks did not start within {self._stage_seconds:.0f} s."))
-            if (status := self._processes.process.poll()) is not None:
-                raise Stopped(self._not_started(stage, f"The ranks' launcher ended with status {status}."))
+            if (end := self._processes.ended()) is not None:
+                raise Stopped(self._not_started(stage, f"The ranks' launcher {end}."))
             try:
                 connection, _ = self._listener.accept()
             except TimeoutError:
@@ -276,7 +275,7 @@ class Group:
                 )
             )
         item = self._take(0.1)
-        launcher_ended = item is None and self._processes.process.poll() is not None
+        launcher_ended = item is None and self._processes.ended() is not None
         if launcher_ended:
             # Its ranks' connections close in the same moment, unless a process left behind holds one open.
             item = self._take(GRACE_SECONDS)
@@ -332,6 +331,18 @@ class Group:
             case ("limit", "processes", _, value):
                 return self._failure(
                     stage, "processes", f"The ranks started {value} processes, more than the profile allows."
+                )
+            case ("limit", "container_memory", _, value):
+                return self._failure(
+                    stage,
+                    "memory",
+                    f"The container ran out of memory{f' ({value / 1024**3:.2f} GiB)' if value else ''}: "
+                    "the kernel ended one of its processes.",
+                    hint="The profile's docker.memory_limit bounds all ranks, the judge and temporary files together.",
+                )
+            case ("limit", "container_processes", _, value):
+                return self._failure(
+                    stage, "processes", f"The ranks reached the container's limit of {value} processes and threads."
                 )
             case ("limit", "threads", _, value):
                 return self._failure(stage, "processes", f"The ranks started {value} threads, more than are allowed.")

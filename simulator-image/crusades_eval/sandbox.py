@@ -17,6 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from .container import ContainerLimits
+
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 TMP_BYTES = 1024**3
 SHM_BYTES = 1024**3
@@ -28,13 +30,15 @@ END_SECONDS = 2
 MAX_LIVE_THREADS_PER_RANK = 1024
 
 
-def rank_environment(*, run_id: str, threads: int, home: str, device: str) -> dict[str, str]:
-    """All the environment a rank gets: nothing of the user's own leaks in."""
+def rank_environment(
+    *, run_id: str, threads: int, home: str, device: str, temporary: str | None = None
+) -> dict[str, str]:
+    """All the environment a rank gets: nothing of the user's own leaks in. Temporary files go home by default."""
     environment = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": home,
         "USER": "miner",
-        "TMPDIR": home,
+        "TMPDIR": temporary or home,
         "LANG": "C.UTF-8",
         "PYTHONPATH": str(PACKAGE_ROOT),
         "PYTHONUNBUFFERED": "1",
@@ -175,7 +179,7 @@ def _own_bytes(processes: Mapping[int, _Process], members: list[int]) -> int:
             with open(f"/proc/{pid}/smaps_rollup") as file:
                 total += next(int(line.split()[1]) * 1024 for line in file if line.startswith("Pss:"))
         except (OSError, StopIteration):
-            total += processes[pid].resident_bytes  # no Linux, or it has just ended
+            total += processes[pid].resident_bytes  # no Linux, another user's, or it has just ended
     return total
 
 
@@ -189,13 +193,15 @@ class Watch(threading.Thread):
 
     def __init__(
         self,
-        root: int,
+        root: int | None,
         *,
         num_ranks: int,
         memory_bytes_per_rank: int | None,
         processes_per_rank: int | None,
         on_limit: Callable[[str, int | None, int], None],
+        container: ContainerLimits | None = None,
     ) -> None:
+        """`root`: the launcher, whose descendants are watched; None: every process but this one, in a container."""
         super().__init__(daemon=True)
         self._root = root
         self._memory_bytes_per_rank = memory_bytes_per_rank
@@ -205,6 +211,7 @@ class Watch(threading.Thread):
         self._max_processes = None if processes_per_rank is None else processes_per_rank * num_ranks + 4
         self._max_threads = MAX_LIVE_THREADS_PER_RANK * (num_ranks + 1)
         self._on_limit = on_limit
+        self._container = container
         self._stopped = threading.Event()
         self.ranks: dict[int, int] = {}
         self.peak_bytes = 0
@@ -219,7 +226,11 @@ class Watch(threading.Thread):
 
     def _look(self, processes: Mapping[int, _Process]) -> tuple[str, int | None, int] | None:
         """The limit that is broken: its kind, the rank where it is one's, and the value."""
-        everyone = [processes[pid] for pid in _descendants(processes, self._root)]
+        if self._container is not None and (broken := self._container.broken()) is not None:
+            kind, limit = broken
+            return kind, None, limit
+        members = self._members(processes)
+        everyone = [processes[pid] for pid in members]
         if self._max_processes is not None and len(everyone) > self._max_processes:
             return "processes", None, len(everyone)
         threads = sum(process.threads for process in everyone)
@@ -234,10 +245,15 @@ class Watch(threading.Thread):
                     return "memory", rank, used
         resident = sum(process.resident_bytes for process in everyone)
         if self._memory_bytes is not None and resident > self._memory_bytes:
-            used = _own_bytes(processes, _descendants(processes, self._root))
+            used = _own_bytes(processes, members)
             if used > self._memory_bytes:
                 return "memory", None, used
         return None
+
+    def _members(self, processes: Mapping[int, _Process]) -> list[int]:
+        if self._root is None:
+            return [pid for pid in processes if pid != os.getpid()]
+        return _descendants(processes, self._root)
 
     def stop(self) -> None:
         self._stopped.set()
@@ -267,6 +283,11 @@ class RankProcesses:
             # A group of its own: one signal reaches the ranks and not the judge.
             start_new_session=True,
         )
+
+    def ended(self) -> str | None:
+        """How the launcher ended, None while it lives."""
+        status = self.process.poll()
+        return None if status is None else f"ended with status {status}"
 
     def kill(self) -> None:
         """Nothing of it lives when this returns, or the kernel needs more than `END_SECONDS` to end it.

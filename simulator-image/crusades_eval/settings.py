@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 ORDER_VERSION = 1
 #: The same as in `app/common/container-size.ts` and `hparams/schema.json`.
@@ -87,12 +88,15 @@ class Order:
     """One evaluation, as the workbench asks for it on the judge's standard input (docs/architecture.md)."""
 
     run_id: str
-    source_path: Path
+    #: The file to judge, or, where there is no common disk, its bytes.
+    source: Path | bytes
     settings: Settings
     policy: dict[str, Any]
     num_ranks: int
     seed: str
-    #: bubblewrap's program, or None to run the ranks without a sandbox.
+    #: What keeps the ranks from the rest of the machine.
+    sandbox: Literal["bubblewrap", "container", "none"]
+    #: bubblewrap's program, where it is the sandbox.
     bubblewrap: str | None
     #: Start the ranks even where the file asks for CUDA and the profile's device is the CPU.
     ignore_cuda_needs: bool
@@ -102,13 +106,16 @@ class Order:
         if order["version"] != ORDER_VERSION:
             raise ValueError(f"an order of version {order['version']}; this judge reads version {ORDER_VERSION}")
         sandbox = order["sandbox"]
+        if sandbox["kind"] not in ("bubblewrap", "container", "none"):
+            raise ValueError(f"no such sandbox: {sandbox['kind']!r}")
         return cls(
             run_id=order["runId"],
-            source_path=Path(order["sourcePath"]),
+            source=base64.b64decode(order["source"], validate=True) if "source" in order else Path(order["sourcePath"]),
             settings=Settings.from_profile(order["profile"]),
             policy=order["policy"],
             num_ranks=order["numRanks"],
             seed=order["seed"],
-            bubblewrap=sandbox["program"] if sandbox["kind"] == "bubblewrap" else None,
+            sandbox=sandbox["kind"],
+            bubblewrap=sandbox.get("program"),
             ignore_cuda_needs=bool(order.get("ignoreCudaNeeds", False)),
         )

@@ -59,12 +59,12 @@ def scene(num_ranks: int = 1, stage_seconds: float = 20) -> Iterator[Scene]:
         listener.bind(path)
         listener.listen()
         inbox = Inbox()
-        launcher = SimpleNamespace(poll=lambda: None)
+        launcher = SimpleNamespace(ended=lambda: None)
         group = Group(
             role="submission",
             num_ranks=num_ranks,
             listener=listener,
-            processes=SimpleNamespace(process=launcher),
+            processes=launcher,
             watch=SimpleNamespace(ranks={}),
             inbox=inbox,
             stage_seconds=stage_seconds,
@@ -204,7 +204,7 @@ def test_the_rank_that_died_is_to_blame_and_not_the_peer_that_noticed_first():
 def test_the_launchers_end_is_seen_where_a_leftover_process_holds_a_connection_open():
     with scene() as it:
         it.connect(0)
-        it.launcher.poll = lambda: 1
+        it.launcher.ended = lambda: "ended with status 1"
         assert it.stopped(lambda: it.group.gather("warm", "warmup")) == {
             "kind": "rank_exited",
             "rank": None,

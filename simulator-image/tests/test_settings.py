@@ -72,7 +72,7 @@ def order(**changes):
 def test_an_order():
     read = Order.from_json(order())
     assert (read.run_id, read.num_ranks, read.seed, read.bubblewrap) == ("r", 2, "s", None)
-    assert read.source_path == ROOT / "templates/single.py"
+    assert read.source == ROOT / "templates/single.py"
     sandboxed = Order.from_json(order(sandbox={"kind": "bubblewrap", "program": "/usr/bin/bwrap"}))
     assert sandboxed.bubblewrap == "/usr/bin/bwrap"
 
