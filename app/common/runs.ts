@@ -8,7 +8,8 @@ import { checkEventSchema, eventSchema, failureSchema, noteEventSchema, resultEv
 
 export const RECORD_VERSION = 1;
 
-export const sandboxSchema = z.enum(["bubblewrap", "none"]);
+/** What keeps the ranks from the machine. "container": theirs and the judge's, under two users (crusades_eval/container.py). */
+export const sandboxSchema = z.enum(["bubblewrap", "container", "none"]);
 export type Sandbox = z.infer<typeof sandboxSchema>;
 
 /** The record that somebody else's code came with. */

@@ -51,6 +51,7 @@ export class LocalBackend implements Backend {
       const hint = "Run Crusader in the Windows Subsystem for Linux.";
       return [new CrusaderError("unsupported", "Evaluations need Linux or macOS.", hint)];
     }
+    if (sandbox === "container") return [noContainer()];
     const problems: CrusaderError[] = [];
     if (sandbox === "bubblewrap") {
       const found = await this.sandbox();
@@ -90,6 +91,7 @@ export class LocalBackend implements Backend {
   }
 
   async launch(order: Order, listener: Listener): Promise<Evaluation> {
+    if (order.sandbox === "container") throw noContainer();
     const { python } = await this.#preparedPython();
     const sandbox = order.sandbox === "bubblewrap" ? await this.sandbox() : null;
     if (sandbox instanceof CrusaderError) throw sandbox;
@@ -190,6 +192,10 @@ const CPU_ONLY_TORCH = new CrusaderError(
   "The profile needs CUDA, and the Python environment holds PyTorch for CPUs.",
   "Name an environment with a CUDA build of PyTorch in CRUSADER_PYTHON_ENV.",
 );
+
+function noContainer(): CrusaderError {
+  return new CrusaderError("unsupported", "The local backend has no containers.", "Choose the docker backend.");
+}
 
 function missingSandbox(message: string, remedy = ""): CrusaderError {
   const consent = "--no-sandbox runs your own file without one: it can then do whatever you can.";
