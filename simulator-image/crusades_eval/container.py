@@ -180,10 +180,15 @@ class ContainerLimits:
         memory, pids = (root, root) if unified else (root / "memory", root / "pids")
         self._memory_events = memory / ("memory.events" if unified else "memory.oom_control")
         self._memory_limit = memory / ("memory.max" if unified else "memory.limit_in_bytes")
+        self._memory = memory / ("memory.current" if unified else "memory.usage_in_bytes")
         self._processes_events = pids / "pids.events"
         self._processes_limit = pids / "pids.max"
         self._ended_before = _count(self._memory_events, "oom_kill")
         self._refused_before = _count(self._processes_events, "max")
+
+    def used_bytes(self) -> int | None:
+        """Memory of the whole container, temporary files and what the kernel keeps of others included."""
+        return _value(self._memory) or None
 
     def broken(self) -> tuple[str, int] | None:
         """The limit that was hit since this object was made, and its value in bytes or processes."""

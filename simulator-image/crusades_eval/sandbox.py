@@ -240,12 +240,12 @@ class Watch(threading.Thread):
             resident = sum(processes[member].resident_bytes for member in _descendants(processes, pid))
             self.peak_bytes = max(self.peak_bytes, resident)
             if self._memory_bytes_per_rank is not None and resident > self._memory_bytes_per_rank:
-                used = _own_bytes(processes, _descendants(processes, pid))
+                used = self._used_bytes(processes, _descendants(processes, pid))
                 if used > self._memory_bytes_per_rank:
                     return "memory", rank, used
         resident = sum(process.resident_bytes for process in everyone)
         if self._memory_bytes is not None and resident > self._memory_bytes:
-            used = _own_bytes(processes, members)
+            used = self._used_bytes(processes, members)
             if used > self._memory_bytes:
                 return "memory", None, used
         return None
@@ -254,6 +254,12 @@ class Watch(threading.Thread):
         if self._root is None:
             return [pid for pid in processes if pid != os.getpid()]
         return _descendants(processes, self._root)
+
+    def _used_bytes(self, processes: Mapping[int, _Process], members: list[int]) -> int:
+        """In a container another user's shared pages count for each process that has them, but never beyond its all."""
+        used = _own_bytes(processes, members)
+        everything = None if self._container is None else self._container.used_bytes()
+        return used if everything is None else min(used, everything)
 
     def stop(self) -> None:
         self._stopped.set()

@@ -100,6 +100,26 @@ def test_the_watch_names_the_broken_limit(more, broken):
     assert watch()._look(GROUP | more) == broken
 
 
+@pytest.mark.parametrize(
+    ("everything", "broken"),
+    [
+        # Processes that share their pages: together they cannot have more than the container has.
+        (100 * MIB, None),
+        (250 * MIB, ("memory", 0, 250 * MIB)),
+    ],
+)
+def test_in_a_container_no_rank_uses_more_than_the_whole(everything, broken):
+    watching = watch()
+    watching._container = SimpleNamespace(broken=lambda: None, used_bytes=lambda: everything)
+    assert watching._look(GROUP | {CHILD: process(RANK_0, 200)}) == broken
+
+
+def test_in_a_container_the_kernels_limits_come_first():
+    watching = watch()
+    watching._container = SimpleNamespace(broken=lambda: ("container_memory", 5), used_bytes=lambda: None)
+    assert watching._look(GROUP) == ("container_memory", None, 5)
+
+
 def test_the_watch_reports_once_and_ends():
     reported = []
     program = [sys.executable, "-c", "import time; time.sleep(60)"]
