@@ -10,7 +10,6 @@ import os from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { PYTORCH_CPU_INDEX } from "../app/common/addresses.ts";
 import { preparePython, ROOT, run, runForOutput, runScript } from "./bootstrap.mjs";
 import { findDocker } from "./machine.mjs";
 
@@ -117,6 +116,8 @@ async function prepareWheels(python) {
   if (existsSync(mark) && readFileSync(mark).equals(readFileSync(requirements))) return null;
   rmSync(WHEELS, { recursive: true, force: true });
   mkdirSync(WHEELS, { recursive: true });
+  // Not above: any Node can read this file.
+  const { PYTORCH_CPU_INDEX } = await import("../app/common/addresses.ts");
   // As in app/main/services/python: an index that does not answer is a warning where the build lies elsewhere.
   const source = ["--retries=2", `--extra-index-url=${PYTORCH_CPU_INDEX}`, "--only-binary=:all:"];
   const wanted = ["--python-version", PYTHON, "--implementation", "cp", "--requirement", requirements];

@@ -9,6 +9,7 @@ import process from "node:process";
 import { preparePython, ROOT, run, runScript, ScriptError } from "./bootstrap.mjs";
 import { runChecks } from "./checks.mjs";
 import { findBrowser, findDocker, findElectron, findOldElectron, findSandbox, PARTS } from "./machine.mjs";
+import { prepareTestImage } from "./test-image.mjs";
 import { closing, readJunit } from "./totals.mjs";
 
 /** @typedef {import("./totals.mjs").SuiteResult} SuiteResult */
@@ -16,6 +17,8 @@ import { closing, readJunit } from "./totals.mjs";
 await runScript(import.meta.url, async () => {
   const required = requiredParts();
   const python = await preparePython();
+  const image = await testImage(python);
+  if ("image" in image) process.env.CRUSADER_TEST_IMAGE = image.image;
   const reports = mkdtempSync(path.join(os.tmpdir(), "crusader-test-"));
   try {
     /** @type {SuiteResult[]} */
@@ -33,7 +36,7 @@ await runScript(import.meta.url, async () => {
     const found = {
       sandbox: findSandbox(),
       python,
-      docker: findDocker(),
+      docker: image,
       browser: findBrowser(),
       oldelectron: findOldElectron(),
       electron: findElectron(),
@@ -60,6 +63,21 @@ function requiredParts() {
 }
 
 /** @typedef {Awaited<ReturnType<typeof preparePython>>} Python */
+
+/**
+ * The image that tests with an engine run.
+ *
+ * @param {Python} python
+ * @returns {Promise<{ image: string } | { missing: string }>}
+ */
+async function testImage(python) {
+  const docker = findDocker();
+  if ("missing" in docker) return docker;
+  if ("missing" in python) return python;
+  process.stdout.write("\n==== image of the tests (minutes at first, then kept)\n");
+  const prepared = await prepareTestImage(docker, python);
+  return "missing" in prepared ? { missing: `no image for the tests: ${prepared.missing}` } : prepared;
+}
 
 /** @param {Python} python */
 async function check(python) {

@@ -10,6 +10,7 @@ the container or out of it, and the kernel keeps the ranks from the judge's memo
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import socket
@@ -160,6 +161,9 @@ def join(path: str) -> NoReturn:
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.close(output)
+    # Where the container runs out of memory, the kernel ends a rank, not the judge.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     command = [sys.executable, "-m", "crusades_eval.launcher", *order["arguments"], "--socket", path]
     for role, count in order["logs"].items():
         ends, rest = rest[:count], rest[count:]

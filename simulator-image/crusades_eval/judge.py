@@ -125,6 +125,7 @@ class Judge:
         self._folder: str | None = None
         self._listener: socket.socket | None = None
         self._stage = "scan"
+        self._importing = False
         self._strategy: dict[str, int] | None = None
         self._checks: list[Check] = []
         self._measured: dict[str, Any] = {
@@ -141,6 +142,13 @@ class Judge:
     def cancel(self) -> None:
         """From any thread or signal handler: ends the evaluation within 0.1 s of its next wait."""
         self._inbox.cancelled = True
+
+    def cancel_now(self, *_: object) -> None:
+        """The signal handler of the main thread, which runs `evaluate`: does not wait for an import of torch's."""
+        self.cancel()
+        if self._importing:
+            self._importing = False  # a second signal must not interrupt what follows
+            raise Stopped(cancelled(self._stage))
 
     def kill(self) -> None:
         """From any thread, not from a signal handler (a wait it interrupts may hold the same lock)."""
@@ -468,7 +476,15 @@ class Judge:
         for rank in range(self._order.num_ranks):
             group.serve(rank, None if source is None else functools.partial(draw, rank))
 
+    def _import_torch(self) -> None:
+        """Takes seconds, which a cancel does not wait for."""
+        self._importing = True
+        from . import data, verify  # noqa: F401
+
+        self._importing = False
+
     def _judge_ranks(self) -> None:
+        self._import_torch()
         from .data import torch_seed
 
         order, settings, events = self._order, self._settings, self._events
@@ -856,7 +872,7 @@ def main() -> int:
     else:
         threading.Thread(target=watch_parent, daemon=True).start()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: judge.cancel())
+        signal.signal(number, judge.cancel_now)
     judge.evaluate()
     out.flush()
     # Not through the interpreter's end, which would wait for reader threads.

@@ -171,14 +171,17 @@ def test_a_launcher_that_is_not_shut_off_is_refused(user, flags, message):
 
 
 @needs_docker
-@pytest.mark.parametrize("stage", ["prepare", "timed"])
-def test_docker_stop_cancels_within_five_seconds(stage):
-    """Before the launcher has come, and while a rank hangs."""
-    with started_container(HANG, launcher=stage != "prepare") as run:
-        if stage == "prepare":
-            run.wait_for(type="note", id="waiting_for_launcher")
+@pytest.mark.parametrize(
+    ("launcher", "stage"),
+    [(False, "prepare"), (True, "prepare"), (True, "timed")],
+    ids=["before the launcher comes", "while it starts", "while a rank hangs"],
+)
+def test_docker_stop_cancels_within_five_seconds(launcher, stage):
+    with started_container(HANG, launcher=launcher) as run:
+        if launcher:
+            run.wait_for(type="stage", stage=stage, state="running")
         else:
-            run.wait_for(type="stage", stage="timed", state="running")
+            run.wait_for(type="note", id="waiting_for_launcher")
         asked = time.monotonic()
         docker("stop", run.id)
         seconds = time.monotonic() - asked

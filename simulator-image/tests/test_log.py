@@ -68,9 +68,9 @@ class Scene:
 
 
 @contextmanager
-def scene(num_ranks: int = 1):
+def scene(num_ranks: int = 1, max_bytes: int | None = None):
     read_end, write_end = os.pipe()
-    it = Scene(RankLog(num_ranks, write_end))
+    it = Scene(RankLog(num_ranks, write_end, max_bytes))
     it.ends = {f"rank {rank}": os.dup(end) for rank, end in enumerate(it.log.ranks["submission"])}
     it.ends |= {f"reference {rank}": os.dup(end) for rank, end in enumerate(it.log.ranks["reference"])}
     it.ends["launcher"] = os.dup(it.log.launcher)
@@ -112,6 +112,21 @@ def test_the_end_takes_what_is_left_and_waits_for_nobody_who_could_still_print()
         os.write(it.ends["rank 0"], b"x" * 60_000 + b"\nlast words")
     # `ends` were open all the while, as a grandchild would have them.
     assert it.output == ZERO + b"x" * 60_000 + b"\n" + ZERO + b"last words\n"
+
+
+@pytest.mark.parametrize("lines", [10_000, 50_000, 300_000])
+def test_of_a_log_that_is_too_long_the_beginning_and_the_end_stay(lines):
+    """100,000 bytes and 1 MiB: shorter than both, within the second, longer."""
+    printed = b"".join(b"line %07d\n" % number for number in range(lines))
+    whole = b"".join(b"[rank 0] line %07d\n" % number for number in range(lines))
+    with scene(max_bytes=100_000) as it, os.fdopen(os.dup(it.ends["rank 0"]), "wb") as pipe:
+        pipe.write(printed)
+    kept = 100_000 + log.TAIL_BYTES
+    if len(whole) <= kept:
+        assert bytes(it.output) == whole
+    else:
+        mark = b"\n[%d bytes of output dropped here]\n" % (len(whole) - kept)
+        assert bytes(it.output) == whole[:100_000] + mark + whole[-log.TAIL_BYTES :]
 
 
 def test_a_source_that_never_stops_does_not_put_off_the_end():
