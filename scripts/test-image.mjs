@@ -1,5 +1,5 @@
-// The image that tests with a Docker engine run: Dockerfile.cpu with this checkout's crusades_eval, built without network
-// on a base that needs no registry. Each step is kept and not repeated: the base and the wheels until their versions
+// The image that tests with a Docker engine run: Dockerfile.cpu with this checkout's crusades_eval, built without network,
+// for root on a base that needs no registry. Each step is kept and not repeated: the base and the wheels until their versions
 // change, the image until a file in it does.
 //
 // `node scripts/test-image.mjs` prints its name, for `CRUSADER_TEST_IMAGE=... pytest tests/test_container.py`.
@@ -16,6 +16,8 @@ import { findDocker } from "./machine.mjs";
 /** Debian 12: its Python is production's 3.11. */
 const DEBIAN = "bookworm";
 const PYTHON = "3.11";
+/** Makes it without a registry; needs root. */
+const DEBOOTSTRAP = "/usr/sbin/debootstrap";
 export const BASE_IMAGE = `crusader-test-base:${DEBIAN}`;
 const IMAGE = "crusader-test-cpu";
 const PACKAGE = path.join(ROOT, "simulator-image");
@@ -30,21 +32,14 @@ export async function prepareTestImage(docker, python) {
   const image = `${IMAGE}:${hashOf(contextFiles())}`;
   if (await exists(docker, image)) return { image };
   const [base, wheels] = await Promise.all([prepareBase(docker), prepareWheels(python)]);
-  if (base !== null) return { missing: base };
+  if ("missing" in base) return base;
   if (wheels !== null) return { missing: wheels };
   const context = mkdtempSync(path.join(os.tmpdir(), "crusader-image-"));
   try {
     for (const file of contextFiles()) cpSync(path.join(PACKAGE, file), path.join(context, file));
     cpSync(WHEELS, path.join(context, "wheels"), { recursive: true });
-    const options = ["--quiet", "--network", "none", "--build-arg", `BASE=${BASE_IMAGE}`, "--file"];
-    const code = await show(docker.program, [
-      "build",
-      ...options,
-      path.join(context, "Dockerfile.cpu"),
-      "--tag",
-      image,
-      context,
-    ]);
+    const options = ["--quiet", "--network", "none", ...base.options, "--file", path.join(context, "Dockerfile.cpu")];
+    const code = await show(docker.program, ["build", ...options, "--tag", image, context]);
     return code === 0 ? { image } : { missing: `the image could not be built (docker build ended with ${code})` };
   } finally {
     rmSync(context, { recursive: true });
@@ -75,23 +70,24 @@ async function exists(docker, image) {
 
 /**
  * @param {{ program: string }} docker
- * @returns {Promise<string | null>} Why there is no base.
+ * @returns {Promise<{ options: string[] } | { missing: string }>} The build's options: none where the public base must do.
  */
 async function prepareBase(docker) {
-  if (await exists(docker, BASE_IMAGE)) return null;
-  if (process.getuid?.() !== 0) return "only root can make the base image of the tests (debootstrap)";
+  const options = ["--build-arg", `BASE=${BASE_IMAGE}`];
+  if (await exists(docker, BASE_IMAGE)) return { options };
+  if (process.getuid?.() !== 0 || !existsSync(DEBOOTSTRAP)) return { options: [] };
   const folder = mkdtempSync(path.join(os.tmpdir(), "crusader-base-"));
   try {
     const packages = "--include=python3,python3-venv,ca-certificates";
     const mirror = await debianMirror();
-    const made = await show("debootstrap", ["--variant=minbase", packages, DEBIAN, folder, ...mirror]);
-    if (made !== 0) return `debootstrap ended with ${made}`;
+    const made = await show(DEBOOTSTRAP, ["--variant=minbase", packages, DEBIAN, folder, ...mirror]);
+    if (made !== 0) return { missing: `debootstrap ended with ${made}` };
     rmSync(path.join(folder, "var/cache/apt"), { recursive: true, force: true });
     const imported = await pipe(
       ["tar", ["-C", folder, "-c", "."]],
       [docker.program, ["import", "--message", "Crusader's tests", "-", BASE_IMAGE]],
     );
-    return imported === 0 ? null : `docker import ended with ${imported}`;
+    return imported === 0 ? { options } : { missing: `docker import ended with ${imported}` };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
