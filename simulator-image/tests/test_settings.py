@@ -1,3 +1,5 @@
+import base64
+
 import pytest
 from judge import POLICY, ROOT, profile
 
@@ -74,7 +76,20 @@ def test_an_order():
     assert (read.run_id, read.num_ranks, read.seed, read.bubblewrap) == ("r", 2, "s", None)
     assert read.source == ROOT / "templates/single.py"
     sandboxed = Order.from_json(order(sandbox={"kind": "bubblewrap", "program": "/usr/bin/bwrap"}))
-    assert sandboxed.bubblewrap == "/usr/bin/bwrap"
+    assert (sandboxed.sandbox, sandboxed.bubblewrap) == ("bubblewrap", "/usr/bin/bwrap")
+
+
+def test_an_order_for_a_container_brings_the_file_itself():
+    asked = order(source=base64.b64encode(b"\xff\0").decode(), sandbox={"kind": "container"})
+    del asked["sourcePath"]
+    read = Order.from_json(asked)
+    assert (read.source, read.sandbox, read.bubblewrap) == (b"\xff\0", "container", None)
+
+
+@pytest.mark.parametrize("changes", [{"sandbox": {"kind": "chroot"}}, {"source": "not base64!"}])
+def test_an_order_that_makes_no_sense_is_refused(changes):
+    with pytest.raises(ValueError, match=r"no such sandbox: 'chroot'|base64"):
+        Order.from_json(order(**changes))
 
 
 def test_an_order_of_another_version_is_refused():
