@@ -12,6 +12,11 @@ export const ERROR_CODES = [
   "git_missing",
   "fetch_failed", // a repository could not be fetched: address, network, or what it holds
   "foreign_code", // code of others needs a sandbox
+  "engine_unreachable", // no container engine answers; what it does meanwhile is not known
+  "engine_failed", // a container engine refused, or gave an answer that cannot be understood
+  "image_missing", // the image is not there, or not the one that is needed
+  "server_unreachable", // an evaluation server cannot be asked
+  "server_refused", // an evaluation server answers, but does not do it
   "unsupported", // this machine cannot do it: no GPU, no such system
   "disk_full",
   "data_folder", // the data folder cannot be read or written, or was written by a newer Crusader

@@ -1,0 +1,397 @@
+/**
+ * One container engine (Docker's API, as Docker and Podman speak it): the few calls that runs need, each with a time
+ * limit, its answer checked, its failure in words.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Duplex, Readable } from "node:stream";
+import type Dockerode from "dockerode";
+import { z } from "zod";
+import { CrusaderError } from "../../../common/errors.ts";
+import { Demultiplexer, type StreamName } from "./demultiplex.ts";
+import type { Endpoint } from "./endpoints.ts";
+import { EngineRefusal, engineError, malformed, tooSlow } from "./errors.ts";
+import { SshAgent } from "./ssh.ts";
+
+/** What a container is made from, as the engine's API names it. */
+export type CreateOptions = Dockerode.ContainerCreateOptions & { name: string; Image: string };
+
+export type EngineFacts = {
+  /** Differs between engines, and stays with one. */
+  id: string;
+  /** The host's name. */
+  host: string;
+  version: string;
+  system: string;
+  cores: number;
+  memoryBytes: number;
+  runtimes: string[];
+  /** Devices by the Container Device Interface, where the engine tells. */
+  hasCdi: boolean;
+  rootless: boolean;
+};
+
+export type ContainerState = {
+  id: string;
+  status: string;
+  running: boolean;
+  exitCode: number;
+  outOfMemory: boolean;
+  /** Why it could not be started, in the engine's words. */
+  error: string;
+  /** Processes that were started in it beside its own. */
+  execIds: string[];
+};
+
+export type Removed = { kind: "container" | "network"; name: string };
+export type Labelled = { id: string; name: string; labels: Record<string, string> };
+
+const CALL_MS = 15_000;
+/** Unpacking an image's layers and setting up a GPU take their time. */
+const START_MS = 60_000;
+
+const named = z.record(z.string(), z.string()).nullish();
+const infoSchema = z.object({
+  ID: z.string(),
+  Name: z.string().default(""),
+  ServerVersion: z.string(),
+  OperatingSystem: z.string().default(""),
+  Architecture: z.string().default(""),
+  NCPU: z.number().default(0),
+  MemTotal: z.number().default(0),
+  Runtimes: z.record(z.string(), z.unknown()).nullish(),
+  CDISpecDirs: z.array(z.string()).nullish(),
+  SecurityOptions: z.array(z.string()).nullish(),
+});
+const imageSchema = z.object({ Id: z.string(), Config: z.object({ Labels: named }).nullish() });
+const inspectSchema = z.object({
+  Id: z.string(),
+  State: z.object({
+    Status: z.string(),
+    Running: z.boolean(),
+    ExitCode: z.number(),
+    OOMKilled: z.boolean().default(false),
+    Error: z.string().default(""),
+  }),
+  ExecIDs: z.array(z.string()).nullish(),
+});
+const containersSchema = z.array(z.object({ Id: z.string(), Names: z.array(z.string()).nullish(), Labels: named }));
+const networksSchema = z.array(z.object({ Id: z.string(), Name: z.string(), Labels: named }));
+
+export class Engine {
+  readonly endpoint: Endpoint;
+  readonly #callMs: number;
+  #docker: Promise<Dockerode> | null = null;
+  #ssh: SshAgent | null = null;
+
+  /** Connects at the first call. `callMs`: the time limit of most calls. */
+  constructor(endpoint: Endpoint, { callMs = CALL_MS }: { callMs?: number } = {}) {
+    this.endpoint = endpoint;
+    this.#callMs = callMs;
+  }
+
+  /** Ends what is open; a later call connects anew. */
+  close(): void {
+    this.#ssh?.destroy();
+    this.#ssh = null;
+    this.#docker = null;
+  }
+
+  async facts(): Promise<EngineFacts> {
+    const info = await this.#call(
+      "info",
+      infoSchema,
+      (
+        docker,
+        abortSignal, // Its type lacks the options.
+      ) => Reflect.apply(docker.info, docker, [{ abortSignal }]),
+    );
+    return {
+      id: info.ID,
+      host: info.Name,
+      version: info.ServerVersion,
+      system: `${info.OperatingSystem} ${info.Architecture}`.trim(),
+      cores: info.NCPU,
+      memoryBytes: info.MemTotal,
+      runtimes: Object.keys(info.Runtimes ?? {}),
+      hasCdi: (info.CDISpecDirs ?? []).length > 0,
+      rootless: (info.SecurityOptions ?? []).some((option) => option.includes("rootless")),
+    };
+  }
+
+  /** Null where there is no image of that name. */
+  async image(reference: string): Promise<{ id: string; labels: Record<string, string> } | null> {
+    const image = await this.#orNull(
+      this.#call("image inspect", imageSchema, (docker, abortSignal) =>
+        docker.getImage(reference).inspect({ abortSignal } as object),
+      ),
+    );
+    return image === null ? null : { id: image.Id, labels: image.Config?.Labels ?? {} };
+  }
+
+  /** Throws `conflict` where the name is taken. Returns the container's id. */
+  async create(options: CreateOptions): Promise<string> {
+    try {
+      const { id } = await this.#call("container create", z.object({ id: z.string() }), (docker, abortSignal) =>
+        docker.createContainer({ ...structuredClone(options), abortSignal }),
+      );
+      return id;
+    } catch (error) {
+      throw isStatus(error, 409) ? new CrusaderError("conflict", `There is a container named ${options.name}.`) : error;
+    }
+  }
+
+  async start(id: string): Promise<void> {
+    await this.#call(
+      "container start",
+      z.unknown(),
+      (docker, abortSignal) => docker.getContainer(id).start({ abortSignal }),
+      START_MS,
+    );
+  }
+
+  /** Its standard input; attach before it is started, then write and end. */
+  input(id: string): Promise<Duplex> {
+    return this.#limited(async (docker, abortSignal) => {
+      const options = { stream: true, stdin: true, hijack: true, abortSignal };
+      return (await docker.getContainer(id).attach(options)) as unknown as Duplex;
+    });
+  }
+
+  /** Starts a further process in a running container and leaves it alone. */
+  async execute(id: string, user: string, command: string[]): Promise<void> {
+    const { id: execId } = await this.#call("exec create", z.object({ id: z.string() }), (docker, abortSignal) =>
+      docker.getContainer(id).exec({ User: user, Cmd: command, abortSignal }),
+    );
+    await this.#limited(async (docker, abortSignal) => {
+      const answer = await docker.getExec(execId).start({ Detach: true, abortSignal });
+      answer.resume();
+    });
+  }
+
+  /** Null where there is none. */
+  async container(idOrName: string): Promise<ContainerState | null> {
+    const found = await this.#orNull(
+      this.#call("container inspect", inspectSchema, (docker, abortSignal) =>
+        docker.getContainer(idOrName).inspect({ abortSignal }),
+      ),
+    );
+    if (found === null) return null;
+    const { Status, Running, ExitCode, OOMKilled, Error: error } = found.State;
+    return {
+      id: found.Id,
+      status: Status,
+      running: Running,
+      exitCode: ExitCode,
+      outOfMemory: OOMKilled,
+      error,
+      execIds: found.ExecIDs ?? [],
+    };
+  }
+
+  /**
+   * All that the container has written since it was started, then what it writes; resolves when the engine sends no
+   * more. A reader that is slow holds the engine back, not the memory. Rejects with `engine_unreachable` when it breaks
+   * off, and with the signal's reason.
+   */
+  async follow(id: string, onBytes: (stream: StreamName, bytes: Buffer) => void, signal: AbortSignal): Promise<void> {
+    const body = await this.#limited(async (docker, abortSignal) => {
+      const options = { follow: true as const, stdout: true, stderr: true, abortSignal };
+      return (await docker.getContainer(id).logs(options)) as unknown as Readable;
+    });
+    const demultiplexer = new Demultiplexer(onBytes);
+    const end = () => body.destroy(signal.reason);
+    signal.addEventListener("abort", end);
+    if (signal.aborted) end();
+    try {
+      for await (const chunk of body) demultiplexer.push(chunk as Buffer);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw engineError(this.endpoint, error);
+    } finally {
+      signal.removeEventListener("abort", end);
+      body.destroy();
+    }
+  }
+
+  /** SIGTERM, then SIGKILL when that time is over; nothing where it has ended or is gone. */
+  async stop(id: string, graceSeconds: number): Promise<void> {
+    await this.#unlessOver(
+      this.#call(
+        "container stop",
+        z.unknown(),
+        (docker, abortSignal) => docker.getContainer(id).stop({ t: graceSeconds, abortSignal }),
+        this.#callMs + graceSeconds * 1000,
+      ),
+    );
+  }
+
+  /** Ends whatever runs in it, and removes it; false where it was gone. */
+  async removeContainer(id: string): Promise<boolean> {
+    const removed = this.#call("container rm", z.unknown(), (docker, abortSignal) =>
+      docker.getContainer(id).remove({ force: true, v: true, abortSignal }),
+    );
+    return this.#unlessOver(removed);
+  }
+
+  /** `internal`: no way out of it, and none in. */
+  async createNetwork(name: string, labels: Record<string, string>): Promise<void> {
+    await this.#call("network create", z.unknown(), (docker, abortSignal) =>
+      docker.createNetwork({ Name: name, Labels: labels, Internal: true, CheckDuplicate: true, abortSignal }),
+    );
+  }
+
+  async removeNetwork(idOrName: string): Promise<boolean> {
+    const removed = this.#call("network rm", z.unknown(), (docker, abortSignal) =>
+      docker.getNetwork(idOrName).remove({ abortSignal }),
+    );
+    return this.#unlessOver(removed);
+  }
+
+  /** Containers with those labels, ended ones too. */
+  async containers(labels: Record<string, string>): Promise<Labelled[]> {
+    const filters = { label: Object.entries(labels).map(([name, value]) => `${name}=${value}`) };
+    const found = await this.#call("container ls", containersSchema, (docker, abortSignal) =>
+      docker.listContainers({ all: true, filters, abortSignal }),
+    );
+    return found
+      .map(({ Id, Names, Labels }) => ({
+        id: Id,
+        name: Names?.[0]?.replace(/^\//, "") ?? Id.slice(0, 12),
+        labels: Labels ?? {},
+      }))
+      .filter(has(labels));
+  }
+
+  async networks(labels: Record<string, string>): Promise<Labelled[]> {
+    const filters = { label: Object.entries(labels).map(([name, value]) => `${name}=${value}`) };
+    const found = await this.#call("network ls", networksSchema, (docker, abortSignal) =>
+      docker.listNetworks({ filters, abortSignal }),
+    );
+    return found.map(({ Id, Name, Labels }) => ({ id: Id, name: Name, labels: Labels ?? {} })).filter(has(labels));
+  }
+
+  async #call<T>(
+    name: string,
+    schema: z.ZodType<T>,
+    call: (docker: Dockerode, abortSignal: AbortSignal) => Promise<unknown>,
+    limitMs = this.#callMs,
+  ): Promise<T> {
+    const parsed = schema.safeParse(await this.#limited(call, limitMs));
+    if (parsed.success) return parsed.data;
+    const [issue] = parsed.error.issues;
+    throw malformed(this.endpoint, name, `${issue?.path.join(".")}: ${issue?.message}`);
+  }
+
+  async #limited<T>(
+    call: (docker: Dockerode, abortSignal: AbortSignal) => Promise<T>,
+    limitMs = this.#callMs,
+  ): Promise<T> {
+    const controller = new AbortController();
+    const timer = setTimeout(() => controller.abort(), limitMs);
+    try {
+      return await call(await this.#client(), controller.signal);
+    } catch (error) {
+      if (controller.signal.aborted) throw tooSlow(this.endpoint, limitMs);
+      throw engineError(this.endpoint, error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #orNull<T>(call: Promise<T>): Promise<T | null> {
+    try {
+      return await call;
+    } catch (error) {
+      if (isStatus(error, 404)) return null;
+      throw error;
+    }
+  }
+
+  /** False where there was nothing to do it to, or somebody is at it already. */
+  async #unlessOver(call: Promise<unknown>): Promise<boolean> {
+    try {
+      await call;
+      return true;
+    } catch (error) {
+      if ([304, 404, 409].some((status) => isStatus(error, status))) return false;
+      throw error;
+    }
+  }
+
+  #client(): Promise<Dockerode> {
+    this.#docker ??= this.#connect();
+    return this.#docker;
+  }
+
+  async #connect(): Promise<Dockerode> {
+    // Takes a tenth of a second to load, and most commands need none.
+    const { default: Docker } = await import("dockerode");
+    const { address, tlsFolder, skipTlsVerify } = this.endpoint;
+    const [scheme = "", rest = ""] = address.split("://", 2);
+    // Each is named, since dockerode would take what is missing from the environment.
+    const none = {
+      host: undefined,
+      port: undefined,
+      socketPath: undefined,
+      ca: undefined,
+      cert: undefined,
+      key: undefined,
+    };
+    switch (scheme) {
+      case "unix":
+      case "npipe":
+        return new Docker({ ...none, protocol: "http", socketPath: rest });
+      case "ssh":
+        this.#ssh = new SshAgent(address);
+        return new Docker({
+          ...none,
+          protocol: "http",
+          host: "http://engine",
+          agent: this.#ssh,
+        } as Dockerode.DockerOptions);
+      case "tcp":
+      case "http":
+      case "https": {
+        const url = URL.parse(`http://${rest}`);
+        if (url === null) break;
+        const secure = tlsFolder !== null || scheme === "https";
+        const port = url.port || (secure ? "2376" : "2375");
+        const protocol = secure ? "https" : "http";
+        return new Docker({
+          ...none,
+          protocol,
+          host: `${protocol}://${url.hostname}`,
+          port,
+          ...(tlsFolder === null ? {} : await certificates(tlsFolder, skipTlsVerify)),
+        } as Dockerode.DockerOptions);
+      }
+    }
+    this.#docker = null;
+    const hint = "An address begins with unix://, tcp:// or ssh://.";
+    throw new CrusaderError("usage", `${address} is no address of a container engine.`, hint);
+  }
+}
+
+async function certificates(folder: string, skipVerify: boolean) {
+  const { Agent } = await import("node:https");
+  const read = (name: string) => {
+    try {
+      return readFileSync(join(folder, name));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      throw new CrusaderError("access_denied", `${join(folder, name)} cannot be read.`, "Check its owner and rights.");
+    }
+  };
+  const files = { ca: read("ca.pem"), cert: read("cert.pem"), key: read("key.pem") };
+  return { ...files, agent: new Agent({ ...files, rejectUnauthorized: !skipVerify }) };
+}
+
+function isStatus(error: unknown, status: number): boolean {
+  return error instanceof EngineRefusal && error.status === status;
+}
+
+/** An engine that knows no such filter would list what is not ours. */
+function has(labels: Record<string, string>) {
+  return (candidate: Labelled) => Object.entries(labels).every(([name, value]) => candidate.labels[name] === value);
+}
