@@ -51,7 +51,9 @@ class Container:
     id: str
     process: subprocess.Popen
     lines: list[str] = field(default_factory=list)
+    #: Its end.
     log: bytes = b""
+    log_bytes: int = 0
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     @property
@@ -102,6 +104,7 @@ class Container:
     def _read_log(self, stream: Any) -> None:
         while block := stream.read1(1 << 20):
             self.log = (self.log + block)[-KEPT_OUTPUT:]
+            self.log_bytes += len(block)
 
 
 @contextmanager
