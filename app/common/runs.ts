@@ -12,6 +12,38 @@ export const RECORD_VERSION = 1;
 export const sandboxSchema = z.enum(["bubblewrap", "container", "none"]);
 export type Sandbox = z.infer<typeof sandboxSchema>;
 
+/**
+ * The flags of a container (spec/evaluation.md section 6): as the validator starts it, or as the public simulator's
+ * command does, which shares the host's memory segments and so is for the user's own files only.
+ */
+export const runProfileSchema = z.enum(["validator", "public"]);
+export type RunProfile = z.infer<typeof runProfileSchema>;
+
+export const containerChoiceSchema = z.object({
+  /** A Docker context's name, "default" or "podman"; absent: the one the docker command uses. */
+  engine: z.string().min(1).max(128).optional(),
+  runProfile: runProfileSchema.default("validator"),
+  /** The engine's numbers of the GPUs to use; absent: any. */
+  gpus: z.array(z.number().int().min(0).max(63)).min(1).max(64).optional(),
+});
+export type ContainerChoice = z.infer<typeof containerChoiceSchema> & {
+  /** Instead of the profile's image; the command line's alone. */
+  image?: string | undefined;
+};
+
+/** Frozen with the plan, so that it is found again. */
+export const plannedContainerSchema = z.object({
+  engine: z.string(),
+  /** As the engine names itself: another one may have the name by now. */
+  engineId: z.string(),
+  address: z.string(),
+  image: z.string(),
+  imageId: z.string(),
+  runProfile: runProfileSchema,
+  gpus: z.array(z.number().int()).nullable(),
+});
+export type PlannedContainer = z.infer<typeof plannedContainerSchema>;
+
 /** The record that somebody else's code came with. */
 export const codeOriginSchema = z.object({
   /** Its number where it was recorded. */
@@ -49,7 +81,11 @@ export const planSchema = z.object({
   /** The scan policy it was made under; absent in older records, which were made under the built-in one. */
   policy: z.object({ sha256: z.string(), origin: z.string() }).optional(),
   backend: z.string(),
+  /** Set where it runs on an evaluation server: its name. */
+  server: z.string().optional(),
   sandbox: sandboxSchema,
+  /** Set where it runs in containers. */
+  container: plannedContainerSchema.optional(),
   numRanks: z.number().int().positive(),
   /** One a repeat, in order. */
   seeds: z.array(z.string()).min(1),
@@ -100,7 +136,7 @@ export const runResultSchema = z.object({
 export type RunResult = z.infer<typeof runResultSchema>;
 
 /**
- * How a run stands. `running`: its process lives. `interrupted`: its process ended without a result, for example
+ * How a run stands. `running`: its process lives, or it goes on without one (a container). `interrupted`: its process ended without a result, for example
  * because the machine went down. Otherwise the result's outcome.
  */
 export const RUN_STATES = ["running", "interrupted", "passed", "failed", "error", "cancelled"] as const;

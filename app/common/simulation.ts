@@ -2,7 +2,15 @@
 import { z } from "zod";
 import { errorReportSchema } from "./errors.ts";
 import { stageSchema } from "./events.ts";
-import { planSchema, recordedEventSchema, runResultSchema, runStateSchema, sandboxSchema } from "./runs.ts";
+import {
+  containerChoiceSchema,
+  planSchema,
+  recordedEventSchema,
+  runResultSchema,
+  runStateSchema,
+  sandboxSchema,
+} from "./runs.ts";
+import { serverNameSchema } from "./servers.ts";
 import { fileNameSchema, fileReferenceSchema, folderNameSchema, templateNameSchema, textSchema } from "./workspace.ts";
 
 export const runIdSchema = z.string().regex(/^[1-9]\d{0,14}$/, "Not the number of a run.");
@@ -38,8 +46,12 @@ export const SEED_PATTERN = /^[\x21-\x7e]{1,128}$/;
 export const simulationOptionsSchema = z.object({
   profile: profileNameSchema.default("rehearsal"),
   backend: z.string().max(64).default("local"),
+  /** Which evaluation server; for the backend evalServer. */
+  server: serverNameSchema.optional(),
   /** "none" only for the user's own files, after they were told what it means. */
   sandbox: sandboxSchema.default("bubblewrap"),
+  /** For the docker backend. */
+  container: containerChoiceSchema.optional(),
   /** Default: the profile's. */
   numRanks: z.number().int().min(1).max(MAX_RANKS).optional(),
   /** Default: the profile's `evaluation_runs`. */
@@ -116,6 +128,8 @@ export const activeRunSchema = z.object({
   status: runStatusSchema,
   /** False: another Crusader process (the command line, a second host) runs it; it can be followed, not cancelled. */
   ownedHere: z.boolean(),
+  /** It goes on when this process ends, and is found again by the next. */
+  outlivesApp: z.boolean(),
 });
 export type ActiveRun = z.infer<typeof activeRunSchema>;
 

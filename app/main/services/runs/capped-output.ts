@@ -13,11 +13,27 @@ export class CappedOutput {
   /** Ring of the last bytes; `#tailBytes` counts all that ever went through it. */
   #tail: Buffer | null = null;
   #tailBytes = 0;
-  #headBytes = 0;
+  #headBytes: number;
+  readonly #earlierBytes: number;
+  readonly #lostBytes: number;
 
-  constructor(path: string, limits: OutputLimits = OUTPUT_LIMITS) {
+  /** `earlier`: an earlier process wrote `fileBytes` of `seenBytes` that it saw; what it held in memory is lost. */
+  constructor(
+    path: string,
+    limits: OutputLimits = OUTPUT_LIMITS,
+    earlier: { fileBytes: number; seenBytes: number } = { fileBytes: 0, seenBytes: 0 },
+  ) {
     this.#file = new AppendFile(path);
     this.#limits = limits;
+    this.#earlierBytes = earlier.fileBytes;
+    this.#lostBytes = earlier.seenBytes - earlier.fileBytes;
+    // What follows lost bytes goes to the end of the log: a piece never lacks without a mark.
+    this.#headBytes = this.#lostBytes > 0 ? limits.headBytes : earlier.fileBytes;
+  }
+
+  /** All that was ever written to it, kept or not. */
+  get seenBytes(): number {
+    return this.#earlierBytes + this.#lostBytes + this.#file.writtenBytes + this.#tailBytes;
   }
 
   /** Never throws; a full disk ends the head, and the tail goes on in memory. */
@@ -40,17 +56,23 @@ export class CappedOutput {
     return error;
   }
 
+  /** Closes the file and writes no end: another process goes on. */
+  leave(): void {
+    this.#file.close();
+  }
+
   /** Writes the end. `keptBytes` are those in the file, without the mark of what was dropped. */
   finish(): { keptBytes: number; droppedBytes: number; error: NodeJS.ErrnoException | null } {
     const headBytes = this.#file.writtenBytes;
     const tail = this.#tailContent();
-    const skippedBytes = this.#tailBytes - tail.length;
+    const skippedBytes = this.#lostBytes + this.#tailBytes - tail.length;
     const mark = Buffer.from(skippedBytes === 0 ? "" : `\n[${skippedBytes} bytes of output dropped here]\n`);
     const error = this.#file.append(Buffer.concat([mark, tail]));
     const tailWritten = Math.max(0, this.#file.writtenBytes - headBytes - mark.length);
     this.#file.close();
-    const keptBytes = headBytes + tailWritten;
-    return { keptBytes, droppedBytes: headBytes + this.#tailBytes - keptBytes, error };
+    const writtenBytes = headBytes + tailWritten;
+    const droppedBytes = this.#lostBytes + headBytes + this.#tailBytes - writtenBytes;
+    return { keptBytes: this.#earlierBytes + writtenBytes, droppedBytes, error };
   }
 
   #keepTail(bytes: Uint8Array): void {

@@ -3,6 +3,7 @@ export { runsAsCsv } from "./csv.ts";
 export type { EventReader } from "./event-reader.ts";
 export type { Recorder, RunOutcome } from "./recorder.ts";
 export type {
+  Adopted,
   ListOptions,
   PlanDraft,
   PruneOptions,
@@ -13,3 +14,4 @@ export type {
 } from "./run-store.ts";
 export { RunStore } from "./run-store.ts";
 export { readSharedRun, type SharedRun } from "./shared-run.ts";
+export type { Unfinished } from "./unfinished.ts";

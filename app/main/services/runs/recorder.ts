@@ -1,4 +1,5 @@
 /** Writes one run down while it happens: `events.jsonl`, `output.log`, `result.json`. */
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { CrusaderError } from "../../../common/errors.ts";
 import type { Event } from "../../../common/events.ts";
@@ -8,6 +9,7 @@ import { RECORD_VERSION } from "../../../common/runs.ts";
 import type { OutputLimits } from "./capped-output.ts";
 import { CappedOutput } from "./capped-output.ts";
 import { AppendFile, writeAtomically } from "./files.ts";
+import { UNFINISHED_FILE, type Unfinished } from "./unfinished.ts";
 
 /** A result but for what the recorder knows itself. */
 export type RunOutcome = Omit<RunResult, "version" | "runId" | "output">;
@@ -25,12 +27,18 @@ export class Recorder {
   #eventsSeen = 0;
   #problem: CrusaderError | null = null;
 
-  /** `onFinished` enters the result into the history and does not throw. */
-  constructor(plan: Plan, folder: string, onFinished: (result: RunResult) => void, limits?: OutputLimits) {
+  /** `onFinished` enters the result into the history and does not throw; `earlier`: what another process recorded. */
+  constructor(
+    plan: Plan,
+    folder: string,
+    onFinished: (result: RunResult) => void,
+    limits?: OutputLimits,
+    earlier?: { fileBytes: number; seenBytes: number },
+  ) {
     this.plan = plan;
     this.folder = folder;
     this.#events = new AppendFile(join(folder, "events.jsonl"));
-    this.#output = new CappedOutput(join(folder, "output.log"), limits);
+    this.#output = new CappedOutput(join(folder, "output.log"), limits, earlier);
     this.#onFinished = onFinished;
   }
 
@@ -41,6 +49,23 @@ export class Recorder {
   /** Why the record is incomplete so far; `disk_full` or `data_folder`. */
   get problem(): CrusaderError | null {
     return this.#problem;
+  }
+
+  /** Bytes of log so far, kept or not. */
+  get outputBytes(): number {
+    return this.#output.seenBytes;
+  }
+
+  /** What another process would need to go on with the run. */
+  keepUnfinished(unfinished: Unfinished): void {
+    const content = `${JSON.stringify(unfinished)}\n`;
+    this.#note(attempt(() => writeAtomically(join(this.folder, UNFINISHED_FILE), content)));
+  }
+
+  /** The last call where another process is to go on. */
+  leave(): void {
+    this.#events.close();
+    this.#output.leave();
   }
 
   event(repeat: number, event: Event): void {
@@ -68,6 +93,8 @@ export class Recorder {
     const resultError = attempt(() =>
       writeAtomically(join(this.folder, "result.json"), `${JSON.stringify(result, null, 2)}\n`),
     );
+    // Nobody is to go on, also where the result could not be written.
+    attempt(() => rmSync(join(this.folder, UNFINISHED_FILE), { force: true }));
     this.#onFinished(result);
     const error = resultError ?? eventsError ?? outputError;
     if (error === null && !this.#outputLost(droppedBytes)) this.#problem = null;

@@ -1,9 +1,20 @@
 /** The runs there are: created, listed, shown, deleted. `runs/<number>/` is the truth, `history.db` an index over it. */
 import { createHash, randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+} from "node:fs";
 import { basename, join } from "node:path";
 import type { ZodType } from "zod";
 import { CrusaderError } from "../../../common/errors.ts";
+import type { Event } from "../../../common/events.ts";
 import type { OutputPage } from "../../../common/history.ts";
 import type {
   CodeOrigin,
@@ -25,6 +36,7 @@ import { readTextPage } from "./output-page.ts";
 import { isAlive, ownerSchema, thisProcess } from "./owner.ts";
 import { FREE_SPACE_HINT, isDiskFull, Recorder } from "./recorder.ts";
 import { EXPORT_VERSION, type SharedRun } from "./shared-run.ts";
+import { readUnfinished, type Unfinished } from "./unfinished.ts";
 
 /** A plan but for what the store gives it: number, time, and what follows from the source. */
 export type PlanDraft = Omit<Plan, "version" | "runId" | "createdAt" | "submission" | "against"> & {
@@ -34,6 +46,14 @@ export type RunDraft = { plan: PlanDraft; source: Uint8Array };
 
 export type ListOptions = RunFilter & { limit?: number | undefined; offset?: number | undefined };
 export type RunList = { runs: RunSummary[]; total: number; unreadable: UnreadableRun[] };
+
+/** A run of a process that has ended, which this one goes on with. */
+export type Adopted = {
+  recorder: Recorder;
+  unfinished: Unfinished;
+  /** What is recorded of the repeat that was going on. */
+  recorded: { events: Event[]; outputBytes: number };
+};
 
 /** At least one of them. A run goes when any of them says so; running and unreadable ones stay. */
 export type PruneOptions = {
@@ -62,6 +82,7 @@ const ASIDE_KEPT_MS = 60 * 60 * 1000;
 /** What the result of an imported run says beside what it said itself. */
 const IMPORTED_REASON = "an imported record: another Crusader measured it, on another machine";
 const ABANDONED_AFTER_MS = DAY_MS;
+const NEWLINE = 0x0a;
 
 export class RunStore {
   readonly #runsFolder: string;
@@ -136,6 +157,42 @@ export class RunStore {
       if (written !== null) rmSync(this.#folder(written), { recursive: true, force: true });
       throw error;
     }
+  }
+
+  /** Runs that go on although the process that recorded them has ended. */
+  unattended(): string[] {
+    this.#prepare();
+    return this.list({ state: "running", limit: Number.MAX_SAFE_INTEGER })
+      .runs.map(({ id }) => id)
+      .filter((id) => !hasOwner(this.#folder(id)) && readUnfinished(this.#folder(id)) !== null)
+      .sort((a, b) => Number(a) - Number(b));
+  }
+
+  /**
+   * Makes this process the one that records the run: one of `unattended`, under a lock that keeps others from it. Throws
+   * `not_found` and `invalid_record`, and `disk_full` or `data_folder` with nothing changed.
+   */
+  adopt(id: string): Adopted {
+    const folder = this.#existing(id);
+    const { plan } = readRecord(id, folder);
+    const unfinished = readUnfinished(folder);
+    if (unfinished === null) throw invalidRecord(id, "what it needs to go on is gone");
+    try {
+      writeAtomically(join(folder, "owner.json"), `${JSON.stringify(thisProcess())}\n`);
+      cutTornLine(join(folder, "events.jsonl"));
+    } catch (error) {
+      throw this.#unwritable(error);
+    }
+    const repeat = unfinished.repeats.length;
+    const events = this.events(id).events.flatMap((line) => (line.repeat === repeat ? [line.event] : []));
+    const fileBytes = this.outputBytes(id);
+    const seenBytes = Math.max(fileBytes, unfinished.outputBytes);
+    const onFinished = (result: RunResult) => this.#enter(plan, result);
+    return {
+      recorder: new Recorder(plan, folder, onFinished, this.#outputLimits, { fileBytes, seenBytes }),
+      unfinished,
+      recorded: { events, outputBytes: Math.max(0, fileBytes - unfinished.outputBytes) },
+    };
   }
 
   list({ limit = DEFAULT_LIMIT, offset = 0, ...filter }: ListOptions = {}): RunList {
@@ -460,11 +517,21 @@ function readRecord(id: string, folder: string): RunRecord {
   return { id, state: result?.outcome ?? state, bytes: folderBytes(folder), plan, result };
 }
 
-/** Without a result: whether its process lives. With one, whatever `readRecord` makes of it. */
+/** Without a result: whether it goes on. With one, whatever `readRecord` makes of it. */
 function stateOf(folder: string): RunState {
+  const goesOn = () => hasOwner(folder) || readUnfinished(folder) !== null;
+  return !existsSync(join(folder, "result.json")) && goesOn() ? "running" : "interrupted";
+}
+
+function hasOwner(folder: string): boolean {
   const owner = ownerSchema.safeParse(parseJson(readIfThere(join(folder, "owner.json"))?.toString("utf8") ?? ""));
-  const finished = existsSync(join(folder, "result.json"));
-  return !finished && owner.success && isAlive(owner.data) ? "running" : "interrupted";
+  return owner.success && isAlive(owner.data);
+}
+
+/** What a process was writing when it died. */
+function cutTornLine(path: string): void {
+  const content = readIfThere(path);
+  if (content !== null && content.at(-1) !== NEWLINE) truncateSync(path, content.lastIndexOf(NEWLINE) + 1);
 }
 
 function readJson<T>(id: string, folder: string, file: string, schema: ZodType<T>): T | null {

@@ -64,7 +64,8 @@ export class ActiveRuns {
       // A run whose result the disk refused has ended all the same.
       if (status.state !== "running") return [];
       const plan = own?.plan ?? this.#store.show(id).plan;
-      return [{ runId: id, plan, status, ownedHere: own !== undefined }];
+      const outlivesApp = own !== undefined && own.simulation.detach !== null;
+      return [{ runId: id, plan, status, ownedHere: own !== undefined, outlivesApp }];
     });
   }
 
@@ -87,12 +88,26 @@ export class ActiveRuns {
     );
   }
 
-  /** Cancels all runs of this process; returns when they are recorded. No run can be started after it. */
+  /** Goes on with runs that have outlived their process. Throws as `SimulationService.reattach` does. */
+  async reattach(): Promise<Plan[]> {
+    this.#refuseWhenClosing();
+    return (await this.#service.reattach()).flatMap((simulation) => this.#take(simulation));
+  }
+
+  /**
+   * Leaves what goes on without this process, and cancels the other runs; returns when they are recorded. No run can be
+   * started after it.
+   */
   async close(): Promise<void> {
     this.#closing = true;
     const running = [...this.#runs.values()].filter(({ result }) => result === null);
-    for (const own of running) this.#markCancelling(own);
-    await Promise.all(running.map(({ simulation }) => simulation.cancel()));
+    await Promise.all(
+      running.map((own) => {
+        if (own.simulation.detach !== null && !own.status.cancelling) return own.simulation.detach();
+        this.#markCancelling(own);
+        return own.simulation.cancel();
+      }),
+    );
   }
 
   /**

@@ -1,7 +1,7 @@
 /** What the service asks of a place where evaluations run, and what it gets back. */
 import type { CrusaderError } from "../../../common/errors.ts";
-import type { EvaluationResult, Event } from "../../../common/events.ts";
-import type { Sandbox } from "../../../common/runs.ts";
+import type { EvaluationResult, Event, Note } from "../../../common/events.ts";
+import type { ContainerChoice, PlannedContainer, Sandbox } from "../../../common/runs.ts";
 import type { ScanPolicy } from "../../../common/scan.ts";
 
 /** What an evaluation is going to need. */
@@ -10,9 +10,15 @@ export type Needs = {
   profile: Record<string, unknown>;
   numRanks: number;
   sandbox: Sandbox;
+  /** For a backend of containers. */
+  container?: ContainerChoice | undefined;
+  /** For the backend of evaluation servers: which of them. */
+  server?: string | undefined;
 };
 
-export type Order = Needs & {
+export type Order = Omit<Needs, "container"> & {
+  /** What the backend has planned. */
+  container?: PlannedContainer | undefined;
   /** Unique on this machine; every process of the run carries it (`CRUSADER_RUN_ID`). */
   marker: string;
   repeat: number;
@@ -39,7 +45,12 @@ export type Ending = {
   /** Always there: where the judge gave none, it says why. */
   result: EvaluationResult;
   ended: EndedProcess[];
+  /** What the backend adds to the judge's own notes. */
+  notes?: Note[];
 };
+
+/** What an earlier process recorded of an evaluation. */
+export type Recorded = { events: readonly Event[]; outputBytes: number };
 
 export interface Evaluation {
   /** Resolves, and never rejects, when nothing of the evaluation lives any more. */
@@ -48,13 +59,31 @@ export interface Evaluation {
   cancel(): void;
   /** Kills at once. */
   kill(): void;
+  /** Where the backend's evaluations survive: stops listening and leaves it alone; `done` then stays pending. */
+  detach?(): void;
 }
 
 export interface Backend {
   readonly name: string;
+  /** What it keeps ranks in, whatever a request asks for. */
+  readonly confinement?: Sandbox;
+  /** Whether its evaluations go on without the process that launched them; then `reattach` finds them again. */
+  readonly survives?: boolean;
+  /** One run at a time has this; default: the backend's name. */
+  queueName?(needs: Needs): string;
   /** What this machine lacks for that, each with a remedy; empty when it can be launched. */
   check(needs: Needs): Promise<CrusaderError[]>;
   /** Versions and hardware, for the plan. Call after `check`. */
-  environment(): Promise<Record<string, string>>;
+  environment(needs: Needs): Promise<Record<string, string>>;
+  /** What of the choice is frozen in the plan. Call after `check`. */
+  plan?(needs: Needs): Promise<PlannedContainer>;
   launch(order: Order, listener: Listener): Promise<Evaluation>;
+  /**
+   * Goes on with what an earlier process launched with that order. Tells at least the events and the bytes of log that
+   * are not in `recorded`, numbered as ever: it may begin at the first event, and begins at the first byte. Waits, in
+   * `done`, for whoever cannot be reached; null where it is known that it never began.
+   */
+  reattach?(order: Order, recorded: Recorded, listener: Listener): Promise<Evaluation | null>;
+  /** Removes what carries this data folder's mark and belongs to a run that is over; says what. Never throws. */
+  removeLeftovers?(isOver: (runId: string) => boolean): Promise<string[]>;
 }

@@ -1,6 +1,6 @@
 /** The rules of a series of repeats (spec/evaluation.md section 5), apart from the score (`app/common/score.ts`). Pure. */
 import type { FailureKind } from "../../../common/events.ts";
-import type { Plan, RepeatResult } from "../../../common/runs.ts";
+import type { ContainerChoice, Plan, RepeatResult } from "../../../common/runs.ts";
 import { isFatal } from "../../../common/score.ts";
 
 /** The same for every seed. (Production repeats a scan failure; its outcome stays.) */
@@ -25,13 +25,20 @@ export function seedsOf(repeats: number, fixed: string | undefined, random: () =
 
 /** Why a score does not compare with the leaderboard's (`RunResult.notComparable`). */
 export function reasonsNotComparable(
-  plan: Pick<Plan, "profile" | "numRanks" | "seedFixed" | "seeds">,
+  plan: Pick<Plan, "profile" | "numRanks" | "seedFixed" | "seeds"> & {
+    container?: Pick<ContainerChoice, "runProfile"> | undefined;
+  },
   repeats: readonly Pick<RepeatResult, "notes">[] = [],
 ): string[] {
   const { kind, content } = plan.profile;
   const reasons: string[] = [];
   if (kind === "rehearsal") reasons.push("a rehearsal: a small model on CPU ranks, whose speed says nothing about MFU");
-  else reasons.push("evaluated by Crusader on this machine, not in the validator's image on its GPUs");
+  else if (plan.container === undefined) {
+    reasons.push("evaluated by Crusader on this machine, not in the validator's image on its GPUs");
+  } else reasons.push("in the validator's container, on GPUs that were not compared with the validator's");
+  if (plan.container?.runProfile === "public") {
+    reasons.push("with the public simulator's flags, which let ranks share memory as the validator's do not");
+  }
   if (plan.seedFixed)
     reasons.push("the seed was fixed, so a file can be prepared for it; the validator's is unpredictable");
   const profileRanks = (content.docker as { num_gpus?: number } | undefined)?.num_gpus;

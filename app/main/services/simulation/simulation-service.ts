@@ -2,19 +2,20 @@
  * Runs: a file, a profile and a backend become a plan, the plan's repeats are evaluated one after the other, and
  * everything is recorded. Whatever happens, a run that was begun gets a result.
  */
-import { open } from "node:fs/promises";
+import { mkdir, open } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import type { ErrorReport } from "../../../common/errors.ts";
 import { CrusaderError } from "../../../common/errors.ts";
 import type { Event, Failure, Stage } from "../../../common/events.ts";
 import { originText } from "../../../common/format.ts";
-import type { CodeOrigin, Plan, RepeatResult, RunResult, Sandbox } from "../../../common/runs.ts";
+import type { CodeOrigin, ContainerChoice, Plan, RepeatResult, RunResult, Sandbox } from "../../../common/runs.ts";
 import type { PolicyInForce, ScanPolicy } from "../../../common/scan.ts";
 import { lowMedian, seriesScore } from "../../../common/score.ts";
 import type { Forecast } from "../../../common/simulation.ts";
-import type { HparamsService, Profile } from "../hparams/index.ts";
+import type { HparamsService } from "../hparams/index.ts";
+import { lockFile } from "../locks/index.ts";
 import type { PlanDraft, Recorder, RunStore } from "../runs/index.ts";
-import type { Backend, EndedProcess, Ending, Evaluation } from "./backend.ts";
+import type { Backend, EndedProcess, Ending, Evaluation, Listener, Needs, Order, Recorded } from "./backend.ts";
 import { cancelledFailure, withoutVerdict } from "./judge-process.ts";
 import { endMarkedProcesses, markerOf, runOfMarker } from "./marked-processes.ts";
 import { RunQueue } from "./queue.ts";
@@ -30,7 +31,12 @@ export type SimulationRequest = {
   /** Name of a profile, or path of one. */
   profile: string;
   backend: string;
+  /** Which evaluation server; for the backend that has several. */
+  server?: string | undefined;
+  /** The backend's own, where it has but one. */
   sandbox: Sandbox;
+  /** For a backend of containers. */
+  container?: ContainerChoice | undefined;
   /** Default: the profile's `docker.num_gpus`. */
   numRanks?: number | undefined;
   /** Default: the profile's `evaluation_runs`. */
@@ -59,6 +65,11 @@ export type Simulation<Result> = {
   done: Promise<Result>;
   /** Resolves when nothing of it lives and it is recorded: within 5 s; with `atOnce` without asking the judge first. */
   cancel: (options?: { atOnce?: boolean }) => Promise<void>;
+  /**
+   * Leaves it to a later process, which goes on with it (`reattach`); `done` then stays pending, and `events` ends. Null
+   * where it would end with this process.
+   */
+  detach: (() => Promise<void>) | null;
 };
 
 export type SimulationServiceOptions = {
@@ -78,12 +89,13 @@ export type SimulationServiceOptions = {
 /** One side of a comparison, or the only one. */
 type Lane = {
   recorder: Recorder;
-  profile: Profile;
   /** The one its plan names, whatever is in force when a repeat begins. */
   policy: ScanPolicy;
   ignoreCudaNeeds: boolean;
   startedAt: number;
   repeats: RepeatResult[];
+  /** The repeat that an earlier process began, until it is gone on with. */
+  begun: { at: number; recorded: Recorded } | null;
 };
 
 /** More than that wait for nothing. */
@@ -94,11 +106,10 @@ const MAX_SOURCE_BYTES = 64 * 1024 * 1024;
 
 export class SimulationService {
   readonly #options: SimulationServiceOptions;
-  readonly #queues: ReadonlyMap<string, RunQueue>;
+  readonly #queues = new Map<string, RunQueue>();
 
   constructor(options: SimulationServiceOptions) {
     this.#options = options;
-    this.#queues = new Map(options.backends.map(({ name }) => [name, new RunQueue(options.dataFolder, name)]));
   }
 
   /**
@@ -146,16 +157,19 @@ export class SimulationService {
     const backend = this.#backend(request.backend);
     const { profile, numRanks, repeats } = await this.#settled(request);
     const { name, title, kind, resolved: content } = profile;
-    const problems = await backend.check({ profile: content, numRanks, sandbox: request.sandbox });
+    const { container, server } = request;
+    const sandbox = backend.confinement ?? request.sandbox;
+    const problems = await backend.check({ profile: content, numRanks, sandbox, container, server });
     const seeds = seedsOf(repeats, request.seed, this.#options.randomSeed);
     const running = this.#options.store.list({ state: "running", limit: MAX_FORECAST_RUNNING }).runs;
     return {
       profile: { name, title, kind },
       backend: backend.name,
-      sandbox: request.sandbox,
+      sandbox,
       numRanks,
       repeats,
       notComparable: reasonsNotComparable({
+        container,
         profile: { name, kind, sha256: profile.sha256, content },
         numRanks,
         seedFixed: request.seed !== undefined,
@@ -195,6 +209,27 @@ export class SimulationService {
     return Object.fromEntries(medians);
   }
 
+  /**
+   * Goes on with the runs of processes that have ended, where what evaluates them lives on; of several processes that ask
+   * at once, one gets each run. Throws `data_folder`.
+   */
+  async reattach(): Promise<Simulation<RunResult[]>[]> {
+    const folder = join(this.#options.dataFolder, "queue");
+    await mkdir(folder, { recursive: true });
+    const release = await lockFile(join(folder, "reattach.lock"), () => {});
+    try {
+      return this.#adopt().map(({ backend, lanes }) => this.#begin(backend, lanes));
+    } finally {
+      release();
+    }
+  }
+
+  /** Removes containers and networks of this data folder's runs that are over; says what. */
+  async removeLeftovers(): Promise<string[]> {
+    const isOver = (runId: string) => this.#isOver(runId);
+    return (await Promise.all(this.#options.backends.map((backend) => backend.removeLeftovers?.(isOver) ?? []))).flat();
+  }
+
   /** Ends processes of this data folder's runs that nobody waits for any more, and of no other's. */
   endLeftovers(): Promise<EndedProcess[]> {
     return endMarkedProcesses((marker) => {
@@ -220,8 +255,9 @@ export class SimulationService {
   }
 
   async #draft(request: SimulationRequest, backend: Backend) {
-    const { origin } = request;
-    if (origin !== undefined && request.sandbox === "none") {
+    const { origin, container } = request;
+    const sandbox = backend.confinement ?? request.sandbox;
+    if (origin !== undefined && (sandbox === "none" || container?.runProfile === "public")) {
       throw new CrusaderError(
         "foreign_code",
         `This is another's code (${originText(origin)}): it runs in a sandbox only.`,
@@ -230,7 +266,8 @@ export class SimulationService {
     }
     const source = request.source ?? (await readSource(request.path));
     const { profile, numRanks, repeats } = await this.#settled(request);
-    const [problem] = await backend.check({ profile: profile.resolved, numRanks, sandbox: request.sandbox });
+    const needs: Needs = { profile: profile.resolved, numRanks, sandbox, container, server: request.server };
+    const [problem] = await backend.check(needs);
     if (problem !== undefined) throw problem;
     const policy = this.#options.policy();
     const plan: PlanDraft = {
@@ -242,29 +279,74 @@ export class SimulationService {
       profile: { name: profile.name, kind: profile.kind, sha256: profile.sha256, content: profile.resolved },
       policy: { sha256: policy.sha256, origin: policy.origin },
       backend: backend.name,
-      sandbox: request.sandbox,
+      ...(request.server === undefined ? {} : { server: request.server }),
+      sandbox,
+      ...(backend.plan === undefined ? {} : { container: await backend.plan(needs) }),
       numRanks,
       seeds: seedsOf(repeats, request.seed, this.#options.randomSeed),
       seedFixed: request.seed !== undefined,
       environment: {
         crusader: this.#options.crusaderVersion,
         node: process.versions.node,
-        ...(await backend.environment()),
+        ...(await backend.environment(needs)),
       },
     };
-    return { plan, source, profile, policy: policy.policy, ignoreCudaNeeds: request.ignoreCudaNeeds ?? false };
+    return { plan, source, policy: policy.policy, ignoreCudaNeeds: request.ignoreCudaNeeds ?? false };
   }
 
-  #lane(
-    recorder: Recorder,
-    { profile, policy, ignoreCudaNeeds }: Pick<Lane, "profile" | "policy" | "ignoreCudaNeeds">,
-  ): Lane {
-    return { recorder, profile, policy, ignoreCudaNeeds, startedAt: this.#options.now(), repeats: [] };
+  #lane(recorder: Recorder, { policy, ignoreCudaNeeds }: Pick<Lane, "policy" | "ignoreCudaNeeds">): Lane {
+    return { recorder, policy, ignoreCudaNeeds, startedAt: this.#options.now(), repeats: [], begun: null };
+  }
+
+  /** The runs of processes that have ended, where they go on all the same; those of a comparison stay together. */
+  #adopt(): { backend: Backend; lanes: Lane[] }[] {
+    const { store } = this.#options;
+    const groups = new Map<string, { backend: Backend; lanes: Lane[] }>();
+    for (const id of store.unattended()) {
+      try {
+        const { plan } = store.show(id);
+        const backend = this.#options.backends.find(({ name }) => name === plan.backend);
+        if (backend?.survives !== true) continue;
+        const { recorder, unfinished, recorded } = store.adopt(id);
+        const { policy, ignoreCudaNeeds, startedAt, repeats, begunAt } = unfinished;
+        const lane: Lane = {
+          recorder,
+          policy: policy as ScanPolicy,
+          ignoreCudaNeeds,
+          startedAt: Date.parse(startedAt),
+          repeats: [...repeats],
+          begun: begunAt === null ? null : { at: Date.parse(begunAt), recorded },
+        };
+        const group = groups.get(plan.against ?? "");
+        if (group === undefined) groups.set(id, { backend, lanes: [lane] });
+        else group.lanes.push(lane);
+      } catch (error) {
+        // Its record is damaged: the history shows it as such.
+        if (!(error instanceof CrusaderError)) throw error;
+      }
+    }
+    return [...groups.values()];
+  }
+
+  /** Writes down what a later process would need. */
+  #keep(backend: Backend, lane: Lane, begunAt: number | null): void {
+    if (backend.survives !== true) return;
+    const { recorder, policy, ignoreCudaNeeds, startedAt, repeats } = lane;
+    recorder.keepUnfinished({
+      version: 1,
+      startedAt: new Date(startedAt).toISOString(),
+      policy: policy as Record<string, unknown>,
+      ignoreCudaNeeds,
+      repeats,
+      begunAt: begunAt === null ? null : new Date(begunAt).toISOString(),
+      outputBytes: recorder.outputBytes,
+    });
   }
 
   #begin(backend: Backend, lanes: Lane[]): Simulation<RunResult[]> {
     const events = new EventQueue<SimulationEvent>();
     const control = new Control();
+    for (const lane of lanes) if (lane.begun === null) this.#keep(backend, lane, null);
     const done = this.#run(backend, lanes, events, control).finally(() => events.close());
     return {
       plans: lanes.map(({ recorder }) => recorder.plan),
@@ -274,6 +356,13 @@ export class SimulationService {
         control.cancel(atOnce);
         await done;
       },
+      detach:
+        backend.survives !== true
+          ? null
+          : async () => {
+              control.detach();
+              await Promise.race([control.left, done]);
+            },
     };
   }
 
@@ -286,6 +375,12 @@ export class SimulationService {
     try {
       await this.#evaluateAll(backend, lanes, events, control);
     } catch (error) {
+      if (error instanceof Detached) {
+        for (const { recorder } of lanes) recorder.leave();
+        events.close();
+        control.leave();
+        return new Promise<never>(() => {});
+      }
       const failure = failureOf(error);
       for (const lane of lanes) if (needsMore(lane)) this.#end(lane, failure);
     }
@@ -303,14 +398,15 @@ export class SimulationService {
     events: EventQueue<SimulationEvent>,
     control: Control,
   ): Promise<void> {
-    const queue = this.#queues.get(backend.name) as RunQueue;
+    const queue = this.#queue(backend, lanes[0]?.recorder.plan as Plan);
     const onWait = (behindRunId: string | null) => events.push({ type: "waiting", behindRunId });
     const leave = await queue.enter(lanes[0]?.recorder.runId ?? "", onWait, control.signal);
     try {
       const repeats = Math.max(...lanes.map(({ recorder }) => recorder.plan.seeds.length));
       for (let repeat = 0; repeat < repeats; repeat += 1) {
         for (const lane of lanes) {
-          if (needsMore(lane)) await this.#evaluate(backend, lane, events, control);
+          // Of a comparison that is gone on with, one side may be ahead.
+          if (needsMore(lane) && lane.repeats.length === repeat) await this.#evaluate(backend, lane, events, control);
         }
       }
     } finally {
@@ -320,38 +416,53 @@ export class SimulationService {
 
   async #evaluate(backend: Backend, lane: Lane, events: EventQueue<SimulationEvent>, control: Control): Promise<void> {
     control.signal.throwIfAborted();
-    const { recorder, profile, policy, ignoreCudaNeeds } = lane;
+    const { recorder, policy, ignoreCudaNeeds, begun } = lane;
     const { plan, runId } = recorder;
     const repeat = lane.repeats.length;
     const seed = plan.seeds[repeat] as string;
     events.push({ type: "repeat_started", runId, repeat, seed });
-    const startedAt = this.#options.now();
-    const said: Event[] = [];
-    const evaluation = await backend.launch(
-      {
-        marker: markerOf(this.#options.dataFolder, runId, repeat),
-        repeat,
-        sourcePath: join(recorder.folder, "train.py"),
-        profile: profile.resolved,
-        numRanks: plan.numRanks,
-        sandbox: plan.sandbox,
-        seed,
-        policy,
-        ignoreCudaNeeds,
+    const startedAt = begun?.at ?? this.#options.now();
+    const recorded = begun?.recorded ?? NOTHING_RECORDED;
+    const said: Event[] = recorded.events.filter(({ type }) => type !== "progress");
+    const order: Order = {
+      marker: markerOf(this.#options.dataFolder, runId, repeat),
+      repeat,
+      sourcePath: join(recorder.folder, "train.py"),
+      profile: plan.profile.content,
+      numRanks: plan.numRanks,
+      sandbox: plan.sandbox,
+      container: plan.container,
+      server: plan.server,
+      seed,
+      policy,
+      ignoreCudaNeeds,
+    };
+    const listener = unrecorded(recorded, {
+      event: (event) => {
+        if (event.type !== "progress") said.push(event);
+        recorder.event(repeat, event);
+        events.push({ type: "judged", runId, repeat, event });
       },
-      {
-        event: (event) => {
-          if (event.type !== "progress") said.push(event);
-          recorder.event(repeat, event);
-          events.push({ type: "judged", runId, repeat, event });
-        },
-        output: (chunk) => recorder.output(chunk),
-      },
-    );
-    const ending = await control.during(evaluation);
+      output: (chunk) => recorder.output(chunk),
+    });
+    lane.begun = null;
+    const found = begun === null ? null : ((await backend.reattach?.(order, recorded, listener)) ?? null);
+    if (found === null) this.#keep(backend, lane, startedAt);
+    const ending = await control.during(found ?? (await backend.launch(order, listener)));
     const result = repeatResult(ending, said, (this.#options.now() - startedAt) / 1000);
     lane.repeats.push(result);
+    this.#keep(backend, lane, null);
     events.push({ type: "repeat_ended", runId, repeat, result });
+  }
+
+  #queue(backend: Backend, { profile, numRanks, sandbox, container }: Plan): RunQueue {
+    const choice: ContainerChoice | undefined =
+      container === undefined ? undefined : { engine: container.engine, runProfile: container.runProfile };
+    const needs = { profile: profile.content, numRanks, sandbox, container: choice };
+    const name = backend.queueName?.(needs) ?? backend.name;
+    const queue = this.#queues.get(name) ?? new RunQueue(this.#options.dataFolder, name);
+    this.#queues.set(name, queue);
+    return queue;
   }
 
   /** Adds a repeat that was never evaluated. */
@@ -406,7 +517,29 @@ async function readSource(path: string): Promise<Uint8Array> {
   }
 }
 
-function repeatResult({ result, ended }: Ending, said: readonly Event[], wallSeconds: number): RepeatResult {
+const NOTHING_RECORDED: Recorded = { events: [], outputBytes: 0 };
+
+/** Passes on what is not recorded yet. */
+function unrecorded({ events, outputBytes }: Recorded, listener: Listener): Listener {
+  const nextSequence = (events.at(-1)?.seq ?? -1) + 1;
+  let skip = outputBytes;
+  return {
+    event: (event) => {
+      if (event.seq >= nextSequence) listener.event(event);
+    },
+    output: (chunk) => {
+      const skipped = Math.min(skip, chunk.length);
+      skip -= skipped;
+      if (skipped < chunk.length) listener.output(chunk.subarray(skipped));
+    },
+  };
+}
+
+function repeatResult(
+  { result, ended, notes = [] }: Ending,
+  said: readonly Event[],
+  wallSeconds: number,
+): RepeatResult {
   const endedNote: RepeatResult["notes"] = [
     {
       level: "info",
@@ -421,6 +554,7 @@ function repeatResult({ result, ended }: Ending, said: readonly Event[], wallSec
     notes: [
       ...said.filter((event) => event.type === "note").map(withoutHeader),
       ...(ended.length > 0 ? endedNote : []),
+      ...notes,
     ],
     stageSeconds: Object.fromEntries(
       said.flatMap((event) => (event.type === "stage" && event.seconds !== null ? [[event.stage, event.seconds]] : [])),
@@ -452,15 +586,31 @@ function failureOf(error: unknown): Failure {
 }
 
 class Cancelled extends Error {}
+class Detached extends Error {}
 
-/** Carries the user's wish to stop to whatever is going on. */
+/** Carries the user's wish to stop, or to leave, to whatever is going on. */
 class Control {
   readonly #controller = new AbortController();
+  readonly #detached = Promise.withResolvers<never>();
+  readonly #left = Promise.withResolvers<void>();
   #evaluation: Evaluation | null = null;
   #atOnce = false;
 
+  constructor() {
+    this.#detached.promise.catch(() => {});
+  }
+
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  /** Resolves when everything is left as a later process needs it. */
+  get left(): Promise<void> {
+    return this.#left.promise;
+  }
+
+  leave(): void {
+    this.#left.resolve();
   }
 
   cancel(atOnce: boolean): void {
@@ -469,17 +619,26 @@ class Control {
     this.#stop();
   }
 
+  /** Nothing where it is being cancelled. */
+  detach(): void {
+    this.#controller.abort(new Detached());
+    this.#stop();
+  }
+
   async during(evaluation: Evaluation): Promise<Ending> {
     this.#evaluation = evaluation;
     // The wish may have come while it was being launched.
     if (this.signal.aborted) this.#stop();
-    const ending = await evaluation.done;
+    const ending = await Promise.race([evaluation.done, this.#detached.promise]);
     this.#evaluation = null;
     return ending;
   }
 
   #stop(): void {
-    if (this.#atOnce) this.#evaluation?.kill();
+    if (this.signal.reason instanceof Detached) {
+      this.#evaluation?.detach?.();
+      this.#detached.reject(this.signal.reason);
+    } else if (this.#atOnce) this.#evaluation?.kill();
     else this.#evaluation?.cancel();
   }
 }
