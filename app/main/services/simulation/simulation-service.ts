@@ -16,7 +16,7 @@ import type { HparamsService } from "../hparams/index.ts";
 import { lockFile } from "../locks/index.ts";
 import type { PlanDraft, Recorder, RunStore } from "../runs/index.ts";
 import type { Backend, EndedProcess, Ending, Evaluation, Listener, Needs, Order, Recorded } from "./backend.ts";
-import { cancelledFailure, withoutVerdict } from "./judge-process.ts";
+import { cancelledFailure, withoutVerdict } from "./judge-events.ts";
 import { endMarkedProcesses, markerOf, runOfMarker } from "./marked-processes.ts";
 import { RunQueue } from "./queue.ts";
 import { endsSeries, reasonsNotComparable, seedsOf } from "./series.ts";
@@ -170,6 +170,7 @@ export class SimulationService {
       repeats,
       notComparable: reasonsNotComparable({
         container,
+        server,
         profile: { name, kind, sha256: profile.sha256, content },
         numRanks,
         seedFixed: request.seed !== undefined,
@@ -455,10 +456,10 @@ export class SimulationService {
     events.push({ type: "repeat_ended", runId, repeat, result });
   }
 
-  #queue(backend: Backend, { profile, numRanks, sandbox, container }: Plan): RunQueue {
+  #queue(backend: Backend, { profile, numRanks, sandbox, container, server }: Plan): RunQueue {
     const choice: ContainerChoice | undefined =
       container === undefined ? undefined : { engine: container.engine, runProfile: container.runProfile };
-    const needs = { profile: profile.content, numRanks, sandbox, container: choice };
+    const needs = { profile: profile.content, numRanks, sandbox, container: choice, server };
     const name = backend.queueName?.(needs) ?? backend.name;
     const queue = this.#queues.get(name) ?? new RunQueue(this.#options.dataFolder, name);
     this.#queues.set(name, queue);

@@ -16,7 +16,7 @@ import { formatInteger, formatMfu } from "../../../../common/format.ts";
 import type { Strategy } from "../../../../common/scan.ts";
 import { uniqueTokens } from "../../../../common/score.ts";
 import type { EventContent } from "../event-log.ts";
-import { withoutVerdict } from "../judge-process.ts";
+import { withoutVerdict } from "../judge-events.ts";
 
 /** The job's state, as `GET /eval-status/{job_id}` gives it. */
 export type JobAnswer = { status: "pending" } | { status: "done" | "failed"; result: unknown };

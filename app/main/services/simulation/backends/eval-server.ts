@@ -5,7 +5,8 @@
  */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { CrusaderError } from "../../../../common/errors.ts";
 import type { EvaluationResult, Event, Failure, Note, Stage } from "../../../../common/events.ts";
@@ -24,7 +25,7 @@ import {
 } from "../../servers/index.ts";
 import type { Backend, Ending, Evaluation, Listener, Needs, Order, Recorded } from "../backend.ts";
 import { EventLog } from "../event-log.ts";
-import { cancelledFailure, withoutVerdict } from "../judge-process.ts";
+import { cancelledFailure, withoutVerdict } from "../judge-events.ts";
 import { diagnosticsText, type JobAnswer, jobAnswerOf, profileFieldsSchema, readAnswer } from "./eval-server-answer.ts";
 import { JobJournal, type JournalLine } from "./eval-server-journal.ts";
 
@@ -40,11 +41,18 @@ export type Clock = {
   random: () => number;
 };
 
+export const SYSTEM_CLOCK: Clock = {
+  now: () => performance.now(),
+  wall: Date.now,
+  sleep: (milliseconds, signal) => sleep(milliseconds, undefined, { signal }),
+  random: Math.random,
+};
+
 export type EvalServerBackendOptions = {
   servers: Pick<ServerList, "access">;
   /** `ScanService.scan`. */
   scan: (source: Uint8Array, numGpus: number, policyJson: string) => Promise<Analysis>;
-  clock: Clock;
+  clock?: Clock;
 };
 
 const FIRST_POLL_MS = 2_000;
@@ -69,7 +77,7 @@ const acceptedSchema = z.object({
 export class EvalServerBackend implements Backend {
   readonly name = "evalServer";
   /** The image's own; what the box does beside is not known. */
-  readonly sandbox = "container";
+  readonly confinement = "container";
   readonly survives = true;
   readonly #options: EvalServerBackendOptions;
 
@@ -197,18 +205,18 @@ class ServerJob implements Evaluation {
   ) {
     this.#order = order;
     this.#options = options;
-    this.#clock = options.clock;
+    this.#clock = options.clock ?? SYSTEM_CLOCK;
     this.#listener = listener;
     this.#server = server;
     this.#journal = journal;
     this.#earlier = earlier;
     const begun = this.#find("begun");
     this.#address = begun?.address ?? null;
-    this.#startedAt = begun?.startedAt ?? options.clock.wall();
-    this.#stageSince = options.clock.now();
+    this.#startedAt = begun?.startedAt ?? this.#clock.wall();
+    this.#stageSince = this.#clock.now();
     this.#stage = recorded.findLast((event) => event.type === "stage")?.stage ?? "scan";
     this.#brokenBytes = this.#find("broken")?.receivedBytes ?? null;
-    this.#log = new EventLog(recorded, this.#startedAt, options.clock.wall, (event) => {
+    this.#log = new EventLog(recorded, this.#startedAt, this.#clock.wall, (event) => {
       if (!this.#detached.signal.aborted) listener.event(event);
     });
     this.done = this.#untilDetached();
@@ -497,11 +505,11 @@ class ServerJob implements Evaluation {
 
   #keepUnreadable(token: string | null): void {
     const file = this.#journal.keepUnreadable((text) => withoutToken(text, token));
-    if (file !== null) this.#keptFiles.push(file);
+    if (file !== null) this.#keptFiles.push(basename(file));
   }
 
   #keptText(): string {
-    return this.#keptFiles.length === 0 ? "" : `What came is kept: ${this.#keptFiles.join(", ")}`;
+    return this.#keptFiles.length === 0 ? "" : `What came is kept in the run's folder: ${this.#keptFiles.join(", ")}`;
   }
 
   // words
