@@ -39,6 +39,13 @@ import {
 } from "./production.ts";
 import { codeOriginSchema, runSummarySchema } from "./runs.ts";
 import { analysisSchema, policyInForceSchema } from "./scan.ts";
+import {
+  evaluationServerSchema,
+  serverCheckSchema,
+  serverNameSchema,
+  serverTokenSchema,
+  shownServerSchema,
+} from "./servers.ts";
 import { settingsChangeSchema, settingsSchema, storedSettingsSchema } from "./settings.ts";
 import {
   activeRunSchema,
@@ -298,6 +305,24 @@ export const contract = {
     export: procedure.input(z.object({ runId: runIdSchema })).output(exportedFileSchema),
     /** One row a run. */
     exportList: procedure.input(runFilterSchema.extend({ format: z.enum(["csv", "json"]) })).output(exportedFileSchema),
+  },
+
+  /** Evaluation servers. A token goes in here, and comes out nowhere. */
+  servers: {
+    list: procedure.output(z.array(shownServerSchema)),
+    /** `conflict` where the name is taken, unless it is to be replaced. Without a token the server gets none, and keeps none. */
+    add: procedure
+      .input(
+        evaluationServerSchema.extend({
+          token: serverTokenSchema.nullable().default(null),
+          replace: z.boolean().default(false),
+        }),
+      )
+      .output(z.array(shownServerSchema)),
+    /** Forgets it and its token. */
+    remove: procedure.input(z.object({ name: serverNameSchema })).output(z.array(shownServerSchema)),
+    /** Whether it answers. */
+    check: procedure.input(z.object({ name: serverNameSchema })).output(serverCheckSchema),
   },
 
   settings: {

@@ -64,6 +64,7 @@ export function createRouter(services: Services) {
   const simulationOptions = ({
     profile,
     backend,
+    server,
     sandbox,
     numRanks,
     repeats,
@@ -72,6 +73,7 @@ export function createRouter(services: Services) {
   }: SimulationOptions) => ({
     profile,
     backend,
+    server,
     sandbox,
     numRanks,
     repeats,
@@ -268,6 +270,15 @@ export function createRouter(services: Services) {
               text: `${JSON.stringify(rows, null, 2)}\n`,
             };
       }),
+    },
+
+    servers: {
+      list: os.servers.list.handler(() => services.servers.list()),
+      add: os.servers.add.handler(({ input: { token, replace, ...server } }) =>
+        services.servers.add(server, token, { replace }),
+      ),
+      remove: os.servers.remove.handler(({ input }) => services.servers.remove(input.name)),
+      check: os.servers.check.handler(({ input, signal }) => services.servers.check(input.name, signal)),
     },
 
     settings: {

@@ -25,6 +25,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "List, show, compare, export and prune recorded runs",
     load: async () => (await import("./runs.ts")).runsCommand,
   },
+  servers: {
+    summary: "Name boxes that run the production image's server, and ask whether they answer",
+    load: async () => (await import("./servers.ts")).serversCommand,
+  },
   serve: {
     summary: "Open the window in a browser, here or through an ssh tunnel",
     load: async () => (await import("./serve.ts")).serveCommand,

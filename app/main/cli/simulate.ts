@@ -1,5 +1,6 @@
 /** `crusader simulate`: judges a train.py as the validator would, check by check. */
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { fileURLToPath } from "node:url";
@@ -14,8 +15,11 @@ import { HparamsService, type Profile } from "../services/hparams/index.ts";
 import { PythonService } from "../services/python/index.ts";
 import { Rules } from "../services/rules/index.ts";
 import { RunStore } from "../services/runs/index.ts";
-import { dataFolder } from "../services/settings/index.ts";
+import { ScanService } from "../services/scan/index.ts";
+import { ServerList } from "../services/servers/index.ts";
+import { dataFolder, FileSecrets } from "../services/settings/index.ts";
 import {
+  EvalServerBackend,
   LocalBackend,
   removeAbandonedFolders,
   type Simulation,
@@ -37,7 +41,8 @@ const HELP = `Judges a train.py as the validator would: the same stages, the sam
 Usage: crusader simulate FILE [options]
 
   --profile NAME|FILE  what to judge by: a profile of hparams/, or any hparams.json (default: rehearsal)
-  --backend NAME       where to run: local (default)
+  --backend NAME       where to run: local (default), evalServer
+  --server NAME        with evalServer: which server (crusader servers); Ctrl-C ends the waiting, not its job
   --runs N             evaluations, each with a seed of its own (default: the profile's evaluation_runs)
   --seed S             fix the seed; several runs take S, S-2, S-3 ...
   --num-gpus N         ranks (default: the profile's)
@@ -70,6 +75,10 @@ export async function simulateCommand(args: readonly string[], io: CommandIo): P
   const interrupt = new Interrupt();
   const folder = dataFolder(process.env, process.platform);
   const store = new RunStore({ dataFolder: folder });
+  const scan = new ScanService({
+    packageFolder: join(REQUIREMENTS_FOLDER, "crusades_eval"),
+    policyJson: readFileSync(join(PROFILES_FOLDER, "scan-policy.json"), "utf8"),
+  });
   try {
     const python = new PythonService({ dataFolder: folder, requirementsFolder: REQUIREMENTS_FOLDER });
     const hparams = new HparamsService({
@@ -86,6 +95,10 @@ export async function simulateCommand(args: readonly string[], io: CommandIo): P
         new LocalBackend({
           python: () => preparePython(python, talk, { signal: interrupt.signal }),
           packageFolder: REQUIREMENTS_FOLDER,
+        }),
+        new EvalServerBackend({
+          servers: new ServerList({ dataFolder: folder, secrets: new FileSecrets({ dataFolder: folder }) }),
+          scan: (...request) => scan.scan(...request),
         }),
       ],
       crusaderVersion: packageJson.version,
@@ -107,6 +120,7 @@ export async function simulateCommand(args: readonly string[], io: CommandIo): P
     return exitCode(results);
   } finally {
     interrupt.stop();
+    await scan.close();
     store.close();
   }
 }
@@ -136,7 +150,8 @@ function parse(args: readonly string[]): Options {
   return {
     path: positionals[0] ?? "",
     profile: values.profile ?? "rehearsal",
-    backend: values.backend ?? "local",
+    backend: values.backend ?? (values.server === undefined ? "local" : "evalServer"),
+    server: values.server,
     sandbox: "bubblewrap",
     runs: wholeNumber("runs", values.runs, MAX_RUNS),
     numRanks: wholeNumber("num-gpus", values["num-gpus"], MAX_RANKS),
@@ -158,6 +173,7 @@ function parseOptions(args: readonly string[]) {
       options: {
         profile: { type: "string" },
         backend: { type: "string" },
+        server: { type: "string" },
         runs: { type: "string" },
         seed: { type: "string" },
         "num-gpus": { type: "string" },
@@ -323,9 +339,9 @@ async function follow(
   }
 }
 
-function planText({ runId, submission, profile, numRanks, backend, sandbox, against }: Plan): string {
+function planText({ runId, submission, profile, numRanks, backend, server, sandbox, against }: Plan): string {
   const side = against === null ? "" : Number(runId) < Number(against) ? "A, " : "B, ";
-  const where = `${backend}, ${sandbox === "none" ? "no sandbox" : `sandbox: ${sandbox}`}`;
+  const where = `${server === undefined ? backend : `${backend} ${safeLine(server)}`}, ${sandbox === "none" ? "no sandbox" : `sandbox: ${sandbox}`}`;
   const what = `${safeLine(submission.name)} v${submission.version}`;
   return `run ${runId}: ${side}${what}, profile ${safeLine(profile.name)}, ${counted(numRanks, "rank")}, ${where}`;
 }

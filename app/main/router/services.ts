@@ -12,10 +12,12 @@ import { PythonService } from "../services/python/index.ts";
 import { Rules } from "../services/rules/index.ts";
 import { Annotations, RunStore } from "../services/runs/index.ts";
 import { ScanService } from "../services/scan/index.ts";
-import { SettingsService } from "../services/settings/index.ts";
+import { ServerList } from "../services/servers/index.ts";
+import { FileSecrets, SettingsService } from "../services/settings/index.ts";
 import {
   ActiveRuns,
   type Backend,
+  EvalServerBackend,
   LocalBackend,
   removeAbandonedFolders,
   SimulationService,
@@ -73,19 +75,22 @@ export function createServices({
     profilesFolder: PROFILES_FOLDER,
     userProfilesFolder: join(dataFolder, "hparams"),
   });
+  const secrets = new FileSecrets({ dataFolder });
+  const servers = new ServerList({ dataFolder, secrets });
+  const scan = new ScanService({
+    packageFolder: join(PACKAGE_FOLDER, "crusades_eval"),
+    policyJson: readFileSync(POLICY_FILE, "utf8"),
+  });
+  const evalServer = new EvalServerBackend({ servers, scan: (...request) => scan.scan(...request) });
   const simulation = new SimulationService({
     dataFolder,
     store,
     hparams,
     policy: () => rules.policy(),
-    backends: [local, ...moreBackends],
+    backends: [local, evalServer, ...moreBackends],
     crusaderVersion: packageJson.version,
     now: Date.now,
     randomSeed: () => randomBytes(16).toString("hex"),
-  });
-  const scan = new ScanService({
-    packageFolder: join(PACKAGE_FOLDER, "crusades_eval"),
-    policyJson: readFileSync(POLICY_FILE, "utf8"),
   });
   const runs = new ActiveRuns({ service: simulation, store });
   const tasks = new TaskService();
@@ -108,6 +113,7 @@ export function createServices({
     simulation,
     runs,
     scan,
+    servers,
     rules,
     production: new ProductionService(),
     tasks,
@@ -127,7 +133,12 @@ export function createServices({
     /** Files of the data folder that turned out damaged since the start: those there are, and again whenever that changes. */
     async *watchSetAside(signal: AbortSignal | undefined): AsyncGenerator<SetAside[]> {
       for (let shown = ""; signal?.aborted !== true; await new Revision().next(0, signal, lookEveryMs)) {
-        const found = { settings: settings.setAside, history: store.damagedIndex, notes: annotations.setAside };
+        const found = {
+          settings: settings.setAside,
+          history: store.damagedIndex,
+          notes: annotations.setAside,
+          servers: servers.setAside,
+        };
         const all = Object.entries({ ...found, folders: workspace.setAside }).flatMap(([what, file]) =>
           file === null ? [] : [{ what: what as SetAside["what"], ...file }],
         );

@@ -1,5 +1,6 @@
 export { ActiveRuns } from "./active-runs.ts";
 export type { Backend, EndedProcess, Ending, Evaluation, Listener, Needs, Order } from "./backend.ts";
+export { EvalServerBackend } from "./backends/eval-server.ts";
 export { LocalBackend, type LocalBackendOptions, removeAbandonedFolders } from "./backends/local.ts";
 export {
   type Simulation,

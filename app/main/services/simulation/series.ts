@@ -27,13 +27,16 @@ export function seedsOf(repeats: number, fixed: string | undefined, random: () =
 export function reasonsNotComparable(
   plan: Pick<Plan, "profile" | "numRanks" | "seedFixed" | "seeds"> & {
     container?: Pick<ContainerChoice, "runProfile"> | undefined;
+    server?: string | undefined;
   },
   repeats: readonly Pick<RepeatResult, "notes">[] = [],
 ): string[] {
   const { kind, content } = plan.profile;
   const reasons: string[] = [];
   if (kind === "rehearsal") reasons.push("a rehearsal: a small model on CPU ranks, whose speed says nothing about MFU");
-  else if (plan.container === undefined) {
+  else if (plan.server !== undefined) {
+    reasons.push("measured and reported by an evaluation server, whose GPUs are not known here");
+  } else if (plan.container === undefined) {
     reasons.push("evaluated by Crusader on this machine, not in the validator's image on its GPUs");
   } else reasons.push("in the validator's container, on GPUs that were not compared with the validator's");
   if (plan.container?.runProfile === "public") {
