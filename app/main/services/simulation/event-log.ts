@@ -22,6 +22,11 @@ export class EventLog {
     this.#tell = tell;
   }
 
+  /** Number of the next event. */
+  get count(): number {
+    return this.#count;
+  }
+
   add(content: EventContent): void {
     // The clock may have been set back.
     this.#lastSeconds = Math.max(this.#lastSeconds, (this.#now() - this.#startedAt) / 1000);

@@ -29,6 +29,8 @@ const lineSchema = z.discriminatedUnion("kind", [
   /** The server said that it did not take it. */
   z.object({ kind: z.literal("refused") }),
   z.object({ kind: z.literal("accepted"), jobId: z.string() }),
+  /** The answer is kept; what follows from it is told from that event on. */
+  z.object({ kind: z.literal("answered"), firstEvent: z.number() }),
   /** The connection broke after the job's state was asked for: the answer may be lost. */
   z.object({ kind: z.literal("broken"), receivedBytes: z.number() }),
 ]);

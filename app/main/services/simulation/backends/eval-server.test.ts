@@ -543,6 +543,18 @@ test("an answer that came before the crash is not asked for again", async () => 
   expect(server.count("status")).toBe(asked);
 });
 
+test("a crash while the answer was told: the rest is told, and nothing twice", async () => {
+  const { backend, order, judge, events, passes } = await bench();
+  passes();
+  await judge();
+  const again: Event[] = [];
+  const recorded = { events: events.slice(0, 12), outputBytes: 0 };
+  const listener = { event: (event: Event) => again.push(event), output: () => {} };
+  await (await backend.reattach(order, recorded, listener))?.done;
+  const content = ({ t: _t, ...event }: Event) => event;
+  expect(again.filter(({ seq }) => seq >= 12).map(content)).toEqual(events.slice(12).map(content));
+});
+
 test("what the record already holds is the result", async () => {
   const { backend, order, judge, listener, events, passes, server } = await bench();
   passes();

@@ -213,10 +213,14 @@ class ServerJob implements Evaluation {
     const begun = this.#find("begun");
     this.#address = begun?.address ?? null;
     this.#startedAt = begun?.startedAt ?? this.#clock.wall();
-    this.#stageSince = this.#clock.now();
+    const stage = recorded.findLast((event) => event.type === "stage" && event.state === "running");
+    const stageBegan = this.#startedAt + (stage?.t ?? 0) * 1000;
+    this.#stageSince = this.#clock.now() - Math.max(0, this.#clock.wall() - stageBegan);
     this.#stage = recorded.findLast((event) => event.type === "stage")?.stage ?? "scan";
     this.#brokenBytes = this.#find("broken")?.receivedBytes ?? null;
-    this.#log = new EventLog(recorded, this.#startedAt, this.#clock.wall, (event) => {
+    // What an answer says is the same each time it is told: told again from the beginning, it is known by its numbers.
+    const toldBefore = recorded.slice(0, this.#find("answered")?.firstEvent);
+    this.#log = new EventLog(toldBefore, this.#startedAt, this.#clock.wall, (event) => {
       if (!this.#detached.signal.aborted) listener.event(event);
     });
     this.done = this.#untilDetached();
@@ -260,6 +264,7 @@ class ServerJob implements Evaluation {
     this.#jobId = this.#find("accepted")?.jobId ?? null;
     if (this.#jobId === null) await this.#send();
     const answer = await this.#wait();
+    this.#try(() => this.#journal.add({ kind: "answered", firstEvent: this.#log.count }));
     if (this.#journalProblem !== null) {
       const { message } = this.#journalProblem;
       this.#note("warning", "answer_not_kept", `What the server answered could not all be kept: ${message}`);
