@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { runResultSchema } from "../app/common/runs.ts";
 import { createServices } from "../app/main/router/services.ts";
-import { passedResult, ServerDouble } from "../app/main/services/servers/server-double.ts";
+import { passedResult, ServerDouble } from "./eval-server-double.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const TOKEN = "a-token-that-nobody-may-see";

@@ -8,6 +8,7 @@ const TITLES: Record<SetAside["what"], string> = {
   history: "The history's index was damaged; it was rebuilt from the runs' folders",
   notes: "Tags, notes and the baseline could not be read; they begin empty",
   folders: "The list of opened folders could not be read; it begins empty",
+  servers: "The list of evaluation servers could not be read; it begins empty",
 };
 
 /** Returns the function that stops it. */

@@ -3,10 +3,10 @@ import { createServer } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { type Fault, ServerDouble } from "../../../../e2e/eval-server-double.ts";
 import { isPlain, serverAddressSchema } from "../../../common/servers.ts";
 import { FileSecrets } from "../settings/index.ts";
 import { ask, RequestProblem, ServerList } from "./index.ts";
-import { type Fault, ServerDouble } from "./server-double.ts";
 
 /** Of nobody: a key that is in a repository protects nothing. */
 const KEY = `-----BEGIN PRIVATE KEY-----
