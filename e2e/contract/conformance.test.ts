@@ -1,6 +1,7 @@
 /** What every transport must do alike: values, errors, streams, aborting, going on after an interruption. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Client, Inputs } from "../../app/common/contract.ts";
 import { emptyTranscript, type RunUpdate, withUpdate } from "../../app/common/simulation.ts";
@@ -325,6 +326,33 @@ describe.each(TRANSPORTS)("over $name", ({ bench }) => {
     const read = await client.settings.read();
     expect(read).toMatchObject({ settings: { theme: "system" }, setAside: { reason: "it is no JSON" } });
     expect(readFileSync(read.setAside?.file ?? "", "utf8")).toBe("{ torn");
+  });
+
+  test("evaluation servers: a token goes in, and comes out of nothing", async () => {
+    const { client, folder } = await start();
+    const token = "a-token-that-nobody-may-see";
+    const server = { name: "box", address: "http://127.0.0.1:1" };
+    const said = [
+      await client.servers.add({ ...server, token }),
+      await client.servers.list(),
+      await client.servers.check({ name: "box" }),
+      await client.app.diagnostics(),
+      await Promise.allSettled([client.servers.add({ ...server, token })]),
+      await Promise.allSettled([client.servers.add({ ...server, token: `${token} ${token}`, replace: true })]),
+    ];
+    expect(said.slice(0, 3)).toMatchObject([
+      [{ ...server, isPlain: false, hasToken: true }],
+      [{ ...server, isPlain: false, hasToken: true }],
+      { name: "box", problem: { code: "server_unreachable" } },
+    ]);
+    expect(said.slice(4)).toMatchObject([
+      [{ status: "rejected", reason: { code: "conflict" } }],
+      [{ status: "rejected", reason: { code: "usage" } }],
+    ]);
+    expect(inspect(said, { depth: null, maxStringLength: null })).not.toContain(token);
+    expect(readFileSync(join(folder, "data", "secrets.json"), "utf8")).toContain(token);
+    expect(await client.servers.remove({ name: "box" })).toEqual([]);
+    expect(readFileSync(join(folder, "data", "secrets.json"), "utf8")).not.toContain(token);
   });
 
   test("damaged files of the data folder are told, with where the old ones are", async () => {

@@ -63,9 +63,6 @@ const MAX_DETAIL_CHARACTERS = 20_000;
 const MAX_METRICS = 200;
 const MAX_METRIC_NAME = 100;
 
-/** Python writes these numbers, JSON has none of them; outside of strings they become null. */
-const NOT_NUMBERS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\b(?:NaN|Infinity)\b/g;
-
 const envelopeSchema = z.discriminatedUnion("status", [
   z.object({ status: z.literal("pending") }),
   z.object({ status: z.literal("done"), result: z.unknown() }),
@@ -74,10 +71,30 @@ const envelopeSchema = z.discriminatedUnion("status", [
 
 /** Null where it is none: no JSON, or of another form. */
 export function jobAnswerOf(body: string): JobAnswer | null {
-  const parsed = envelopeSchema.safeParse(
-    parseJson(body.replace(NOT_NUMBERS, (text) => (text.startsWith('"') ? text : "null"))),
-  );
-  return parsed.success ? parsed.data : null;
+  return envelopeSchema.safeParse(parseJson(body) ?? parseJson(withoutNotANumber(body))).data ?? null;
+}
+
+/**
+ * Python writes numbers that JSON has not: outside of strings they become null. By hand, as a pattern would take minutes
+ * for what somebody made to take minutes.
+ */
+function withoutNotANumber(text: string): string {
+  const pieces: string[] = [];
+  let from = 0;
+  let inString = false;
+  for (let index = 0; index < text.length; index += 1) {
+    const character = text[index];
+    if (character === '"') inString = !inString;
+    else if (inString && character === "\\") index += 1;
+    else if (!inString && (character === "N" || character === "I")) {
+      const word = ["NaN", "Infinity"].find((name) => text.startsWith(name, index));
+      if (word === undefined) continue;
+      pieces.push(text.slice(from, text[index - 1] === "-" ? index - 1 : index), "null");
+      index += word.length - 1;
+      from = index + 1;
+    }
+  }
+  return [...pieces, text.slice(from)].join("");
 }
 
 const numberSchema = z.number().nullish();
@@ -342,8 +359,9 @@ function metricsOf({ diagnostics }: ServerResult): EventContent[] {
 
 /** What the server says beside the numbers, for the log; empty where it says nothing. */
 export function diagnosticsText(result: unknown): string {
-  const diagnostics = resultSchema.safeParse(result).data?.diagnostics ?? {};
-  return Object.keys(diagnostics).length === 0 ? "" : `the server's diagnostics\n${textOf(diagnostics)}\n`;
+  const diagnostics = Object.entries(resultSchema.safeParse(result).data?.diagnostics ?? {});
+  const lines = diagnostics.map(([name, value]) => `  ${name}: ${textOf(value)}\n`);
+  return lines.length === 0 ? "" : `the server's diagnostics\n${lines.join("")}`;
 }
 
 function numbersOf(found: ServerResult, asked: Asked): Omit<EvaluationResult, "outcome" | "failure"> {
@@ -394,7 +412,7 @@ function short(text: string): string {
 
 function textOf(value: unknown): string {
   try {
-    return JSON.stringify(value, null, 2) ?? "";
+    return JSON.stringify(value) ?? "";
   } catch {
     // Nested deeper than the stack: nobody reads that.
     return "(nested too deeply to be shown)";

@@ -36,12 +36,14 @@ const lineSchema = z.discriminatedUnion("kind", [
 ]);
 export type JournalLine = z.infer<typeof lineSchema>;
 
+/** A bad connection may break again and again. */
+const MAX_KEPT = 3;
+
 export class JobJournal {
   readonly #path: string;
   readonly #answerPath: string;
   readonly #piecesPath: string;
   #pieces: number | null = null;
-  #unreadable = 0;
 
   constructor(runFolder: string, repeat: number) {
     const path = join(runFolder, `eval-server-${repeat}`);
@@ -115,8 +117,11 @@ export class JobJournal {
   keepUnreadable(withoutToken: (text: string) => string): string | null {
     this.#closePieces();
     if (!existsSync(this.#piecesPath)) return null;
-    this.#unreadable += 1;
-    const path = this.#answerPath.replace(/json$/, `unreadable-${this.#unreadable}`);
+    const place = (number: number) => this.#answerPath.replace(/json$/, `unreadable-${number}`);
+    let number = 1;
+    // An earlier process may have kept some. The last place is always the newest one's.
+    while (number < MAX_KEPT && existsSync(place(number))) number += 1;
+    const path = place(number);
     try {
       writeFileSync(path, withoutToken(readFileSync(this.#piecesPath, "utf8")), { mode: 0o600 });
       rmSync(this.#piecesPath);
@@ -136,6 +141,11 @@ export class JobJournal {
       if (answer !== null && answer.status !== "pending") return body;
     }
     return null;
+  }
+
+  /** Lets go of what an answer that was cut off left open. */
+  close(): void {
+    this.#closePieces();
   }
 
   #closePieces(): void {

@@ -12,6 +12,7 @@ import { ServerList } from "../../servers/index.ts";
 import { FileSecrets } from "../../settings/index.ts";
 import type { Needs, Order } from "../backend.ts";
 import { type Clock, EvalServerBackend } from "./eval-server.ts";
+import { jobAnswerOf } from "./eval-server-answer.ts";
 
 const PROFILES = fileURLToPath(new URL("../../../../../hparams", import.meta.url));
 const TOKEN = "a-token-that-nobody-may-see";
@@ -190,7 +191,7 @@ test("a job is sent with exactly the fields of section 6, waited for, and read o
     ["server.warmup_seconds", 4.5],
     ["server.grad_norm", 1.25],
   ]);
-  expect(output()).toContain('"gpu": "A100"');
+  expect(output()).toBe('the server\'s diagnostics\n  warmup_seconds: 4.5\n  grad_norm: 1.25\n  gpu: "A100"\n');
   expect(events.at(-1)).toMatchObject({ type: "result", outcome: "passed" });
   expect(JSON.parse(readFileSync(join(runFolder, "eval-server-0.answer.json"), "utf8"))).toMatchObject({
     status: "done",
@@ -282,6 +283,15 @@ test("Python's NaN is no number, in a text it stays", async () => {
   const body = `{"status": "done", "result": ${result.replace("55.25", "NaN").replace("12345.6", "-Infinity")}}`;
   server.fail("status", { kind: "body", body });
   expect((await judge()).failure?.message).toBe("The server's answer cannot be right: a success without an MFU.");
+});
+
+// A pattern that goes back in its input would take hours for the first, and run out of stack for the second.
+test.each<[string, string]>([
+  ["quotes that are escaped where no string is", '\\"'.repeat(1_500_000)],
+  ["a nesting without end", "[".repeat(3_000_000)],
+  ["not numbers only", "NaN".repeat(1_000_000)],
+])("what was made to take long takes not long: %s", (_title, body) => {
+  expect(jobAnswerOf(body)).toBeNull();
 });
 
 test.each<[string, Record<string, unknown>, string]>([
@@ -462,6 +472,18 @@ test("cancelled while a silent server is asked", async () => {
   await server.until(() => server.count("evaluate") === 1);
   evaluation.kill();
   expect((await evaluation.done).result.failure?.message).toContain("may evaluate it all the same");
+});
+
+test("a clock that is set back or on by years ends nothing early, and no event goes back in time", async () => {
+  const { server, clock, judge, passes, events } = await bench();
+  passes();
+  server.pendingPolls = 3;
+  const { wall } = clock;
+  const years = [0, 5, -5, 9, -9];
+  clock.wall = () => wall() + (years[server.requests.length % years.length] ?? 0) * 365 * 86_400_000;
+  expect(await judge()).toMatchObject({ outcome: "passed" });
+  const times = events.map(({ t }) => t);
+  expect(times).toEqual(times.toSorted((a, b) => a - b));
 });
 
 test("a job that is never done is given up when a validator would", async () => {

@@ -191,7 +191,7 @@ class ServerJob implements Evaluation {
   #isSending = false;
   /** Bytes of the answer during which the connection broke; null where it never did. */
   #brokenBytes: number | null = null;
-  #keptFiles: string[] = [];
+  readonly #keptFiles = new Set<string>();
   #unreadable = 0;
   #journalProblem: CrusaderError | null = null;
 
@@ -242,6 +242,7 @@ class ServerJob implements Evaluation {
 
   async #untilDetached(): Promise<Ending> {
     const ending = await this.#run();
+    this.#journal.close();
     return this.#detached.signal.aborted ? new Promise<Ending>(() => {}) : ending;
   }
 
@@ -510,11 +511,13 @@ class ServerJob implements Evaluation {
 
   #keepUnreadable(token: string | null): void {
     const file = this.#journal.keepUnreadable((text) => withoutToken(text, token));
-    if (file !== null) this.#keptFiles.push(basename(file));
+    if (file !== null) this.#keptFiles.add(basename(file));
   }
 
   #keptText(): string {
-    return this.#keptFiles.length === 0 ? "" : `What came is kept in the run's folder: ${this.#keptFiles.join(", ")}`;
+    return this.#keptFiles.size === 0
+      ? ""
+      : `What came is kept in the run's folder: ${[...this.#keptFiles].join(", ")}`;
   }
 
   // words
