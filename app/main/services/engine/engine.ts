@@ -169,6 +169,20 @@ export class Engine {
     });
   }
 
+  /** Whether a process that was started beside the container's own runs; one that was only made does not. */
+  async hasExecuted({ execIds }: ContainerState): Promise<boolean> {
+    const found = await Promise.all(
+      execIds.map((id) =>
+        this.#orNull(
+          this.#call("exec inspect", z.object({ Running: z.boolean() }), (docker, abortSignal) =>
+            docker.getExec(id).inspect({ abortSignal }),
+          ),
+        ),
+      ),
+    );
+    return found.some((process) => process?.Running === true);
+  }
+
   /** Null where there is none. */
   async container(idOrName: string): Promise<ContainerState | null> {
     const found = await this.#orNull(

@@ -24,7 +24,7 @@ export function runOfMarker(dataFolder: string, marker: string): string | null {
   return key === folderKey(dataFolder) ? runId : null;
 }
 
-function folderKey(dataFolder: string): string {
+export function folderKey(dataFolder: string): string {
   return createHash("sha256").update(resolve(dataFolder)).digest("hex").slice(0, 16);
 }
 

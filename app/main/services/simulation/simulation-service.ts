@@ -401,7 +401,13 @@ export class SimulationService {
   ): Promise<void> {
     const queue = this.#queue(backend, lanes[0]?.recorder.plan as Plan);
     const onWait = (behindRunId: string | null) => events.push({ type: "waiting", behindRunId });
-    const leave = await queue.enter(lanes[0]?.recorder.runId ?? "", onWait, control.signal);
+    const leave = await queue.enter(lanes[0]?.recorder.runId ?? "", onWait, control.signal).catch(async (error) => {
+      // What is going on elsewhere does not end by itself.
+      if (error instanceof Cancelled) {
+        for (const lane of lanes) if (lane.begun !== null) await this.#evaluate(backend, lane, events, control);
+      }
+      throw error;
+    });
     try {
       const repeats = Math.max(...lanes.map(({ recorder }) => recorder.plan.seeds.length));
       for (let repeat = 0; repeat < repeats; repeat += 1) {
@@ -416,8 +422,8 @@ export class SimulationService {
   }
 
   async #evaluate(backend: Backend, lane: Lane, events: EventQueue<SimulationEvent>, control: Control): Promise<void> {
-    control.signal.throwIfAborted();
     const { recorder, policy, ignoreCudaNeeds, begun } = lane;
+    if (begun === null) control.signal.throwIfAborted();
     const { plan, runId } = recorder;
     const repeat = lane.repeats.length;
     const seed = plan.seeds[repeat] as string;
@@ -448,7 +454,10 @@ export class SimulationService {
     });
     lane.begun = null;
     const found = begun === null ? null : ((await backend.reattach?.(order, recorded, listener)) ?? null);
-    if (found === null) this.#keep(backend, lane, startedAt);
+    if (found === null) {
+      control.signal.throwIfAborted();
+      this.#keep(backend, lane, startedAt);
+    }
     const ending = await control.during(found ?? (await backend.launch(order, listener)));
     const result = repeatResult(ending, said, (this.#options.now() - startedAt) / 1000);
     lane.repeats.push(result);

@@ -57,7 +57,7 @@ export function containerOptions(plan: ContainerPlan): ContainerOptions {
     create: {
       name,
       Image: image,
-      Entrypoint: [],
+      Entrypoint: [""],
       Cmd: JUDGE_COMMAND,
       User: JUDGE_USER,
       Labels: labels,
@@ -70,9 +70,8 @@ export function containerOptions(plan: ContainerPlan): ContainerOptions {
       HostConfig: {
         ...(device === "cuda" ? { DeviceRequests: [gpuRequest(numRanks, gpus)] } : {}),
         Memory: parseContainerSize(limits.memory_limit),
-        ...(isPublic
-          ? { IpcMode: "host", Ulimits: [{ Name: "memlock", Soft: -1, Hard: -1 }] }
-          : { ShmSize: several ? Math.max(shm, SHM_BYTES_PER_GPU * numRanks) : shm }),
+        ShmSize: several ? Math.max(shm, SHM_BYTES_PER_GPU * numRanks) : shm,
+        ...(isPublic ? { IpcMode: "host", Ulimits: [{ Name: "memlock", Soft: -1, Hard: -1 }] } : {}),
         NetworkMode: several ? name : "none",
         ...(several ? { Dns: [DEAD_DNS] } : {}),
         CapDrop: ["ALL"],

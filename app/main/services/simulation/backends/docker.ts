@@ -1,0 +1,383 @@
+/** Evaluations in containers (spec/evaluation.md section 6), on this machine's engine or a remote one. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { imageMismatch, imageName } from "../../../../common/container-image.ts";
+import { CrusaderError } from "../../../../common/errors.ts";
+import type { Note } from "../../../../common/events.ts";
+import { formatBytes } from "../../../../common/format.ts";
+import type { ContainerChoice, PlannedContainer } from "../../../../common/runs.ts";
+import {
+  type Endpoint,
+  Engine,
+  type EngineFacts,
+  findEndpoint,
+  findEndpoints,
+  type Surroundings,
+} from "../../engine/index.ts";
+import { JsonFile } from "../../storage/index.ts";
+import type { Backend, Evaluation, Listener, Needs, Order, Recorded } from "../backend.ts";
+import { folderKey } from "../marked-processes.ts";
+import { type ContainerOptions, containerOptions, dockerCommands } from "./container-options.ts";
+import { DockerEvaluation } from "./docker-evaluation.ts";
+import { imageSource } from "./image-source.ts";
+
+export type DockerBackendOptions = {
+  dataFolder: string;
+  /** The folder that holds the package `crusades_eval`. */
+  packageFolder: string;
+  crusaderVersion: string;
+  /** Where engines are looked for; default: as the docker command does. */
+  surroundings?: Surroundings | undefined;
+};
+
+/** An engine that can be chosen, and why not where it cannot. */
+export type EngineChoice = { name: string; address: string; current: boolean; problem: CrusaderError | null };
+
+const ORDER_VERSION = 1;
+/** Where it is only asked whether an engine is there. */
+const LOOK_MS = 3000;
+const LABELS = { home: "crusader.home", run: "crusader.run", repeat: "crusader.repeat", version: "crusader.version" };
+/** Engines that hold, or may hold, something of this data folder's. */
+const usedSchema = z.object({ engines: z.array(z.object({ name: z.string(), address: z.string() })) });
+
+export class DockerBackend implements Backend {
+  readonly name = "docker";
+  readonly confinement = "container";
+  readonly survives = true;
+  readonly #options: DockerBackendOptions;
+  readonly #engines = new Map<string, Engine>();
+  readonly #used: JsonFile<z.infer<typeof usedSchema>>;
+
+  constructor(options: DockerBackendOptions) {
+    this.#options = options;
+    this.#used = new JsonFile({
+      path: join(options.dataFolder, "engines.json"),
+      schema: usedSchema,
+      version: 1,
+      initial: () => ({ engines: [] }),
+    });
+  }
+
+  /** Every engine there is, asked whether it answers. */
+  async engines(): Promise<EngineChoice[]> {
+    return Promise.all(
+      findEndpoints(this.#options.surroundings).map(async (endpoint) => {
+        const { name, address, current } = endpoint;
+        const engine = new Engine(endpoint, { callMs: LOOK_MS });
+        const problem = await engine.facts().then(
+          () => null,
+          (error: CrusaderError) => error,
+        );
+        engine.close();
+        return { name, address, current, problem };
+      }),
+    );
+  }
+
+  /** One run at a time has an engine. */
+  queueName({ container }: Needs): string {
+    const name = this.#endpoint(container?.engine).name;
+    return name === "default" ? this.name : `${this.name}-${name.replace(/[^\w.-]/g, "_")}`;
+  }
+
+  async check({ profile, numRanks, container }: Needs): Promise<CrusaderError[]> {
+    try {
+      const engine = this.#engine(this.#endpoint(container?.engine));
+      const facts = await engine.facts();
+      const gpus = deviceOf(profile) === "cuda" ? gpuProblem(engine.endpoint, facts, numRanks, container) : null;
+      const image = await this.#imageProblem(engine, profile, container);
+      return [gpus, image].filter((problem) => problem !== null);
+    } catch (error) {
+      if (error instanceof CrusaderError) return [error];
+      throw error;
+    }
+  }
+
+  async environment({ profile, container }: Needs): Promise<Record<string, string>> {
+    const engine = this.#engine(this.#endpoint(container?.engine));
+    const { version, host, system, cores, memoryBytes } = await engine.facts();
+    const image = await engine.image(container?.image ?? imageName(profile));
+    const labels = Object.entries(image?.labels ?? {}).filter(([name]) => name.startsWith("crusader."));
+    return {
+      engine: `${engine.endpoint.name}, version ${version}, on ${host}`,
+      system,
+      cores: String(cores),
+      memory: formatBytes(memoryBytes),
+      ...Object.fromEntries(labels.map(([name, value]) => [name.replace("crusader.", "image "), value])),
+    };
+  }
+
+  async plan({ profile, container }: Needs): Promise<PlannedContainer> {
+    const engine = this.#engine(this.#endpoint(container?.engine));
+    const image = container?.image ?? imageName(profile);
+    const [{ id: engineId }, found] = await Promise.all([engine.facts(), engine.image(image)]);
+    if (found === null) throw this.#missingImage(image, engine.endpoint, profile);
+    const { name, address } = engine.endpoint;
+    return {
+      engine: name,
+      engineId,
+      address,
+      image,
+      imageId: found.id,
+      runProfile: container?.runProfile ?? "validator",
+      gpus: container?.gpus ?? null,
+    };
+  }
+
+  /** The commands that do by hand what a run with these needs does; the order is read from `orderFile`. */
+  commands({ profile, numRanks, container }: Needs, orderFile: string): string {
+    const endpoint = this.#endpoint(container?.engine);
+    const options = containerOptions({
+      name: "crusader-by-hand",
+      image: container?.image ?? imageName(profile),
+      labels: {},
+      runProfile: container?.runProfile ?? "validator",
+      numRanks,
+      device: deviceOf(profile),
+      gpus: container?.gpus ?? null,
+      limits: limitsOf(profile),
+    });
+    const isContext = endpoint.name !== "default" && endpoint.name !== "podman";
+    const choice = endpoint.current ? [] : isContext ? ["--context", endpoint.name] : ["--host", endpoint.address];
+    return dockerCommands(options, ["docker", ...choice], orderFile);
+  }
+
+  async launch(order: Order, listener: Listener): Promise<Evaluation> {
+    const container = planned(order);
+    const engine = this.#engine(this.#endpoint(container.engine));
+    const options = this.#containerOptions(order, container);
+    this.#remember(engine.endpoint);
+    const notes: Note[] = [];
+    try {
+      await this.#start(engine, options, orderLine(order));
+    } catch (error) {
+      // The validator's flags hold no such limit, so nothing differs from production without it.
+      if (!isRefusedLimit(error) || options.create.HostConfig?.Ulimits === undefined) throw error;
+      const message = "The engine refuses to raise the limit of locked memory: the ranks run without.";
+      notes.push({ level: "warning", id: "memlock_refused", message, line: null });
+      delete options.create.HostConfig.Ulimits;
+      await this.#start(engine, options, orderLine(order));
+    }
+    return this.#evaluation(engine, order, options, listener, notes);
+  }
+
+  async reattach(order: Order, _recorded: Recorded, listener: Listener): Promise<Evaluation | null> {
+    const container = planned(order);
+    const engine = this.#engine(this.#endpoint(container.engine));
+    const options = this.#containerOptions(order, container);
+    const { name } = options.create;
+    // Where it cannot be asked soon, whoever follows the container asks on.
+    const asked = new Engine(engine.endpoint, { callMs: LOOK_MS });
+    const state = await asked.container(name).catch(() => undefined);
+    asked.close();
+    if (state?.status === "created") {
+      await removeAll(engine, options);
+      return null;
+    }
+    return this.#evaluation(engine, order, options, listener, []);
+  }
+
+  async removeLeftovers(isOver: (runId: string) => boolean): Promise<string[]> {
+    const { engines } = this.#used.read();
+    const removed = await Promise.all(
+      engines.map(async ({ name, address }) => {
+        const endpoint = findEndpoints(this.#options.surroundings).find((candidate) => candidate.name === name);
+        if (endpoint?.address !== address) return [];
+        const engine = new Engine(endpoint, { callMs: LOOK_MS });
+        // An engine that does not answer is asked at a later start.
+        const found = await this.#removeFrom(engine, isOver).catch(() => []);
+        engine.close();
+        return found;
+      }),
+    );
+    return removed.flat();
+  }
+
+  async #removeFrom(engine: Engine, isOver: (runId: string) => boolean): Promise<string[]> {
+    const ours = { [LABELS.home]: folderKey(this.#options.dataFolder) };
+    const isLeft = ({ labels }: { labels: Record<string, string> }) => {
+      const runId = labels[LABELS.run];
+      return runId !== undefined && isOver(runId);
+    };
+    const removed: string[] = [];
+    for (const { id, name } of (await engine.containers(ours)).filter(isLeft)) {
+      if (await engine.removeContainer(id)) removed.push(`container ${name}`);
+    }
+    for (const { id, name } of (await engine.networks(ours)).filter(isLeft)) {
+      if (await engine.removeNetwork(id)) removed.push(`network ${name}`);
+    }
+    return removed;
+  }
+
+  /** Makes it, starts it, and hands it its order; leaves nothing behind where that fails. */
+  async #start(engine: Engine, options: ContainerOptions, order: string): Promise<void> {
+    const { create, network } = options;
+    try {
+      if (network !== null) await engine.createNetwork(network.name, network.labels);
+      await engine.create(create);
+      const input = await engine.input(create.name);
+      // What it does to the connection is of no interest once the order was read.
+      input.on("error", () => {});
+      await engine.start(create.name);
+      await new Promise<void>((resolve) => input.end(order, () => resolve()));
+      input.resume();
+    } catch (error) {
+      await removeAll(engine, options).catch(() => {});
+      throw error;
+    }
+  }
+
+  #evaluation(engine: Engine, order: Order, options: ContainerOptions, listener: Listener, notes: Note[]): Evaluation {
+    return new DockerEvaluation(
+      {
+        engine,
+        engineId: planned(order).engineId,
+        name: options.create.name,
+        hasNetwork: options.network !== null,
+        fallback: { seed: order.seed, numRanks: order.numRanks, device: deviceOf(order.profile) },
+        notes,
+      },
+      listener,
+    );
+  }
+
+  #containerOptions({ marker, repeat, profile, numRanks }: Order, container: PlannedContainer): ContainerOptions {
+    const [home = "", runId = ""] = marker.split(".");
+    return containerOptions({
+      name: `crusader-${home}-${runId}-${repeat}`,
+      image: container.imageId,
+      labels: {
+        [LABELS.home]: home,
+        [LABELS.run]: runId,
+        [LABELS.repeat]: String(repeat),
+        [LABELS.version]: this.#options.crusaderVersion,
+      },
+      runProfile: container.runProfile,
+      numRanks,
+      device: deviceOf(profile),
+      gpus: container.gpus,
+      limits: limitsOf(profile),
+    });
+  }
+
+  async #imageProblem(
+    engine: Engine,
+    profile: Record<string, unknown>,
+    choice: ContainerChoice | undefined,
+  ): Promise<CrusaderError | null> {
+    const reference = choice?.image ?? imageName(profile);
+    const image = await engine.image(reference);
+    if (image === null) return this.#missingImage(reference, engine.endpoint, profile);
+    // Named by hand: whoever names it answers for it.
+    if (choice?.image !== undefined) return null;
+    const source = imageSource(this.#options.packageFolder);
+    const mismatch = imageMismatch(image.labels, { profile, source });
+    if (mismatch === null) return null;
+    const message = `The image ${reference} does not fit: ${mismatch}.`;
+    return new CrusaderError("image_missing", message, `Build it anew: ${this.#buildCommand(reference, profile)}`);
+  }
+
+  #missingImage(reference: string, { name }: Endpoint, profile: Record<string, unknown>): CrusaderError {
+    const message = `The engine ${name} has no image ${reference}.`;
+    return new CrusaderError("image_missing", message, `Build it: ${this.#buildCommand(reference, profile)}`);
+  }
+
+  #buildCommand(reference: string, profile: Record<string, unknown>): string {
+    return `crusader image build (${reference}, for ${deviceOf(profile) === "cpu" ? "rehearsals" : "the profile"}).`;
+  }
+
+  #remember({ name, address }: Endpoint): void {
+    const { engines } = this.#used.read();
+    const isKnown = engines.some((engine) => engine.name === name && engine.address === address);
+    if (!isKnown) this.#used.write({ engines: [...engines, { name, address }] });
+  }
+
+  #endpoint(name: string | undefined): Endpoint {
+    return findEndpoint(name, this.#options.surroundings);
+  }
+
+  #engine(endpoint: Endpoint): Engine {
+    const key = JSON.stringify({ ...endpoint, current: null });
+    const engine = this.#engines.get(key) ?? new Engine(endpoint);
+    this.#engines.set(key, engine);
+    return engine;
+  }
+}
+
+function planned({ container }: Order): PlannedContainer {
+  if (container === undefined) throw new Error("an order for containers without a container");
+  return container;
+}
+
+/** One line. The file itself is in it: a remote host has no other way to it. */
+function orderLine({ marker, repeat, sourcePath, profile, policy, numRanks, seed, ignoreCudaNeeds }: Order): string {
+  return `${JSON.stringify({
+    version: ORDER_VERSION,
+    runId: marker,
+    repeat,
+    source: readFileSync(sourcePath).toString("base64"),
+    profile,
+    policy,
+    numRanks,
+    seed,
+    sandbox: { kind: "container" },
+    ignoreCudaNeeds,
+  })}\n`;
+}
+
+async function removeAll(engine: Engine, { create, network }: ContainerOptions): Promise<void> {
+  await engine.removeContainer(create.name);
+  if (network !== null) await engine.removeNetwork(network.name);
+}
+
+function isRefusedLimit(error: unknown): boolean {
+  return error instanceof CrusaderError && /rlimit|memlock/i.test(error.message);
+}
+
+function gpuProblem(
+  { address, name }: Endpoint,
+  { runtimes, hasCdi }: EngineFacts,
+  numRanks: number,
+  choice: ContainerChoice | undefined,
+): CrusaderError | null {
+  const unsupported = (message: string, hint: string) => new CrusaderError("unsupported", message, hint);
+  const chosen = choice?.gpus;
+  if (chosen !== undefined && (chosen.length !== numRanks || new Set(chosen).size !== chosen.length)) {
+    return unsupported(
+      `${numRanks} ranks need ${numRanks} different GPUs; ${chosen.join(", ")} were named.`,
+      "Name one a rank.",
+    );
+  }
+  const local = address.startsWith("unix:") && existsSync("/proc/version") ? countGpus() : null;
+  if (local !== null && local < numRanks) {
+    return unsupported(
+      local === 0
+        ? "The profile needs CUDA, and this machine has no NVIDIA GPU."
+        : `The profile needs ${numRanks} GPUs, and this machine has ${local}.`,
+      "Choose an engine on a machine that has them (docker context create), or rehearse it.",
+    );
+  }
+  if (runtimes.includes("nvidia") || hasCdi) return null;
+  return unsupported(
+    `The engine ${name} has no NVIDIA runtime, so containers get no GPU.`,
+    "On its host: install the NVIDIA Container Toolkit, sudo nvidia-ctk runtime configure, restart the engine.",
+  );
+}
+
+/** As the driver counts them; 0 without a driver. */
+function countGpus(): number {
+  try {
+    return readdirSync("/proc/driver/nvidia/gpus").length;
+  } catch {
+    return 0;
+  }
+}
+
+function deviceOf(profile: Record<string, unknown>): "cpu" | "cuda" {
+  return (profile.crusader as { device?: string } | undefined)?.device === "cpu" ? "cpu" : "cuda";
+}
+
+function limitsOf(profile: Record<string, unknown>) {
+  return profile.docker as { memory_limit: string; shm_size: string };
+}
