@@ -63,6 +63,7 @@ test("the surface is what it was", () => {
     "production.staleRuns",
     "hparams.list",
     "hparams.load",
+    "simulation.engines",
     "simulation.check",
     "simulation.start",
     "simulation.startComparison",

@@ -49,6 +49,7 @@ import {
 import { settingsChangeSchema, settingsSchema, storedSettingsSchema } from "./settings.ts";
 import {
   activeRunSchema,
+  engineChoiceSchema,
   forecastSchema,
   profileNameSchema,
   runIdSchema,
@@ -224,6 +225,8 @@ export const contract = {
   },
 
   simulation: {
+    /** Container engines for the docker backend, each asked whether it answers; the docker command's own first. */
+    engines: procedure.output(z.array(engineChoiceSchema)),
     /** What a start with these options would do, and what is missing for it. */
     check: procedure.input(simulationOptionsSchema).output(forecastSchema),
     /** Returns when the run has its number and its plan is on the disk; judging goes on behind it. */

@@ -81,6 +81,15 @@ export const forecastSchema = z.object({
 });
 export type Forecast = z.infer<typeof forecastSchema>;
 
+/** A container engine, and why it cannot be used where it cannot. */
+export const engineChoiceSchema = z.object({
+  name: z.string(),
+  address: z.string(),
+  /** Whether the docker command would use it now. */
+  current: z.boolean(),
+  problem: errorReportSchema.nullable(),
+});
+
 export const startedSchema = z.object({ runId: z.string(), plan: planSchema });
 export type Started = z.infer<typeof startedSchema>;
 

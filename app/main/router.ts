@@ -66,6 +66,7 @@ export function createRouter(services: Services) {
     backend,
     server,
     sandbox,
+    container,
     numRanks,
     repeats,
     seed,
@@ -75,6 +76,7 @@ export function createRouter(services: Services) {
     backend,
     server,
     sandbox,
+    container,
     numRanks,
     repeats,
     seed,
@@ -194,6 +196,12 @@ export function createRouter(services: Services) {
     },
 
     simulation: {
+      engines: os.simulation.engines.handler(async () =>
+        (await services.docker.engines()).map(({ problem, ...engine }) => ({
+          ...engine,
+          problem: problem?.report() ?? null,
+        })),
+      ),
       check: os.simulation.check.handler(({ input }) => services.simulation.forecast(simulationOptions(input))),
       start: os.simulation.start.handler(async ({ input }) => {
         const plan = await runs.start({ ...simulationOptions(input), ...requestFor(input.target) });

@@ -18,7 +18,7 @@ Usage: crusader serve [options]
   --help       this text
 
 The printed address lets one browser in, which then stays in across restarts. Ctrl-C ends it; a run that is going on is
-cancelled then, and recorded as cancelled.
+cancelled then, and recorded as cancelled; one in a container goes on, and the next start finds it again.
 `;
 
 const DEFAULT_PORT = 7733;
@@ -119,7 +119,9 @@ async function untilAskedToEnd(services: Services, stderr: OutputStream): Promis
   await new Promise<void>((resolve) => {
     for (const signal of ENDINGS) {
       process.on(signal, () => {
-        const running = services.runs.list().filter(({ ownedHere }) => ownedHere);
+        const own = services.runs.list().filter(({ ownedHere }) => ownedHere);
+        const running = own.filter(({ outlivesApp }) => !outlivesApp);
+        const left = own.filter(({ outlivesApp }) => outlivesApp).map(({ runId }) => runId);
         if (signal === "SIGINT" && running.length > 0 && !warned) {
           warned = true;
           const runs = running.map(({ runId }) => runId).join(", ");
@@ -127,6 +129,8 @@ async function untilAskedToEnd(services: Services, stderr: OutputStream): Promis
           return;
         }
         stderr.write(running.length > 0 ? "\nCancelling and ending.\n" : "\nEnding.\n");
+        if (left.length > 0)
+          stderr.write(`Run ${left.join(", ")} goes on without it; the next start finds it again.\n`);
         resolve();
       });
     }

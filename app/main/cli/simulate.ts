@@ -1,6 +1,6 @@
 /** `crusader simulate`: judges a train.py as the validator would, check by check. */
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { fileURLToPath } from "node:url";
@@ -19,8 +19,11 @@ import { ScanService } from "../services/scan/index.ts";
 import { ServerList } from "../services/servers/index.ts";
 import { dataFolder, FileSecrets } from "../services/settings/index.ts";
 import {
+  containerOrder,
+  DockerBackend,
   EvalServerBackend,
   LocalBackend,
+  readSource,
   removeAbandonedFolders,
   type Simulation,
   type SimulationEvent,
@@ -41,7 +44,12 @@ const HELP = `Judges a train.py as the validator would: the same stages, the sam
 Usage: crusader simulate FILE [options]
 
   --profile NAME|FILE  what to judge by: a profile of hparams/, or any hparams.json (default: rehearsal)
-  --backend NAME       where to run: local (default), evalServer
+  --backend NAME       where to run: local (default), docker, evalServer
+  --engine NAME        with docker: a Docker context, "default" or "podman" (default: what the docker command uses)
+  --gpus 0,1           with docker: the engine's numbers of the GPUs to use
+  --run-profile NAME   with docker: the flags of the validator (default), or of the public simulator: public
+  --image NAME         with docker: an image of your own instead of the profile's
+  --print-command      with docker: write the order to a file, print the commands that do the same, and run nothing
   --server NAME        with evalServer: which server (crusader servers); Ctrl-C ends the waiting, not its job
   --runs N             evaluations, each with a seed of its own (default: the profile's evaluation_runs)
   --seed S             fix the seed; several runs take S, S-2, S-3 ...
@@ -53,7 +61,8 @@ Usage: crusader simulate FILE [options]
   --json               print the result record (with --against an array of two), and nothing else
   --help               this text
 
-Ctrl-C cancels the run and ends its processes; a second one does not wait for the judge.
+Ctrl-C cancels the run and ends its processes; a second one does not wait for the judge. A run in a container goes on
+when the terminal closes; the window finds it again.
 Exit codes: 0 passed, 1 the submission failed, 2 wrong use, 3 the environment (also: cancelled, needs CUDA).
 `;
 
@@ -86,6 +95,11 @@ export async function simulateCommand(args: readonly string[], io: CommandIo): P
       userProfilesFolder: join(folder, "hparams"),
     });
     const rules = new Rules({ dataFolder: folder, builtInPolicyFile: join(PROFILES_FOLDER, "scan-policy.json") });
+    const docker = new DockerBackend({
+      dataFolder: folder,
+      packageFolder: REQUIREMENTS_FOLDER,
+      crusaderVersion: packageJson.version,
+    });
     const service = new SimulationService({
       dataFolder: folder,
       store,
@@ -96,6 +110,7 @@ export async function simulateCommand(args: readonly string[], io: CommandIo): P
           python: () => preparePython(python, talk, { signal: interrupt.signal }),
           packageFolder: REQUIREMENTS_FOLDER,
         }),
+        docker,
         new EvalServerBackend({
           servers: new ServerList({ dataFolder: folder, secrets: new FileSecrets({ dataFolder: folder }) }),
           scan: (...request) => scan.scan(...request),
@@ -105,7 +120,36 @@ export async function simulateCommand(args: readonly string[], io: CommandIo): P
       now: Date.now,
       randomSeed: () => randomBytes(16).toString("hex"),
     });
-    describeProfile(await hparams.load(options.profile), talk.stderr);
+    const profile = await hparams.load(options.profile);
+    describeProfile(profile, talk.stderr);
+    if (options.printCommand) {
+      const numRanks = options.numRanks ?? (profile.resolved.docker as { num_gpus: number }).num_gpus;
+      const source = await readSource(options.path);
+      const order = containerOrder(
+        {
+          marker: "by-hand",
+          repeat: 0,
+          profile: profile.resolved,
+          policy: rules.policy().policy,
+          numRanks,
+          sandbox: "container",
+          seed: options.seed ?? randomBytes(16).toString("hex"),
+          ignoreCudaNeeds: options.ignoreCudaNeeds ?? false,
+        },
+        source,
+      );
+      const orderFile = join(folder, "order-by-hand.json");
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      writeFileSync(orderFile, order, { mode: 0o600 });
+      const needs = {
+        profile: profile.resolved,
+        numRanks,
+        sandbox: "container" as const,
+        container: options.container,
+      };
+      io.stdout.write(docker.commands(needs, orderFile));
+      return EXIT.passed;
+    }
     await cleanUp(service, talk.stderr);
     const simulation = await begin(service, options, io.stderr, interrupt);
     if (simulation === null) {
@@ -114,6 +158,10 @@ export async function simulateCommand(args: readonly string[], io: CommandIo): P
     }
     interrupt.watch(simulation, talk.stderr);
     await follow(simulation, service, talk.stderr, io.stderr);
+    if (interrupt.hasLeft) {
+      io.stderr.write("The run goes on in its container; the window finds it again (crusader serve).\n");
+      return EXIT.environment;
+    }
     const results = await simulation.done;
     if (options.json) io.stdout.write(`${safeJson(options.against === undefined ? results[0] : results)}\n`);
     else report(simulation.plans, results, store, options.verbose, io);
@@ -131,6 +179,7 @@ type Options = SimulationRequest & {
   runs: number | undefined;
   against: string | undefined;
   noSandbox: boolean;
+  printCommand: boolean;
   verbose: boolean;
   json: boolean;
   help: boolean;
@@ -147,12 +196,15 @@ function parse(args: readonly string[]): Options {
   if (values.seed !== undefined && !/^[\x21-\x7e]{1,128}$/.test(values.seed)) {
     throw new CrusaderError("usage", "--seed takes up to 128 printable characters without blanks.");
   }
+  const backend = values.backend ?? (values.server === undefined ? "local" : "evalServer");
   return {
     path: positionals[0] ?? "",
     profile: values.profile ?? "rehearsal",
-    backend: values.backend ?? (values.server === undefined ? "local" : "evalServer"),
+    backend,
     server: values.server,
     sandbox: "bubblewrap",
+    container: containerOf(values, backend === "docker"),
+    printCommand: values["print-command"] ?? false,
     runs: wholeNumber("runs", values.runs, MAX_RUNS),
     numRanks: wholeNumber("num-gpus", values["num-gpus"], MAX_RANKS),
     seed: values.seed,
@@ -165,6 +217,34 @@ function parse(args: readonly string[]): Options {
   };
 }
 
+type ContainerValues = {
+  engine?: string | undefined;
+  gpus?: string | undefined;
+  "run-profile"?: string | undefined;
+  image?: string | undefined;
+  "print-command"?: boolean | undefined;
+};
+
+function containerOf(values: ContainerValues, isDocker: boolean): SimulationRequest["container"] {
+  const { engine, gpus, image, "run-profile": runProfile = "validator", "print-command": printCommand } = values;
+  if (!isDocker) {
+    const given = [engine, gpus, image, values["run-profile"], printCommand].some((value) => value !== undefined);
+    if (given)
+      throw new CrusaderError(
+        "usage",
+        "--engine, --gpus, --image, --run-profile and --print-command need --backend docker.",
+      );
+    return undefined;
+  }
+  if (runProfile !== "validator" && runProfile !== "public") {
+    throw new CrusaderError("usage", `--run-profile takes validator or public, not "${runProfile}".`);
+  }
+  if (gpus !== undefined && !/^\d{1,2}(?:,\d{1,2})*$/.test(gpus)) {
+    throw new CrusaderError("usage", `--gpus takes numbers with commas between them, not "${gpus}".`);
+  }
+  return { engine, image, runProfile, ...(gpus === undefined ? {} : { gpus: gpus.split(",").map(Number) }) };
+}
+
 function parseOptions(args: readonly string[]) {
   try {
     return parseArgs({
@@ -174,6 +254,11 @@ function parseOptions(args: readonly string[]) {
         profile: { type: "string" },
         backend: { type: "string" },
         server: { type: "string" },
+        engine: { type: "string" },
+        gpus: { type: "string" },
+        "run-profile": { type: "string" },
+        image: { type: "string" },
+        "print-command": { type: "boolean" },
         runs: { type: "string" },
         seed: { type: "string" },
         "num-gpus": { type: "string" },
@@ -213,6 +298,8 @@ async function cleanUp(service: SimulationService, stderr: OutputStream): Promis
     const processes = ended.map(({ pid, name }) => `${safeLine(name)} (${pid})`);
     stderr.write(`Ended what a killed run had left behind: ${processes.join(", ")}.\n`);
   }
+  for (const removed of await service.removeLeftovers())
+    stderr.write(`Removed a leftover of an ended run: ${safeLine(removed)}.\n`);
   await removeAbandonedFolders(Date.now());
 }
 
@@ -277,7 +364,8 @@ async function agrees(question: string, interrupt: Interrupt): Promise<boolean> 
 /** Ctrl-C and its like: the first cancels in order, the second at once. */
 class Interrupt {
   readonly #controller = new AbortController();
-  readonly #listener = () => this.now();
+  readonly #listener = (signal: NodeJS.Signals) => (signal === "SIGHUP" ? this.leave() : this.now());
+  #hasLeft = false;
   #simulation: Simulation<unknown> | null = null;
   #stderr: OutputStream = SILENT;
 
@@ -296,6 +384,22 @@ class Interrupt {
     if (this.#simulation === null) return;
     this.#stderr.write(atOnce ? "\nKilling it.\n" : "\nCancelling; once more to kill it at once.\n");
     void this.#simulation.cancel({ atOnce });
+  }
+
+  /** The terminal is gone: what can go on without it does. */
+  leave(): void {
+    const detach = this.#simulation?.detach ?? null;
+    if (detach === null) {
+      this.now();
+      return;
+    }
+    this.#hasLeft = true;
+    void detach();
+  }
+
+  /** Whether the run was left to a later process. */
+  get hasLeft(): boolean {
+    return this.#hasLeft;
   }
 
   watch(simulation: Simulation<unknown>, stderr: OutputStream): void {

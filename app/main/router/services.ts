@@ -17,6 +17,7 @@ import { FileSecrets, SettingsService } from "../services/settings/index.ts";
 import {
   ActiveRuns,
   type Backend,
+  DockerBackend,
   EvalServerBackend,
   LocalBackend,
   removeAbandonedFolders,
@@ -82,12 +83,13 @@ export function createServices({
     policyJson: readFileSync(POLICY_FILE, "utf8"),
   });
   const evalServer = new EvalServerBackend({ servers, scan: (...request) => scan.scan(...request) });
+  const docker = new DockerBackend({ dataFolder, packageFolder: PACKAGE_FOLDER, crusaderVersion: packageJson.version });
   const simulation = new SimulationService({
     dataFolder,
     store,
     hparams,
     policy: () => rules.policy(),
-    backends: [local, evalServer, ...moreBackends],
+    backends: [local, docker, evalServer, ...moreBackends],
     crusaderVersion: packageJson.version,
     now: Date.now,
     randomSeed: () => randomBytes(16).toString("hex"),
@@ -111,6 +113,7 @@ export function createServices({
     annotations,
     hparams,
     simulation,
+    docker,
     runs,
     scan,
     servers,
@@ -162,14 +165,17 @@ export function createServices({
 
     /** Removes what earlier processes left behind when they were killed; returns how many processes it ended. */
     async cleanUp(): Promise<number> {
+      // First: what goes on is nobody's leftover.
+      await runs.reattach();
       const ended = await simulation.endLeftovers();
+      await simulation.removeLeftovers();
       await removeAbandonedFolders(Date.now());
       await python.prune();
       store.purge();
       return ended.length;
     },
 
-    /** Cancels what runs, which is then recorded as cancelled; returns when nothing of it lives any more. */
+    /** Leaves what outlives this process, and cancels what else runs, which is then recorded as cancelled; returns when nothing of it lives any more. */
     async close(): Promise<void> {
       await Promise.all([runs.close(), tasks.close(), scan.close()]);
       store.close();

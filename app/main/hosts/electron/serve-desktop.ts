@@ -62,7 +62,8 @@ export function serveDesktop(
   const looking = setInterval(() => attempt(services, "desktop.look", look), TELL_EVERY_MS);
 
   const quit = async (cancelRuns: boolean) => {
-    const going = services.runs.list().filter(({ ownedHere }) => ownedHere);
+    // What goes on without this process needs no question.
+    const going = services.runs.list().filter(({ ownedHere, outlivesApp }) => ownedHere && !outlivesApp);
     if (going.length > 0 && !cancelRuns) {
       tell({ kind: "runsGoingOn", runIds: going.map(({ runId }) => runId) });
       return;

@@ -504,7 +504,8 @@ function needsMore({ recorder, repeats }: Lane): boolean {
   return repeats.length < recorder.plan.seeds.length && (last === undefined || !endsSeries(last));
 }
 
-async function readSource(path: string): Promise<Uint8Array> {
+/** What is to be judged. Throws `not_found`, and `usage` for what is far too large. */
+export async function readSource(path: string): Promise<Uint8Array> {
   try {
     const file = await open(path);
     try {

@@ -2,7 +2,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { imageMismatch, imageName } from "../../../../common/container-image.ts";
+import { PYTORCH_CPU_INDEX } from "../../../../common/addresses.ts";
+import { bakedIn, imageMismatch, imageName } from "../../../../common/container-image.ts";
 import { CrusaderError } from "../../../../common/errors.ts";
 import type { Note } from "../../../../common/events.ts";
 import { formatBytes } from "../../../../common/format.ts";
@@ -147,17 +148,18 @@ export class DockerBackend implements Backend {
     const container = planned(order);
     const engine = this.#engine(this.#endpoint(container.engine));
     const options = this.#containerOptions(order, container);
+    const line = containerOrder(order, readFileSync(order.sourcePath));
     this.#remember(engine.endpoint);
     const notes: Note[] = [];
     try {
-      await this.#start(engine, options, orderLine(order));
+      await this.#start(engine, options, line);
     } catch (error) {
       // The validator's flags hold no such limit, so nothing differs from production without it.
       if (!isRefusedLimit(error) || options.create.HostConfig?.Ulimits === undefined) throw error;
       const message = "The engine refuses to raise the limit of locked memory: the ranks run without.";
       notes.push({ level: "warning", id: "memlock_refused", message, line: null });
       delete options.create.HostConfig.Ulimits;
-      await this.#start(engine, options, orderLine(order));
+      await this.#start(engine, options, line);
     }
     return this.#evaluation(engine, order, options, listener, notes);
   }
@@ -283,8 +285,17 @@ export class DockerBackend implements Backend {
     return new CrusaderError("image_missing", message, `Build it: ${this.#buildCommand(reference, profile)}`);
   }
 
+  /** To be pasted where this folder is. */
   #buildCommand(reference: string, profile: Record<string, unknown>): string {
-    return `crusader image build (${reference}, for ${deviceOf(profile) === "cpu" ? "rehearsals" : "the profile"}).`;
+    const isCpu = deviceOf(profile) === "cpu";
+    const file = join(this.#options.packageFolder, isCpu ? "Dockerfile.cpu" : "Dockerfile");
+    const values = {
+      PROFILE: bakedIn(profile),
+      SOURCE: imageSource(this.#options.packageFolder),
+      ...(isCpu ? { TORCH_INDEX: PYTORCH_CPU_INDEX } : {}),
+    };
+    const args = Object.entries(values).map(([name, value]) => `--build-arg '${name}=${value}'`);
+    return `docker build --tag ${reference} --file '${file}' ${args.join(" ")} '${this.#options.packageFolder}'`;
   }
 
   #remember({ name, address }: Endpoint): void {
@@ -311,12 +322,15 @@ function planned({ container }: Order): PlannedContainer {
 }
 
 /** One line. The file itself is in it: a remote host has no other way to it. */
-function orderLine({ marker, repeat, sourcePath, profile, policy, numRanks, seed, ignoreCudaNeeds }: Order): string {
+export function containerOrder(
+  { marker, repeat, profile, policy, numRanks, seed, ignoreCudaNeeds }: Omit<Order, "sourcePath">,
+  source: Uint8Array,
+): string {
   return `${JSON.stringify({
     version: ORDER_VERSION,
     runId: marker,
     repeat,
-    source: readFileSync(sourcePath).toString("base64"),
+    source: Buffer.from(source).toString("base64"),
     profile,
     policy,
     numRanks,
