@@ -301,12 +301,20 @@ export class Engine {
     call: (docker: Dockerode, abortSignal: AbortSignal) => Promise<T>,
     limitMs = this.#callMs,
   ): Promise<T> {
+    // What it takes to load is not the engine's time.
+    const docker = await this.#client();
     const controller = new AbortController();
-    const timer = setTimeout(() => controller.abort(), limitMs);
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      // Not by the abort alone: where an answer breaks off in its middle, dockerode says nothing, and hears no abort.
+      late.reject(tooSlow(this.endpoint, limitMs));
+      controller.abort();
+    }, limitMs);
+    const answer = call(docker, controller.signal);
+    answer.catch(() => {});
     try {
-      return await call(await this.#client(), controller.signal);
+      return await Promise.race([answer, late.promise]);
     } catch (error) {
-      if (controller.signal.aborted) throw tooSlow(this.endpoint, limitMs);
       throw engineError(this.endpoint, error);
     } finally {
       clearTimeout(timer);
