@@ -369,7 +369,7 @@ export class Engine {
         return new Docker({
           ...none,
           protocol: "http",
-          host: "http://engine",
+          host: "engine",
           agent: this.#ssh,
         } as Dockerode.DockerOptions);
       case "tcp":
