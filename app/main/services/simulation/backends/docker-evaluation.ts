@@ -7,7 +7,7 @@ import { CrusaderError } from "../../../../common/errors.ts";
 import type { Event, Failure, Note } from "../../../../common/events.ts";
 import { type ContainerState, type Engine, isUnreachable } from "../../engine/index.ts";
 import type { Ending, Evaluation, Listener } from "../backend.ts";
-import { cancelledFailure, type Fallback, JudgeEvents } from "../judge-events.ts";
+import { cancelledFailure, type Fallback, JudgeEvents, withoutVerdict } from "../judge-events.ts";
 import { LAUNCHER_COMMAND, RANKS_USER } from "./container-options.ts";
 
 export type ContainerToFollow = {
@@ -83,7 +83,12 @@ export class DockerEvaluation implements Evaluation {
     if (this.#detached) return new Promise<never>(() => {});
     for (const timer of this.#timers) clearTimeout(timer);
     this.#waiting.abort();
-    const result = this.#events.result(() => this.#silence(state));
+    const said = this.#events.result(() => this.#silence(state));
+    // The judge cannot tell who sent the signal.
+    const result =
+      said.outcome === "cancelled" && !this.#cancelled
+        ? withoutVerdict(this.#stoppedByOthers(), this.#container.fallback)
+        : said;
     return { result, ended: [], notes: [...this.#container.notes, ...(await this.#cleanUp())] };
   }
 
@@ -228,6 +233,15 @@ export class DockerEvaluation implements Evaluation {
         clearTimeout(timer);
         resolve();
       });
+    });
+  }
+
+  #stoppedByOthers(): Failure {
+    return this.#events.failure({
+      kind: "environment",
+      fault: "environment",
+      message: "The container was stopped before its verdict, and not from here.",
+      hint: "The engine was stopped or restarted, or somebody stopped the container. Run it again.",
     });
   }
 

@@ -141,6 +141,19 @@ test("a container that somebody removes ends the run with words", async (context
   });
 });
 
+test("a container that somebody stops is no cancel of the user's", async (context) => {
+  const docker = dockerOr(context);
+  const { app, request, containerName } = bench(docker);
+  const simulation = await app().service.start(request("polite"));
+  await untilEvent(simulation, "stage");
+  docker("stop", containerName("1"));
+  const { outcome, failure } = await simulation.done;
+  expect({ outcome, message: failure?.message }).toEqual({
+    outcome: "error",
+    message: "The container was stopped before its verdict, and not from here.",
+  });
+});
+
 test("leftovers of this data folder's ended runs are removed, and nothing else", async (context) => {
   const docker = dockerOr(context);
   const [ours, theirs] = [bench(docker), bench(docker)];
