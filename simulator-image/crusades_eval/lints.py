@@ -59,6 +59,8 @@ MAX_LINTS = 200
 MAX_STEPS_BACK = 5
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+DEFINITIONS = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef})
+LEAVES = frozenset({ast.Name, ast.Constant, ast.alias, ast.Pass, ast.Import, ast.ImportFrom})
 
 
 class Lint(NamedTuple):
@@ -77,6 +79,7 @@ class Unit:
         self.calls: list[ast.Call] = []
         self.attributes: list[ast.Attribute] = []
         self.loops: list[ast.For | ast.While] = []
+        #: Assignments, expressions and returns.
         self.statements: list[ast.stmt] = []
         self.compares: list[ast.Compare] = []
         self.slices: list[ast.Subscript] = []
@@ -114,72 +117,98 @@ class Program:
         stack: list[tuple[ast.AST, Unit]] = [(self.module.node, self.module)]
         while stack:
             node, unit = stack.pop()
-            self._note(node, unit)
+            kind = type(node)
+            note = NOTES.get(kind)
+            if note is not None:
+                note(self, node, unit)
+            if kind in LEAVES:
+                continue
             inner = unit
-            if unit is self.module and isinstance(node, Function | ast.ClassDef):
+            if kind in DEFINITIONS and unit is self.module:
                 inner = self.units[node.name] = Unit(node)
             children = []
-            for name in child_fields(type(node)):
+            for name in child_fields(kind):
                 value = getattr(node, name, None)
                 # Decorators and bases run with the module.
                 owner = inner if name in ("body", "args") else unit
-                if isinstance(value, ast.AST):
-                    children.append((value, owner))
-                elif isinstance(value, list):
+                if type(value) is list:
                     children += [(item, owner) for item in value if isinstance(item, ast.AST)]
+                elif isinstance(value, ast.AST):
+                    children.append((value, owner))
             for child, _ in children:
                 self.parents[child] = node
-            stack.extend(reversed(children))
+            children.reverse()
+            stack += children
 
-    def _note(self, node: ast.AST, unit: Unit) -> None:
+    # What is noted of a node, by its type (NOTES below).
+
+    def _note_name(self, node: ast.Name, unit: Unit) -> None:
+        self.mentions.add(node.id)
+
+    def _note_attribute(self, node: ast.Attribute, unit: Unit) -> None:
+        self.mentions.add(node.attr)
+        unit.attributes.append(node)
+
+    def _note_call(self, node: ast.Call, unit: Unit) -> None:
+        unit.calls.append(node)
+
+    def _note_keyword(self, node: ast.keyword, unit: Unit) -> None:
+        if node.arg is not None:
+            self.mentions.add(node.arg)
+
+    def _note_subscript(self, node: ast.Subscript, unit: Unit) -> None:
+        unit.slices.append(node)
+
+    def _note_compare(self, node: ast.Compare, unit: Unit) -> None:
+        unit.compares.append(node)
+
+    def _note_yield(self, node: ast.Yield | ast.YieldFrom, unit: Unit) -> None:
+        unit.yields.append(node)
+
+    def _note_argument(self, node: ast.arg, unit: Unit) -> None:
+        unit.bound.setdefault(node.arg, []).append(None)
+
+    def _note_import(self, node: ast.Import, unit: Unit) -> None:
+        for alias in node.names:
+            self.packages.add(alias.name.partition(".")[0])
+            self.mentions.update(alias.name.split("."))
+            if alias.asname is not None:
+                self.imported[alias.asname] = alias.name
+
+    def _note_import_from(self, node: ast.ImportFrom, unit: Unit) -> None:
+        if node.module is None or node.level:
+            return
+        self.packages.add(node.module.partition(".")[0])
+        self.mentions.update(node.module.split("."))
+        for alias in node.names:
+            self.mentions.add(alias.name)
+            self.imported[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+
+    def _note_loop(self, node: ast.For | ast.While, unit: Unit) -> None:
+        unit.loops.append(node)
+        if isinstance(node, ast.For):
+            self._bind(unit, node.target, None)
+
+    def _note_comprehension(self, node: ast.comprehension, unit: Unit) -> None:
+        self._bind(unit, node.target, None)
+
+    def _note_with_item(self, node: ast.withitem, unit: Unit) -> None:
+        if node.optional_vars is not None:
+            self._bind(unit, node.optional_vars, None)
+
+    def _note_statement(self, node: ast.stmt, unit: Unit) -> None:
+        unit.statements.append(node)
         match node:
-            case ast.Name(id=name):
-                self.mentions.add(name)
-            case ast.Attribute(attr=name):
-                self.mentions.add(name)
-                unit.attributes.append(node)
-            case ast.Call():
-                unit.calls.append(node)
-            case ast.keyword(arg=str() as name):
-                self.mentions.add(name)
-            case ast.Subscript():
-                unit.slices.append(node)
-            case ast.Compare():
-                unit.compares.append(node)
-            case ast.Yield() | ast.YieldFrom():
-                unit.yields.append(node)
-            case ast.Import(names=aliases):
-                for alias in aliases:
-                    self.packages.add(alias.name.partition(".")[0])
-                    self.mentions.update(alias.name.split("."))
-                    if alias.asname is not None:
-                        self.imported[alias.asname] = alias.name
-            case ast.ImportFrom(module=str() as module, level=0, names=aliases):
-                self.packages.add(module.partition(".")[0])
-                self.mentions.update(module.split("."))
-                for alias in aliases:
-                    self.mentions.add(alias.name)
-                    self.imported[alias.asname or alias.name] = f"{module}.{alias.name}"
-            case ast.arg(arg=name):
-                unit.bound.setdefault(name, []).append(None)
-            case ast.For(target=target) | ast.While(test=target):
-                unit.loops.append(node)
-                if isinstance(node, ast.For):
-                    self._bind(unit, target, None)
-            case ast.comprehension(target=target) | ast.withitem(optional_vars=ast.expr() as target):
-                self._bind(unit, target, None)
-        if isinstance(node, ast.stmt):
-            unit.statements.append(node)
-            match node:
-                case ast.Assign(targets=targets, value=value):
-                    for target in targets:
-                        self._bind(unit, target, value)
-                case ast.AnnAssign(target=target, value=ast.expr() as value):
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
                     self._bind(unit, target, value)
-                case ast.AugAssign(target=target):
-                    self._bind(unit, target, None)
-        elif isinstance(node, ast.NamedExpr):
-            self._bind(unit, node.target, node.value)
+            case ast.AnnAssign(target=target, value=ast.expr() as value):
+                self._bind(unit, target, value)
+            case ast.AugAssign(target=target):
+                self._bind(unit, target, None)
+
+    def _note_walrus(self, node: ast.NamedExpr, unit: Unit) -> None:
+        self._bind(unit, node.target, node.value)
 
     def _bind(self, unit: Unit, target: ast.expr, value: ast.expr | None) -> None:
         match target:
@@ -401,6 +430,32 @@ class Program:
             case ast.Attribute(attr="index", value=ast.Name(id="device")):
                 return True
         return False
+
+
+#: Node type -> what is noted of it.
+NOTES: dict[type[ast.AST], Callable[[Program, Any, Unit], None]] = {
+    ast.Name: Program._note_name,
+    ast.Attribute: Program._note_attribute,
+    ast.Call: Program._note_call,
+    ast.keyword: Program._note_keyword,
+    ast.Subscript: Program._note_subscript,
+    ast.Compare: Program._note_compare,
+    ast.Yield: Program._note_yield,
+    ast.YieldFrom: Program._note_yield,
+    ast.arg: Program._note_argument,
+    ast.Import: Program._note_import,
+    ast.ImportFrom: Program._note_import_from,
+    ast.For: Program._note_loop,
+    ast.While: Program._note_loop,
+    ast.comprehension: Program._note_comprehension,
+    ast.withitem: Program._note_with_item,
+    ast.Assign: Program._note_statement,
+    ast.AnnAssign: Program._note_statement,
+    ast.AugAssign: Program._note_statement,
+    ast.Expr: Program._note_statement,
+    ast.Return: Program._note_statement,
+    ast.NamedExpr: Program._note_walrus,
+}
 
 
 def method(call: ast.Call) -> str:

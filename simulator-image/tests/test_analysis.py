@@ -5,6 +5,7 @@
 import ast
 import json
 import random
+from itertools import pairwise
 
 import pytest
 from scan_cases import CASES, POLICY, ROOT, source_of
@@ -61,7 +62,7 @@ def assert_safe(source: str, report: dict) -> None:
     for fix in report["fixes"]:
         places = [(one["line"], one["column"], one["endLine"], one["endColumn"]) for one in fix["edits"]]
         assert places == sorted(places)
-        assert all(one[2:] <= other[:2] for one, other in zip(places, places[1:], strict=False))
+        assert all(one[2:] <= other[:2] for one, other in pairwise(places))
         changed = applied(source, fix["edits"])
         again = analyse(changed.encode(), POLICY)
         mended = [*report["findings"], *report["lints"]]
