@@ -5,6 +5,7 @@ import { IconChevronLeft, IconChevronRight, IconRotateClockwise } from "@tabler/
 import { useState } from "react";
 import { formatInteger } from "../../../common/format.ts";
 import type { PlannedBatch, TopologyPlan } from "../../../common/topology.ts";
+import { describe } from "./describe.ts";
 import classes from "./topology.module.css";
 
 const NAMES_REM = 9;
@@ -99,15 +100,4 @@ function Batch({ batch }: { batch: PlannedBatch | undefined }) {
       {first}..{last}
     </span>
   );
-}
-
-/** The drawing in words. */
-export function describe({ topology: { dp_size, tp_size }, groups }: TopologyPlan): string {
-  if (dp_size * tp_size === 1) return "One rank holds the whole model and reads every batch.";
-  const partners = groups.map(({ ranks }) => `r${ranks[0]}`).join(", ");
-  const split = `The ${tp_size} ranks of a group split every layer and read the same batches`;
-  if (dp_size === 1) return `${split}.`;
-  const exchange = "exchange gradients";
-  if (tp_size === 1) return `Each rank reads batches of its own; all of them ${exchange}.`;
-  return `${split}; groups read different ones. Ranks with the same part (${partners}) ${exchange}.`;
 }
