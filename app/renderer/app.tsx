@@ -63,8 +63,8 @@ function Waiting() {
   );
 }
 
-/** True from the first time that one of them is asked for. */
-function useOverlays(): boolean {
+/** `needed`: true from the first time that one of them is asked for. */
+function useOverlays(): { asked: boolean; needed: boolean } {
   const asked = [
     useStore(quickInput, ({ shown }) => shown !== null),
     useStore(picker, ({ open }) => open),
@@ -72,7 +72,7 @@ function useOverlays(): boolean {
   ].includes(true);
   const [needed, setNeeded] = useState(false);
   if (asked && !needed) setNeeded(true);
-  return needed;
+  return { asked, needed };
 }
 
 function Window() {
@@ -110,9 +110,9 @@ function Window() {
         <StatusBar problems={problems} />
       </div>
       <NotificationsView />
-      {overlays && (
+      {overlays.needed && (
         <Suspense>
-          <Overlays />
+          <Overlays areShown={overlays.asked} />
         </Suspense>
       )}
     </Look>
