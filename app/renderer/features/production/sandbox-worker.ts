@@ -91,15 +91,11 @@ function closeJavaScript(functions: Record<string, WebAssembly.ImportValue>): vo
 
 /** The interpreter's memory: what it asks for, but no more than its share. */
 function limitMemory(): void {
-  const { Memory } = WebAssembly;
   const maximum = PYTHON_MEMORY_MAX_BYTES / WASM_PAGE_BYTES;
-  const limited = ((descriptor: WebAssembly.MemoryDescriptor) =>
-    new Memory({
-      ...descriptor,
-      maximum: Math.min(maximum, descriptor.maximum ?? maximum),
-    })) as unknown as typeof Memory;
-  limited.prototype = Memory.prototype;
-  WebAssembly.Memory = limited;
+  WebAssembly.Memory = new Proxy(WebAssembly.Memory, {
+    construct: (Memory, [asked]: [WebAssembly.MemoryDescriptor]) =>
+      new Memory({ ...asked, maximum: Math.min(maximum, asked.maximum ?? maximum) }),
+  });
 }
 
 /** Files lie in JavaScript's memory, not in the interpreter's: so much is ever written, overwritten or not. */
