@@ -31,6 +31,10 @@ const RESOURCES = resourceRoot(import.meta.url);
 const PROFILES_FOLDER = join(RESOURCES, "hparams");
 const POLICY_FILE = join(PROFILES_FOLDER, "scan-policy.json");
 const PACKAGE_FOLDER = join(RESOURCES, "simulator-image");
+/** The newest of production's profiles that Crusader comes with. */
+const BUILT_IN_PRODUCTION_PROFILE = "production-2026-04";
+/** Of the user's files, for what a change of the rules would do to them. */
+const MAX_FILES_SCANNED = 200;
 const TEMPLATES_FOLDER = join(RESOURCES, "templates");
 
 export type ServicesOptions = {
@@ -42,6 +46,8 @@ export type ServicesOptions = {
   home?: string;
   /** Where a desktop is around the window. */
   dialogs?: SystemDialogs;
+  /** The production source may be a `file://` repository; for tests. */
+  allowFileRepositories?: boolean;
   /** Between two looks at a watched folder or at what other processes did, in milliseconds. */
   lookEveryMs?: number;
 };
@@ -54,6 +60,7 @@ export function createServices({
   moreBackends = [],
   home,
   dialogs,
+  allowFileRepositories = false,
   lookEveryMs = 1000,
 }: ServicesOptions) {
   const python = new PythonService({ dataFolder, requirementsFolder: PACKAGE_FOLDER, env });
@@ -97,6 +104,20 @@ export function createServices({
     templatesFolder: TEMPLATES_FOLDER,
     watchEveryMs: lookEveryMs,
   });
+  const production = new ProductionService({
+    dataFolder,
+    packageFolder: join(PACKAGE_FOLDER, "crusades_eval"),
+    rules,
+    hparams,
+    builtInProfile: BUILT_IN_PRODUCTION_PROFILE,
+    runs: store,
+    ownFiles: () => workspace.ownFiles(MAX_FILES_SCANNED),
+    scan: (source, policy) => scan.scan(source, undefined, JSON.stringify(policy)),
+    env,
+    lookEveryMs,
+    ...(home === undefined ? {} : { home }),
+    git: { allowFiles: allowFileRepositories },
+  });
   return {
     dataFolder,
     lookEveryMs,
@@ -109,7 +130,7 @@ export function createServices({
     runs,
     scan,
     rules,
-    production: new ProductionService(),
+    production,
     tasks,
     machine: new MachineService({
       dataFolder,

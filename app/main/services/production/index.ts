@@ -1,1 +1,3 @@
-export { type ChosenSource, ProductionService } from "./production-service.ts";
+export type { OwnFile } from "./consequences.ts";
+export { APPLIED_PROFILE, ProductionService, type ProductionServiceOptions } from "./production-service.ts";
+export type { ChosenSource } from "./store.ts";
