@@ -27,7 +27,7 @@ MAX_FIXES = 50
 # No topology has more GPUs, and no number grows without end on the way to it.
 MAX_SIZE = 1_000_000
 # How many expressions a computed strategy may be made of.
-MAX_FOLDED = 500
+MAX_FOLDED = 100
 # Each look at an alias takes a scan's time.
 MAX_ALIASES = 5
 MAX_TEXT_CHARACTERS = 20_000

@@ -10,6 +10,7 @@ over the tree without a bound.
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -53,7 +54,7 @@ PLAIN_PACKAGES = frozenset(
 SAME_SHAPE = frozenset({"detach", "cpu", "clone", "contiguous", "float", "bfloat16", "half", "to", "cuda"})
 
 # More nodes than any train.py has; a file with more gets no advice.
-MAX_NODES = 100_000
+MAX_NODES = 50_000
 MAX_LINTS = 200
 # How far a value is followed through names and helper functions.
 MAX_STEPS_BACK = 5
@@ -94,6 +95,7 @@ class Program:
     def __init__(self, nodes: list[ast.AST]) -> None:
         self.nodes = nodes
         self.parents: dict[ast.AST, ast.AST] = {}
+        self.rank_only: dict[ast.AST, set[ast.stmt]] = {}
         #: Local name -> dotted path of an import.
         self.imported: dict[str, str] = {}
         self.packages: set[str] = set()
@@ -225,15 +227,18 @@ class Program:
 
     def _reached(self) -> list[Unit]:
         """The units that run when inner_steps is called, inner_steps first."""
-        reached: list[Unit] = [] if self.entry is None else [self.entry]
-        for unit in reached:
+        reached: dict[Unit, None] = {} if self.entry is None else {self.entry: None}
+        waiting = [*reached]
+        while waiting:
+            unit = waiting.pop(0)
             for node in (*unit.calls, *unit.attributes):
                 functions = [node.func, *node.args] if isinstance(node, ast.Call) else [node.value]
                 for function in functions:
                     called = self.units.get(function.id) if isinstance(function, ast.Name) else None
                     if called is not None and called not in reached:
-                        reached.append(called)
-        return reached
+                        reached[called] = None
+                        waiting.append(called)
+        return [*reached]
 
     def called(self, call: ast.Call) -> Unit | None:
         """The function of this file that is called by its name."""
@@ -325,16 +330,14 @@ class Program:
         return node
 
     def constant(self, node: ast.expr | None, unit: Unit) -> Any:
-        """The number, text or pair that an expression is known to be, else None."""
+        """The number, text or pair of them that an expression is known to be, else None."""
         if node is None:
             return None
-        match self.value_of(node, unit):
-            case ast.Constant(value=value):
-                return value
-            case ast.Tuple(elts=[first, second]):
-                pair = (self.constant(first, unit), self.constant(second, unit))
-                return None if None in pair else pair
-        return None
+        value = self.value_of(node, unit)
+        if isinstance(value, ast.Tuple) and len(value.elts) == 2:
+            pair = tuple(getattr(self.value_of(one, unit), "value", None) for one in value.elts)
+            return pair if all(isinstance(one, int | float) for one in pair) else None
+        return value.value if isinstance(value, ast.Constant) else None
 
     def _names_of(self, start: set[str], holds: Callable[[ast.expr, Unit], bool]) -> dict[Unit, set[str]]:
         """For each reached function the names that hold what inner_steps got under the names `start`."""
@@ -358,20 +361,20 @@ class Program:
         return names
 
     def _is_model(self, node: ast.expr, unit: Unit) -> bool:
+        choices = [node]
         for _ in range(MAX_STEPS_BACK):
-            match node:
+            if not choices:
+                break
+            match choices.pop():
                 case ast.Name(id=name):
-                    return name in self.held[unit]
+                    if name in self.held[unit]:
+                        return True
                 case ast.IfExp(body=body, orelse=orelse):
-                    return any(
-                        isinstance(one, ast.Name | ast.Call) and self._is_model(one, unit) for one in (body, orelse)
-                    )
+                    choices += [body, orelse]
                 case ast.Call(func=ast.Attribute(attr=name, value=receiver)) if name in SELF_RETURNING:
-                    node = receiver
+                    choices.append(receiver)
                 case ast.Call(func=function, args=[first, *_]) if self.last(function) in WRAPPERS:
-                    node = first
-                case _:
-                    return False
+                    choices.append(first)
         return False
 
     def _is_data(self, node: ast.expr, unit: Unit) -> bool:
@@ -401,12 +404,20 @@ class Program:
             ):
                 return True
             body = getattr(parent, "body", None)
-            if isinstance(body, list) and child in body:
-                for earlier in body[: body.index(child)]:
-                    returns = isinstance(earlier, ast.If) and isinstance(earlier.body[-1], ast.Return)
-                    if returns and self.asks_rank(earlier.test, unit):
-                        return True
+            if isinstance(body, list) and child in self._after_rank_return(parent, body, unit):
+                return True
         return False
+
+    def _after_rank_return(self, parent: ast.AST, body: list[ast.stmt], unit: Unit) -> set[ast.stmt]:
+        """The statements that only those ranks get to that did not return earlier in the same block."""
+        if parent not in self.rank_only:
+            ends = (
+                index
+                for index, one in enumerate(body)
+                if isinstance(one, ast.If) and isinstance(one.body[-1], ast.Return) and self.asks_rank(one.test, unit)
+            )
+            self.rank_only[parent] = {*body[next(ends, len(body)) + 1 :]}
+        return self.rank_only[parent]
 
     def asks_rank(self, test: ast.expr, unit: Unit) -> bool:
         match test:
@@ -923,17 +934,15 @@ def collective_on_one_rank(program: Program) -> Iterator[Lint]:
     fsdp_1 = any(program.last(call.func) in FSDP_1 for unit in program.reached for call in unit.calls)
     for unit in program.reached:
         on_one = []
-        everywhere = set()
         for call in unit.calls:
             name = method(call) or program.last(call.func)
-            if name in COLLECTIVES or (name == "state_dict" and fsdp_1):
-                if program.rank_branch(call, unit):
-                    on_one.append((name, call))
-                else:
-                    everywhere.add(name)
+            collective = name in COLLECTIVES or (name == "state_dict" and fsdp_1)
+            if collective and program.rank_branch(call, unit):
+                on_one.append((name, call))
+        times = Counter(name for name, _ in on_one)
         for name, call in on_one:
             # With the same call in both branches every rank takes part.
-            if sum(other == name for other, _ in on_one) == 1:
+            if times[name] == 1:
                 yield Lint(
                     "collective-on-one-rank",
                     call,
@@ -1199,8 +1208,11 @@ def is_whole_batch(program: Program, node: ast.expr, unit: Unit) -> bool:
 
 @rule("steps-count")
 def steps_count(program: Program) -> Iterator[Lint]:
-    backward = [call for unit in program.reached for call in unit.calls if method(call) == "backward"]
+    backward = [(call, unit) for unit in program.reached for call in unit.calls if method(call) == "backward"]
+    trained = {parent for call, unit in backward[:1] for _, parent in program.ancestors(call, unit)}
     for unit in program.reached:
+        draws = [call for call in unit.calls if isinstance(call.func, ast.Name) and call.func.id == "next"]
+        drawing = {parent for call in draws for _, parent in program.ancestors(call, unit)}
         for loop in unit.loops:
             if loop not in program.step_loops or not isinstance(loop, ast.For):
                 continue
@@ -1216,14 +1228,8 @@ def steps_count(program: Program) -> Iterator[Lint]:
                         "The data never ends, so neither does this loop: take num_steps batches.",
                     )
                 continue
-            draws = any(
-                isinstance(call.func, ast.Name)
-                and call.func.id == "next"
-                and any(parent is loop for _, parent in program.ancestors(call, unit))
-                for call in unit.calls
-            )
-            direct = len(backward) == 1 and any(parent is loop for _, parent in program.ancestors(backward[0], unit))
-            if not draws or not direct:
+            # With two places that train, or batches drawn outside, the first or last step may be elsewhere.
+            if len(backward) != 1 or loop not in trained or loop not in drawing:
                 continue
             match source:
                 case ast.Call(func=ast.Name(id="range"), args=[count]):

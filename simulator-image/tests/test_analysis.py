@@ -204,6 +204,9 @@ def test_a_computed_strategy_is_written_out(before, literal):
         "def get_strategy():\n    yield 1\n    return dict(dp_size=2, tp_size=1)\n",
         "a = b + b\n" + "".join(f"{x} = {y} + {y}\n" for x, y in zip("bcdefghijk", "cdefghijkl", strict=True))
         + "l = 1\ndef get_strategy():\n    return dict(dp_size=a, tp_size=1)\n",
+        "def get_strategy():\n    return " + "{'a': " * 90 + "1" + "}" * 90 + "\n",
+        "def get_strategy():\n    return dict(dp_size=" + "1 + " * 700 + "1, tp_size=1)\n",
+        "a = b\nb = a\ndef get_strategy():\n    return dict(dp_size=a, tp_size=1)\n",
     ],
 )  # fmt: skip
 def test_a_strategy_stays_where_its_value_is_in_doubt(source):

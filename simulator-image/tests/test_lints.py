@@ -496,10 +496,33 @@ def test_messages_are_one_sentence():
         HEADER + "".join(f"    a{i} = a{i + 1}\n" for i in range(3000)) + "    return a0",
         "".join(f"def f{i}(x):\n    return f{i + 1}(x)\n" for i in range(1500)) + HEADER + "    return f0(model)",
         "x\n" * 150_000,
+        HEADER + "    net = " + "a if b else (" * 150 + "c" + ")" * 150 + "\n    return net(x)",
+        HEADER + "    net = " + "a if b else " * 700 + "c\n    return net(x)",
+        HEADER + "    b = (b, b)\n    return torch.optim.AdamW(p, lr=b, betas=b, weight_decay=b)",
+        HEADER + "    net = " + "FSDP(" * 150 + "model" + ")" * 150 + "\n    return net(x)",
+        "".join(f"def f{i}():\n    f{i + 1}()\n" for i in range(6000)) + HEADER + "    f0()",
+        HEADER + "    t.barrier()\n" * 9000,
+        HEADER + "    for _ in a:\n        next(b)\n        x.backward()\n" * 3000,
+        "x = x\ny = z\nz = y\n" + HEADER + "    return x(y, z)",
     ],
-    ids=["many", "deep", "chain", "names", "calls", "large"],
+    ids=[
+        "many",
+        "deep",
+        "chain",
+        "names",
+        "calls",
+        "large",
+        "choices",
+        "more choices",
+        "circle",
+        "wraps",
+        "functions",
+        "barriers",
+        "loops",
+        "circles",
+    ],
 )
-def test_large_files_end_in_bounded_time(source):
+def test_odd_files_end_in_bounded_time(source):
     assert len(lints(source)) <= MAX_LINTS
 
 
