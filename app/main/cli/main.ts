@@ -25,6 +25,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "List, show, compare, export and prune recorded runs",
     load: async () => (await import("./runs.ts")).runsCommand,
   },
+  production: {
+    summary: "Fetch the validator's source, and say what its rules changed",
+    load: async () => (await import("./production.ts")).productionCommand,
+  },
   serve: {
     summary: "Open the window in a browser, here or through an ssh tunnel",
     load: async () => (await import("./serve.ts")).serveCommand,

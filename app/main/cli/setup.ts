@@ -83,7 +83,7 @@ function describeVersions(versions: Record<string, string>): string {
 }
 
 /** Runs `work` with a signal that Ctrl-C (or SIGTERM) aborts; null when it was. */
-async function withCancelOnInterrupt<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T | null> {
+export async function withCancelOnInterrupt<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T | null> {
   const controller = new AbortController();
   const abort = () => controller.abort();
   process.on("SIGINT", abort);

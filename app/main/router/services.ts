@@ -31,10 +31,6 @@ const RESOURCES = resourceRoot(import.meta.url);
 const PROFILES_FOLDER = join(RESOURCES, "hparams");
 const POLICY_FILE = join(PROFILES_FOLDER, "scan-policy.json");
 const PACKAGE_FOLDER = join(RESOURCES, "simulator-image");
-/** The newest of production's profiles that Crusader comes with. */
-const BUILT_IN_PRODUCTION_PROFILE = "production-2026-04";
-/** Of the user's files, for what a change of the rules would do to them. */
-const MAX_FILES_SCANNED = 200;
 const TEMPLATES_FOLDER = join(RESOURCES, "templates");
 
 export type ServicesOptions = {
@@ -109,9 +105,8 @@ export function createServices({
     packageFolder: join(PACKAGE_FOLDER, "crusades_eval"),
     rules,
     hparams,
-    builtInProfile: BUILT_IN_PRODUCTION_PROFILE,
     runs: store,
-    ownFiles: () => workspace.ownFiles(MAX_FILES_SCANNED),
+    ownFiles: (limit) => workspace.ownFiles(limit),
     scan: (source, policy) => scan.scan(source, undefined, JSON.stringify(policy)),
     env,
     lookEveryMs,

@@ -53,11 +53,9 @@ export type ProductionServiceOptions = {
   packageFolder: string;
   rules: Rules;
   hparams: HparamsService;
-  /** The bundled profile with production's values. */
-  builtInProfile: string;
   runs: RunStore;
-  /** The user's own files, for what a change would do to them; `truncated`: there are more. */
-  ownFiles: () => { files: OwnFile[]; truncated: boolean };
+  /** The first of the user's own files; `truncated`: there are more. */
+  ownFiles: (limit: number) => { files: OwnFile[]; truncated: boolean };
   scan: Scan;
   env: NodeJS.ProcessEnv;
   /** Between two looks at what other processes did, in milliseconds. */
@@ -67,6 +65,8 @@ export type ProductionServiceOptions = {
   git?: Partial<Pick<GitOptions, "allowFiles" | "timeLimitMs" | "maxStoreBytes" | "limits">>;
 };
 
+/** The newest of the bundled profiles with production's values. */
+const BUILT_IN_PROFILE = "production-2026-04";
 /** The profile that `apply` writes, in the user's own folder of profiles. */
 export const APPLIED_PROFILE = "production-source";
 
@@ -75,6 +75,8 @@ const MAX_STORE_BYTES = 256 * 1024 * 1024;
 const ABANDONED_AFTER_MS = 24 * 60 * 60 * 1000;
 /** Runs that are looked at for consequences, the newest first. */
 const MAX_RUNS = 1000;
+/** Of the user's files, for what a change would do to them. */
+const MAX_FILES = 200;
 const LABEL_CHARACTERS = 7;
 const AREAS: readonly RuleChange["area"][] = ["policy", "hparams", "threshold", "container", "scanner"];
 
@@ -97,7 +99,7 @@ export class ProductionService {
   /** Throws `data_folder`. */
   status(): ProductionStatus {
     const { source, pinned, newest } = this.#store.read();
-    const { rules, builtInProfile } = this.#options;
+    const { rules } = this.#options;
     const applied = rules.applied();
     return {
       source: this.#shown(source),
@@ -107,7 +109,7 @@ export class ProductionService {
         appliedFrom: applied?.revision ?? null,
         appliedAt: applied?.appliedAt ?? null,
         policySha256: rules.policy().sha256,
-        productionProfile: applied?.profile?.name ?? builtInProfile,
+        productionProfile: applied?.profile?.name ?? BUILT_IN_PROFILE,
       },
     };
   }
@@ -195,7 +197,7 @@ export class ProductionService {
     const runs = this.#measuredRuns();
     const policyChanges = bare.filter(({ area }) => area === "policy");
     const { files, truncated } =
-      policyChanges.length === 0 ? { files: [], truncated: false } : this.#options.ownFiles();
+      policyChanges.length === 0 ? { files: [], truncated: false } : this.#options.ownFiles(MAX_FILES);
     const forFiles = await consequencesForFiles(policyChanges, files, {
       policy: a.policy,
       scan: this.#options.scan,
@@ -363,12 +365,12 @@ export class ProductionService {
   }
 
   async #side(side: RulesSide): Promise<Side> {
-    const { rules, hparams, builtInProfile } = this.#options;
+    const { rules, hparams } = this.#options;
     const ours = { revision: null, notFound: [] };
     switch (side) {
       case "builtin": {
         const { policy } = rules.builtInPolicy();
-        const { raw } = await hparams.load(builtInProfile);
+        const { raw } = await hparams.load(BUILT_IN_PROFILE);
         return { ...ours, label: "built-in", policy, rules: rulesOfOurs(policy, raw, BUILT_IN_PINS) };
       }
       case "in_force": {
@@ -398,11 +400,11 @@ export class ProductionService {
   }
 
   async #productionProfile() {
-    const { hparams, rules, builtInProfile } = this.#options;
+    const { hparams, rules } = this.#options;
     const applied = rules.applied()?.profile ?? null;
     // The user may have deleted it.
     const isThere = applied !== null && sha256OfFile(this.#profilePath()) !== null;
-    return hparams.load(isThere ? applied.name : builtInProfile);
+    return hparams.load(isThere ? applied.name : BUILT_IN_PROFILE);
   }
 
   #measuredRuns(): { measured: MeasuredRun[]; total: number } {

@@ -96,7 +96,6 @@ function bench(more: Partial<ProductionServiceOptions> = {}) {
     packageFolder: PACKAGE_FOLDER,
     rules,
     hparams,
-    builtInProfile: "production-2026-04",
     runs,
     ownFiles: () => ({ files: [], truncated: false }),
     scan: (source, policy) => scanner.scan(source, undefined, JSON.stringify(policy)),
