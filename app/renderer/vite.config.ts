@@ -69,8 +69,9 @@ export default defineConfig({
     manifest: true,
     // Monaco is one piece of 4 MB that is loaded on demand.
     chunkSizeWarningLimit: 5000,
-    // Everything comes from this machine; preloading saves nothing and would inline a script.
-    modulePreload: false,
+    // What a script imports is asked for with it, not after it was read. Every browser that runs this can; the stand-in
+    // for others would be an inline script.
+    modulePreload: { polyfill: false },
     rolldownOptions: {
       treeshake: { moduleSideEffects: [{ test: /\/app\/common\//, sideEffects: false }] },
     },

@@ -45,6 +45,7 @@ export type ChartsProps = {
 const MARGIN = { top: 8, right: 16, bottom: 4, left: 4 };
 const AXIS = { stroke: "var(--text-dim)", tick: { fill: "var(--text-dim)", fontSize: 11 }, tickLine: false } as const;
 const Y_WIDTH = 64;
+const ACTIVE_DOT_RADIUS = 4;
 
 export default function Charts({ runs, all, baselineRunId }: ChartsProps) {
   const kind = usualScoreKind(runs);
@@ -139,6 +140,8 @@ function TimeChart({ points, width, height, zoom, setZoom, shown, extent, baseli
         type="number"
         domain={zoom === null ? ["dataMin", "dataMax"] : [...zoom]}
         allowDataOverflow
+        // The first and the last dot are drawn whole.
+        padding={{ left: ACTIVE_DOT_RADIUS + 1, right: ACTIVE_DOT_RADIUS + 1 }}
         tickFormatter={(value: number) => days.format(value)}
         minTickGap={48}
       />
@@ -177,7 +180,7 @@ function TimeChart({ points, width, height, zoom, setZoom, shown, extent, baseli
         strokeWidth={1.5}
         dot={drawn.length <= 60 ? { r: 2.5, fill: "var(--series-own)" } : false}
         activeDot={{
-          r: 4,
+          r: ACTIVE_DOT_RADIUS,
           onClick: (_event, dot) => {
             const point = (dot as { payload?: ScorePoint }).payload;
             if (point !== undefined) showRun(point.runId);
