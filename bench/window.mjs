@@ -19,6 +19,9 @@ const SCROLLS = 150;
 const RUNS = 10_000;
 const CHARTINGS = 5;
 const [FEW_RUNS, MANY_RUNS] = [2, 20];
+const SCANNED_LINES = 250;
+const SCANNED_KEYS = 60;
+const LOADINGS = 3;
 const MEMORY_GROWTH_LIMIT = 1.3;
 const FRAME_LIMIT_MS = 50;
 const VIEWPORT = { width: 1440, height: 900 };
@@ -44,6 +47,7 @@ export async function benchWindow() {
     return [
       ...(await onHost(browser, rendererFolder, () => {}, opening(rendererFolder))),
       ...(await onHost(browser, rendererFolder, writeFiles, typing)),
+      ...(await onHost(browser, rendererFolder, writeScanned, scanning)),
       ...(await onHost(browser, rendererFolder, writeFiles, scrolling)),
       ...(await onHost(browser, rendererFolder, writeFiles, memory)),
       ...(await onHost(browser, rendererFolder, (folder) => writeRuns(join(folder, "data"), RUNS), charting)),
@@ -96,7 +100,8 @@ function opening(rendererFolder) {
       const scripts = new Set();
       fresh.on("response", (response) => {
         const { pathname } = new URL(response.url());
-        if (pathname.endsWith(".js")) scripts.add(pathname);
+        // The scanner comes once the window has nothing else to do.
+        if (pathname.endsWith(".js") && !/scanner\.worker|\/pyodide-/.test(pathname)) scripts.add(pathname);
       });
       await fresh.addInitScript(`globalThis.usable = new Promise((resolve) => {
         const look = () => {
@@ -178,6 +183,119 @@ async function typed(page) {
   const latencies = /** @type {number[]} */ (await page.evaluate("globalThis.onkeydown = null; latencies"));
   await page.keyboard.press("Control+S");
   return quantile(latencies, 0.95);
+}
+
+/** @param {string} folder */
+function writeScanned(folder) {
+  const submissions = join(folder, "data", "submissions");
+  mkdirSync(submissions, { recursive: true });
+  const template = readFileSync(new URL("../templates/fsdp.py", import.meta.url), "utf8")
+    .trimEnd()
+    .split("\n");
+  // The first line is typed on: "import o" passes, "import os" does not.
+  const lines = ["import o", ...template];
+  while (lines.length < SCANNED_LINES) lines.push(`VALUE_${lines.length} = [${lines.length}, "text", 1.5]`);
+  writeFileSync(join(submissions, "scanned.py"), lines.join("\n"));
+}
+
+/** What of the scanner's worker is seen from the page, in milliseconds. */
+const WATCH_SCANNER = `
+  globalThis.scannerTimes = { ready: null, scans: [], blocked: [] };
+  const RealWorker = globalThis.Worker;
+  globalThis.Worker = class extends RealWorker {
+    constructor(address, options) {
+      super(address, options);
+      if (!String(address).includes("scanner")) return;
+      const started = performance.now();
+      this.addEventListener("message", ({ data }) => {
+        const now = performance.now();
+        if (data.kind === "ready") scannerTimes.ready = now - started;
+        if (data.kind !== "answer") return;
+        scannerTimes.scans.push(now - this.askedAt);
+        const after = new MessageChannel();
+        after.port1.onmessage = () => scannerTimes.blocked.push(performance.now() - now);
+        after.port2.postMessage(null);
+      });
+    }
+    postMessage(message) {
+      this.askedAt = performance.now();
+      super.postMessage(message);
+    }
+  };`;
+
+/**
+ * The scanner in the window: how soon it is there, and how soon what it found is seen after a key.
+ * @param {Page} host
+ * @param {Browser} browser
+ */
+async function scanning(host, browser) {
+  const { origin } = new URL(host.url());
+  const storageState = await host.context().storageState();
+  /** @type {number[]} */
+  const first = [];
+  /** @type {number[]} */
+  const later = [];
+  for (let loaded = 0; loaded < LOADINGS; loaded += 1) {
+    const context = await browser.newContext({ viewport: VIEWPORT, storageState });
+    const page = await context.newPage();
+    await page.addInitScript(WATCH_SCANNER);
+    for (const times of [first, later]) {
+      await page.goto(origin);
+      await page.waitForFunction("scannerTimes.ready !== null");
+      times.push(await page.evaluate("scannerTimes.ready"));
+    }
+    if (loaded === LOADINGS - 1) {
+      const { keys, scans, blocked } = await scannedKeys(page);
+      await context.close();
+      const peer = quantile(scans, 0.95);
+      return [
+        { name: "scanner: ready at the very first load, median", value: quantile(first, 0.5), unit: "ms", limit: 3500 },
+        { name: "scanner: ready later, median", value: quantile(later, 0.5), unit: "ms", limit: 2000 },
+        {
+          name: "scanner: key to marker with the pause of 100 ms, p95; peer: the scan alone",
+          value: quantile(keys, 0.95),
+          unit: "ms",
+          limit: 200,
+          peer,
+          ratio: quantile(keys, 0.95) / peer,
+        },
+        { name: `scanner: ${SCANNED_LINES} lines in the window, p95`, value: peer, unit: "ms", limit: 30 },
+        { name: "scanner: window blocked by an answer, p95", value: quantile(blocked, 0.95), unit: "ms", limit: 5 },
+      ];
+    }
+    await context.close();
+  }
+  return [];
+}
+
+/**
+ * A key that breaks a rule, and one that takes it back, again and again.
+ * @param {Page} page
+ * @returns {Promise<{ keys: number[], scans: number[], blocked: number[] }>}
+ */
+async function scannedKeys(page) {
+  await open(page, "scanned.py");
+  await page.getByRole("tab", { name: "scanned.py" }).filter({ hasText: "passes" }).waitFor();
+  await page.keyboard.press("Control+Home");
+  await page.keyboard.press("End");
+  await page.evaluate(`
+    globalThis.keyTimes = [];
+    globalThis.marked = () => document.querySelector(".squiggly-error") !== null;
+    scannerTimes.scans.length = 0;
+    scannerTimes.blocked.length = 0;
+    globalThis.onkeydown = ({ timeStamp }) => {
+      const before = marked();
+      const look = () => {
+        if (marked() === before) requestAnimationFrame(look);
+        else keyTimes.push(performance.now() - timeStamp);
+      };
+      requestAnimationFrame(look);
+    };`);
+  for (let key = 1; key <= SCANNED_KEYS; key += 1) {
+    await page.keyboard.press(key % 2 === 1 ? "s" : "Backspace");
+    await page.waitForFunction(`keyTimes.length === ${key}`);
+  }
+  return page.evaluate("({ keys: keyTimes, scans: scannerTimes.scans, blocked: scannerTimes.blocked })");
 }
 
 /**

@@ -1,4 +1,5 @@
 /** The scanner of this window, for every feature that asks it. */
+import { client } from "../client.ts";
 import { scannerFiles } from "./files.ts";
 import Worker from "./scanner.worker.ts?worker";
 import { ScannerClient } from "./scanner-client.ts";
@@ -9,6 +10,8 @@ export const scanner = new ScannerClient({
     worker.postMessage({ kind: "start", files: scannerFiles(), policyJson });
     return worker;
   },
+  // The services' own scanner has the stack of a whole thread, and goes by the same rules.
+  analyseElsewhere: ({ text, numGpus }) => client.scan.scan({ text, ...(numGpus === null ? {} : { numGpus }) }),
 });
 
 /** Loads it once the window has been painted and has nothing else to do. */

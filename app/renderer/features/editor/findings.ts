@@ -19,7 +19,7 @@ export type Problem = Finding & {
 export const STANDING_WORDS = {
   stops: "Production stops here.",
   next: "Would be next.",
-  later: "Not reached before those.",
+  later: "Not reached.",
 } as const;
 
 /** Rejections in production's order, then lints and notes by line. */

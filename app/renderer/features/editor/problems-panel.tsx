@@ -46,6 +46,7 @@ export default function ProblemsPanel() {
     <div className={classes.panel}>
       <div className={classes.toolbar}>
         <TextInput
+          className={classes.filter}
           size="xs"
           aria-label="Filter the problems"
           placeholder="Filter: words, a rule, line 12"
@@ -70,7 +71,7 @@ export default function ProblemsPanel() {
           Check the open file
         </Button>
       </div>
-      <div className={classes.files} onKeyDown={moveInList}>
+      <div className={classes.files} data-problems>
         {files.map(({ id, title, scanned }) => (
           <FileProblems key={id} id={id} title={title} scanned={scanned} filter={filter} />
         ))}
@@ -81,9 +82,9 @@ export default function ProblemsPanel() {
 
 /** Up and down, to the first and to the last, as in a list of the editor. */
 function moveInList(event: KeyboardEvent<HTMLElement>): void {
-  const entries = [...event.currentTarget.querySelectorAll<HTMLElement>("[data-problem]")];
-  const index = entries.findIndex((entry) => entry === document.activeElement);
-  if (index === -1) return;
+  const list = event.currentTarget.closest("[data-problems]");
+  const entries = [...(list?.querySelectorAll<HTMLElement>("[data-problem]") ?? [])];
+  const index = entries.indexOf(event.currentTarget);
   const target = { ArrowDown: index + 1, ArrowUp: index - 1, Home: 0, End: entries.length - 1 }[event.key];
   if (target === undefined) return;
   event.preventDefault();
@@ -146,6 +147,7 @@ function ProblemEntry({ bufferId, problem, current }: { bufferId: string; proble
         aria-keyshortcuts={fix === undefined ? undefined : "Control+."}
         onClick={() => revealProblem(bufferId, problem)}
         onKeyDown={(event) => {
+          moveInList(event);
           if (event.key !== "." || !(event.ctrlKey || event.metaKey) || fix === undefined) return;
           event.preventDefault();
           mend();
