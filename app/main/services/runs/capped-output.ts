@@ -2,6 +2,7 @@
  * The log of a run under a cap: its beginning as it comes, its end once it is over, the number of bytes dropped between
  * them. A submission that prints without end fills neither disk nor memory.
  */
+import { truncateSync } from "node:fs";
 import { AppendFile } from "./files.ts";
 
 export type OutputLimits = { headBytes: number; tailBytes: number };
@@ -9,14 +10,17 @@ export const OUTPUT_LIMITS: OutputLimits = { headBytes: 3 * 1024 * 1024, tailByt
 
 export class CappedOutput {
   readonly #file: AppendFile;
+  readonly #path: string;
   readonly #limits: OutputLimits;
   /** Ring of the last bytes; `#tailBytes` counts all that ever went through it. */
   #tail: Buffer | null = null;
   #tailBytes = 0;
   #headBytes = 0;
+  #finished = { headBytes: 0, allBytes: 0 };
 
   constructor(path: string, limits: OutputLimits = OUTPUT_LIMITS) {
     this.#file = new AppendFile(path);
+    this.#path = path;
     this.#limits = limits;
   }
 
@@ -50,7 +54,16 @@ export class CappedOutput {
     const tailWritten = Math.max(0, this.#file.writtenBytes - headBytes - mark.length);
     this.#file.close();
     const keptBytes = headBytes + tailWritten;
-    return { keptBytes, droppedBytes: headBytes + this.#tailBytes - keptBytes, error };
+    this.#finished = { headBytes, allBytes: headBytes + this.#tailBytes };
+    return { keptBytes, droppedBytes: this.#finished.allBytes - keptBytes, error };
+  }
+
+  /** After `finish`, on a full disk: keeps half of the beginning only, so that there is space for what is worth more. */
+  makeRoom(): { keptBytes: number; droppedBytes: number } {
+    const { headBytes, allBytes } = this.#finished;
+    const keptBytes = Math.floor(headBytes / 2);
+    if (headBytes > 0) truncateSync(this.#path, keptBytes);
+    return { keptBytes, droppedBytes: allBytes - keptBytes };
   }
 
   #keepTail(bytes: Uint8Array): void {
