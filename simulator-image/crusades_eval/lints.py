@@ -875,6 +875,29 @@ def final_state_missing(program: Program) -> Iterator[Lint]:
                 "CPU.",
             )
 
+        elif isinstance(state, ast.IfExp) and program.asks_rank(state.test, result.unit):
+            on_rank_0 = state.body if holds_on_rank_0(program.value_of(state.test, result.unit)) else state.orelse
+            empty = isinstance(on_rank_0, ast.Dict) and not on_rank_0.keys
+            if empty or (isinstance(on_rank_0, ast.Constant) and on_rank_0.value is None):
+                yield Lint(
+                    "final-state-missing",
+                    state,
+                    "Only rank 0's result is judged, and there final_state is empty: keep it on rank 0.",
+                )
+
+
+def holds_on_rank_0(test: ast.expr) -> bool:
+    """Whether a condition that `asks_rank` knows is met on rank 0."""
+    match test:
+        case ast.Compare(ops=[ast.Eq()], comparators=[ast.Constant(value=number)]):
+            return number == 0
+        case ast.Compare(ops=[ast.NotEq()], comparators=[ast.Constant(value=number)]):
+            return number != 0
+        case ast.Compare(comparators=[ast.Constant(value=int() as number)]):
+            return number < 0
+    # `not rank`.
+    return True
+
 
 @rule("final-state-incomplete")
 def final_state_incomplete(program: Program) -> Iterator[Lint]:
