@@ -44,6 +44,14 @@ const VIEWS: Record<string, (page: Page) => Promise<void>> = {
     await panel(page, "problems").getByText("train_fsdp.py").waitFor();
     await panel(page, "result").getByText("used").first().waitFor();
   },
+  async topology(page) {
+    await command(page, "Show Topology");
+    const topology = panel(page, "topology");
+    await topology.getByRole("combobox", { name: "Profile" }).click();
+    await page.getByRole("option", { name: "production-3b", exact: true }).click();
+    await topology.getByText("16..31").waitFor();
+    await topology.getByText("the timed run takes").waitFor();
+  },
   async simulation(page) {
     await command(page, "Show Simulation");
     await command(page, "Maximise or restore the panel");
@@ -95,7 +103,7 @@ const VIEWS: Record<string, (page: Page) => Promise<void>> = {
   },
 };
 /** Between them they show every panel. */
-const PICTURED = ["edit", "simulation", "history", "compare"];
+const PICTURED = ["edit", "topology", "simulation", "history", "compare"];
 
 test.each(["light", "dark", "high contrast"])("keeps nobody out of any panel: %s", async (appearance) => {
   const workbench = await start({

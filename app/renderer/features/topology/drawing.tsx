@@ -8,8 +8,9 @@ import type { PlannedBatch, TopologyPlan } from "../../../common/topology.ts";
 import { describe } from "./describe.ts";
 import classes from "./topology.module.css";
 
-const NAMES_REM = 9;
-const STEP_REM = 6.5;
+/** Widths, generously: what does not fit after all is scrolled to. */
+const NAMES_REM = 8.5;
+const STEP_REM = 6;
 
 export function Drawing({ plan }: { plan: TopologyPlan }) {
   const { ref, width } = useElementSize();
@@ -33,8 +34,8 @@ export function Drawing({ plan }: { plan: TopologyPlan }) {
           <IconChevronLeft size="1rem" />
         </ActionIcon>
         <output>
-          Steps {first} to {first + fitting - 1} of {formatInteger(plan.steps)}, counted from 0
-          {planned < plan.steps && `; the first ${planned} are planned here`}
+          {fitting === 1 ? `Step ${first}` : `Steps ${first} to ${first + fitting - 1}`} of {formatInteger(plan.steps)},
+          counted from 0{planned < plan.steps && `; the first ${planned} are planned here`}
         </output>
         <ActionIcon aria-label="Later steps" disabled={first + fitting >= planned} onClick={() => go(first + fitting)}>
           <IconChevronRight size="1rem" />
