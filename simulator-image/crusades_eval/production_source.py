@@ -21,7 +21,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 MAX_PYTHON_BYTES = 1_000_000
-MAX_NODES = 400_000
+# Of all files together; each pass over this many takes seconds in Pyodide.
+MAX_NODES = 600_000
 MAX_DEPTH = 400
 MAX_DEFINITIONS = 400
 MAX_SCANNERS = 5
@@ -127,9 +128,7 @@ def read(files: dict[str, bytes], policy: dict[str, Any]) -> dict[str, Any]:
     `files`: contents by path with forward slashes. `policy`: ours, to recognise theirs by.
     """
     unreadable: list[str] = []
-    modules = [
-        module for path in sorted(files) if path.endswith(".py") for module in _parse(path, files[path], unreadable)
-    ]
+    modules = _modules(files, unreadable)
     found = _match(policy, _all_sets(modules)) | _match_number(policy, modules)
     hparams = _hparams(files, unreadable)
     thresholds = _thresholds(modules)
@@ -158,10 +157,29 @@ def read(files: dict[str, bytes], policy: dict[str, Any]) -> dict[str, Any]:
 # --- Files ---------------------------------------------------------------------------------------------------------
 
 
-def _parse(path: str, content: bytes, unreadable: list[str]) -> Iterator[Module]:
+def _modules(files: dict[str, bytes], unreadable: list[str]) -> list[Module]:
+    """The Python files that can be read, the shallow ones first."""
+    modules: list[Module] = []
+    nodes_left = MAX_NODES
+    for path in sorted(files, key=lambda path: (path.count("/"), path)):
+        if not path.endswith(".py"):
+            continue
+        module = _parse(path, files[path], unreadable)
+        if module is None:
+            continue
+        nodes = _count(module.tree, nodes_left)
+        if nodes is None:
+            unreadable.append(f"{path}: too large or too deeply nested to be read")
+            continue
+        nodes_left -= nodes
+        modules.append(module)
+    return sorted(modules, key=lambda module: module.path)
+
+
+def _parse(path: str, content: bytes, unreadable: list[str]) -> Module | None:
     if len(content) > MAX_PYTHON_BYTES:
         unreadable.append(f"{path}: larger than {MAX_PYTHON_BYTES:,} bytes")
-        return
+        return None
     try:
         text = content.decode("utf-8-sig")
         with warnings.catch_warnings():
@@ -169,28 +187,25 @@ def _parse(path: str, content: bytes, unreadable: list[str]) -> Iterator[Module]
             tree = ast.parse(text)
     except SyntaxError as error:
         unreadable.append(f"{path}: line {error.lineno or 1}: {str(error.msg)[:MAX_TEXT]}")
-        return
     except (ValueError, RecursionError, MemoryError) as error:
         unreadable.append(f"{path}: {type(error).__name__}: {str(error)[:MAX_TEXT]}")
-        return
-    if not _is_small(tree):
-        unreadable.append(f"{path}: too large or too deeply nested to be read")
-        return
-    yield Module(path, tree, text)
+    else:
+        return Module(path, tree, text)
+    return None
 
 
-def _is_small(tree: ast.AST) -> bool:
-    """Whether everything below may walk it freely, also by recursion."""
+def _count(tree: ast.AST, limit: int) -> int | None:
+    """Nodes of the tree; None above the limit, and where it is too deep to be walked by recursion."""
     level: list[ast.AST] = [tree]
     nodes = 0
     for _depth in range(MAX_DEPTH):
         nodes += len(level)
-        if nodes > MAX_NODES:
-            return False
+        if nodes > limit:
+            return None
         level = [child for node in level for child in ast.iter_child_nodes(node)]
         if not level:
-            return True
-    return False
+            return nodes
+    return None
 
 
 def _text(files: dict[str, bytes], path: str) -> str:

@@ -2,6 +2,7 @@
 
 from scan_cases import POLICY, ROOT
 
+from crusades_eval import production_source
 from crusades_eval.production_source import read
 
 FOLDER = ROOT / "fixtures" / "production-source"
@@ -154,3 +155,11 @@ def test_hostile_files_are_left_out_and_named():
     }
     assert reading["hparams"] is None
     assert [scanner["entry"]["name"] for scanner in reading["scanners"]][:1] == ["check_a"]
+
+
+def test_files_that_are_too_large_together_are_left_out_from_there_on(monkeypatch):
+    monkeypatch.setattr(production_source, "MAX_NODES", 3000)
+    files = {f"m{index}.py": b"x = [" + b"1," * 700 + b"]" for index in range(5)}
+    reading = read({**files, "env.py": FILES[ENV]}, POLICY)
+    assert reading["unreadable"] == [f"m{index}.py: too large or too deeply nested to be read" for index in (3, 4)]
+    assert reading["scanners"][0]["entry"]["name"] == "check_source_code"

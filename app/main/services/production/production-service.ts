@@ -20,7 +20,7 @@ import type {
   StaleRun,
 } from "../../../common/production.ts";
 import { repositoryUrlProblem } from "../../../common/production.ts";
-import type { Plan } from "../../../common/runs.ts";
+import type { Plan, RunRecord } from "../../../common/runs.ts";
 import type { ScanPolicy } from "../../../common/scan.ts";
 import type { HparamsService } from "../hparams/index.ts";
 import type { AppliedRules, Rules } from "../rules/index.ts";
@@ -156,8 +156,7 @@ export class ProductionService {
       );
     }
     onProgress({ detail: "Looking for the rules", fraction: null });
-    const reading = await readSnapshot({ ...this.#readerSetup(), files });
-    signal?.throwIfAborted();
+    const reading = await readSnapshot({ ...this.#readerSetup(), files, signal });
     const revision: Revision = {
       id,
       label: id.slice(0, LABEL_CHARACTERS),
@@ -412,7 +411,8 @@ export class ProductionService {
     const list = runs.list({ limit: MAX_RUNS });
     const measured = list.runs.flatMap(({ id, state }) => {
       if (state === "running") return [];
-      const known = this.#measured.get(id) ?? measuredRun(runs.show(id));
+      const known = this.#measured.get(id) ?? this.#readable(id, (record) => measuredRun(record));
+      if (known === null) return [];
       this.#measured.set(id, known);
       return [known];
     });
@@ -420,12 +420,14 @@ export class ProductionService {
   }
 
   #plan(id: string): Plan | null {
-    const known = this.#plans.get(id);
-    if (known !== undefined) return known;
+    const plan = this.#plans.get(id) ?? this.#readable(id, (record) => record.plan);
+    if (plan !== null) this.#plans.set(id, plan);
+    return plan;
+  }
+
+  #readable<T>(id: string, take: (record: RunRecord) => T): T | null {
     try {
-      const { plan } = this.#options.runs.show(id);
-      this.#plans.set(id, plan);
-      return plan;
+      return take(this.#options.runs.show(id));
     } catch (error) {
       // Deleted since it was listed, or damaged: nothing can be said about it.
       if (error instanceof CrusaderError) return null;

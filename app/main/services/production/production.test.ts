@@ -359,6 +359,10 @@ describe("a hostile repository", () => {
     await expect(
       readSnapshot({ packageFolder: PACKAGE_FOLDER, policyJson, files, timeLimitMs: 1 }),
     ).rejects.toMatchObject({ code: "fetch_failed", message: expect.stringMatching(/takes longer than/) });
+    const controller = new AbortController();
+    const cancelled = readSnapshot({ packageFolder: PACKAGE_FOLDER, policyJson, files, signal: controller.signal });
+    controller.abort();
+    await expect(cancelled).rejects.toBe(controller.signal.reason);
   });
 });
 
