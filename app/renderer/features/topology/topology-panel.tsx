@@ -195,7 +195,7 @@ function Tokens({ plan, profile }: { plan: TopologyPlan; profile: TopologyProfil
     ["Unique tokens a step", plan.uniqueTokensPerStep, "each data group's own, once"],
     ["Unique tokens of the run", plan.uniqueTokens, `${formatInteger(plan.steps)} steps; MFU counts these`],
     ["total_tokens must be", plan.tokensPerStep * plan.steps, "what each rank trained on"],
-    ["Samples", num_samples, "read in the run's own order; after the last, the data begins again"],
+    ["Samples", num_samples, "after the last, the data begins again"],
   ];
   return (
     <table className={classes.figures} aria-label="Tokens">
