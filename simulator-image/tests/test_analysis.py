@@ -5,12 +5,14 @@
 import ast
 import json
 import random
+import time
 from itertools import pairwise
 
 import pytest
 from scan_cases import CASES, POLICY, ROOT, source_of
 
 from crusades_eval.analysis import analyse
+from crusades_eval.fixes import MAX_FIXES
 from crusades_eval.scan import scan
 
 INNER_STEPS = (
@@ -314,6 +316,24 @@ def assert_verdict_is_found(report: dict) -> None:
         first = report["findings"][0]
         assert first["rule"] == verdict["rule"]
         assert verdict["line"] in (first["line"], None)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "f('getattr')\n" * 8_000 + "x\n" * 100_000,
+        "'getattr' '\\x67'\n" * 9_000 + "if __name__ == '__main__': x\n" * 8_000,
+        "import torch as t\n" * 9_000 + "t\n" * 50_000,
+        '"""' + "getattr and setattr of \U0001f600\n" * 500 + '"""\n',
+        "'getattr \U0001f600'; " * 9_000,
+    ],
+    ids=["strings", "guards", "aliases", "long text", "one line"],
+)
+def test_repairs_end_in_bounded_time(source):
+    # A bound against quadratic time, far above what it takes; not a measurement.
+    started = time.monotonic()
+    assert len(analyse(source, POLICY)["fixes"]) <= MAX_FIXES
+    assert time.monotonic() - started < 60
 
 
 def test_lints_are_no_findings():
