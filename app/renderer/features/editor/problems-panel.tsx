@@ -5,6 +5,7 @@ import { formatInteger } from "../../../common/format.ts";
 import { runCommand } from "../../shell/commands.ts";
 import { EmptyState } from "../../shell/ui/states.tsx";
 import { VerdictMark } from "../../shell/ui/verdict-mark.tsx";
+import { OpinionNote } from "../production/opinion-note.tsx";
 import {
   filteredProblems,
   type Problem,
@@ -71,6 +72,7 @@ export default function ProblemsPanel() {
           Check the open file
         </Button>
       </div>
+      <OpinionNote />
       <div className={classes.files} data-problems>
         {files.map(({ id, title, scanned }) => (
           <FileProblems key={id} id={id} title={title} scanned={scanned} filter={filter} />

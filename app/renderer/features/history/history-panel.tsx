@@ -14,6 +14,7 @@ import { RUN_STATES, type RunState } from "../../../common/runs.ts";
 import { runCommand } from "../../shell/commands.ts";
 import { panelSetting, savePanelSetting } from "../../shell/settings.ts";
 import { EmptyState, ErrorState, Loading } from "../../shell/ui/states.tsx";
+import { useStaleRuns } from "../production/use-stale-runs.ts";
 import { compareSelected, deleteRuns, exportList, pinBaseline, runsText } from "./actions.ts";
 import { historyCommands } from "./commands.ts";
 import classes from "./history.module.css";
@@ -49,6 +50,7 @@ export default function HistoryPanel() {
   const [setting, setSetting] = useState(savedSetting);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const [pruning, setPruning] = useState(false);
+  const stale = useStaleRuns();
   const searchField = useRef<HTMLInputElement>(null);
   const asked = useDeferredValue(query);
   const shown = useMemo(() => sortRuns(filterRuns(runs, asked), setting.sorting), [runs, asked, setting.sorting]);
@@ -187,6 +189,7 @@ export default function HistoryPanel() {
         <RunTable
           runs={shown}
           baselineRunId={baselineRunId}
+          stale={stale}
           sorting={setting.sorting}
           onSort={(sorting) => change({ sorting })}
           selected={selected}
@@ -195,6 +198,11 @@ export default function HistoryPanel() {
           onPin={(runId) => void pinBaseline(runId === baselineRunId ? null : runId)}
           onSearch={() => searchField.current?.focus()}
         />
+      )}
+      {only !== undefined && stale.has(only.id) && (
+        <p className={classes.caution}>
+          Run {only.id} was made under other rules than those in force: {stale.get(only.id)?.join("; ")}.
+        </p>
       )}
       {only !== undefined && <Notes key={only.id} run={only} isBaseline={only.id === baselineRunId} />}
       {setting.charts && (

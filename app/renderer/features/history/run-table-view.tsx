@@ -34,6 +34,8 @@ const COLUMNS: readonly { key: SortKey; title: string; isNumber: boolean }[] = [
 export type RunTableProps = {
   runs: readonly HistoryRun[];
   baselineRunId: string | null;
+  /** What differs between a run's rules and those in force, by its number. */
+  stale: ReadonlyMap<string, readonly string[]>;
   sorting: Sorting;
   onSort: (sorting: Sorting) => void;
   selected: ReadonlySet<string>;
@@ -44,7 +46,7 @@ export type RunTableProps = {
 };
 
 export function RunTable(props: RunTableProps) {
-  const { runs, baselineRunId, sorting, onSort, selected, onSelect, onDelete, onPin, onSearch } = props;
+  const { runs, baselineRunId, stale, sorting, onSort, selected, onSelect, onDelete, onPin, onSearch } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const [activeId, setActiveId] = useState<string | null>(null);
   const anchor = useRef<string | null>(null);
@@ -168,7 +170,7 @@ export function RunTable(props: RunTableProps) {
               onClick={(event) => onClick(event, index)}
               onDoubleClick={() => showRun(run.id)}
             >
-              <Cells run={run} isBaseline={run.id === baselineRunId} />
+              <Cells run={run} isBaseline={run.id === baselineRunId} stale={stale.get(run.id) ?? []} />
             </div>
           );
         })}
@@ -188,7 +190,9 @@ const MARKS: Record<HistoryRun["state"], Mark> = {
 
 const dates = new Intl.DateTimeFormat("en-CA", { dateStyle: "short", timeStyle: "short", hour12: false });
 
-function Cells({ run, isBaseline }: { run: HistoryRun; isBaseline: boolean }) {
+type CellsProps = { run: HistoryRun; isBaseline: boolean; stale: readonly string[] };
+
+function Cells({ run, isBaseline, stale }: CellsProps) {
   const { id, state, submission, failure, score, profile, wallSeconds, createdAt, bytes, tags, note } = run;
   const mark = state === "passed" && !run.comparable ? "notComparable" : MARKS[state];
   const word = state === "failed" ? (failure?.code ?? failure?.kind ?? state) : state;
@@ -223,9 +227,10 @@ function Cells({ run, isBaseline }: { run: HistoryRun; isBaseline: boolean }) {
       {cell(
         <>
           {profile.name} <span className={classes.dim}>x{run.numRanks}</span>
+          {stale.length > 0 && <span className={classes.stale}> other rules</span>}
         </>,
         false,
-        `${run.numRanks} ranks, ${run.backend}`,
+        [`${run.numRanks} ranks, ${run.backend}`, ...stale].join("; "),
       )}
       {cell(wallSeconds === null ? "" : formatSeconds(wallSeconds), true)}
       {cell(<time dateTime={createdAt}>{dates.format(new Date(createdAt))}</time>, false)}

@@ -8,9 +8,10 @@ import { activeText } from "../editor/index.ts";
 import { allFiles } from "../workspace/folders.ts";
 import { pickFolder } from "../workspace/picker.ts";
 import { loadCorpus } from "./corpus.ts";
+import type { OpinionBatch } from "./opinion-store.ts";
 import { production } from "./production-store.ts";
 import { reportFiles } from "./report.ts";
-import { type AskedFile, askAll, type OpinionBatch } from "./second-opinion.ts";
+import { type AskedFile, askAll } from "./second-opinion.ts";
 
 const show = (status: ProductionStatus) => production.setState({ status, error: null });
 

@@ -31,29 +31,36 @@ type From = keyof typeof FROM_WORDS;
 
 export function ChangesView({ status }: { status: ProductionStatus }) {
   const { pinned, newest, inForce } = status;
-  const [from, setFrom] = useState<From>("in_force");
+  const [wanted, setFrom] = useState<From>("in_force");
   const [applying, setApplying] = useState(false);
+  const isThere = {
+    in_force: true,
+    pinned: pinned !== null && pinned.id !== newest?.id,
+    builtin: inForce.appliedFrom !== null,
+  };
+  const from = isThere[wanted] ? wanted : "in_force";
   const to: RulesSide = newest === null ? "pinned" : "newest";
   const key = [from, to, newest?.id, pinned?.id, inForce.policySha256, inForce.productionProfile].join(" ");
   const { value, error, again } = useLoaded(key, (signal) => client.production.changes({ from, to }, { signal }));
   const revision = newest ?? pinned;
+  const choices = [
+    { value: "in_force", label: "Against the rules in force" },
+    ...(isThere.pinned ? [{ value: "pinned", label: `Against the pinned ${pinned?.label}` }] : []),
+    ...(isThere.builtin ? [{ value: "builtin", label: "Against the built-in rules" }] : []),
+  ];
   const applicable = value?.changes.filter(({ applies }) => applies) ?? [];
   return (
     <section className={classes.part} aria-label="Changes">
       <h2 className={classes.title}>What changed in the rules</h2>
-      <SegmentedControl
-        aria-label="Compared with"
-        size="xs"
-        value={from}
-        onChange={(chosen) => setFrom(chosen as From)}
-        data={[
-          { value: "in_force", label: "Against the rules in force" },
-          ...(pinned === null || pinned.id === newest?.id
-            ? []
-            : [{ value: "pinned", label: `Against the pinned ${pinned.label}` }]),
-          ...(inForce.appliedFrom === null ? [] : [{ value: "builtin", label: "Against the built-in rules" }]),
-        ]}
-      />
+      {choices.length > 1 && (
+        <SegmentedControl
+          aria-label="Compared with"
+          size="xs"
+          value={from}
+          onChange={(chosen) => setFrom(chosen as From)}
+          data={choices}
+        />
+      )}
       {error !== null && <ErrorState error={error} retry={again} />}
       {error === null && value === null && <Loading what="Comparing the rules" />}
       {value !== null && <Changes comparison={value} from={from} />}

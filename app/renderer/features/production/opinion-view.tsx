@@ -5,14 +5,15 @@ import { useState } from "react";
 import { useStore } from "zustand";
 import { formatInteger } from "../../../common/format.ts";
 import type { Revision, Scanner } from "../../../common/production.ts";
-import { type Mark, VerdictMark } from "../../shell/ui/verdict-mark.tsx";
+import { VerdictMark } from "../../shell/ui/verdict-mark.tsx";
 import { useBuffers } from "../editor/index.ts";
 import { useWorkspace } from "../workspace/folders.ts";
 import { askAboutCorpus, askAboutOpenFile, askAboutWorkspace, doing, exportReport } from "./actions.ts";
 import type { Opinion } from "./answers.ts";
+import { MARKS, markOf } from "./marks.ts";
+import { inWords, type OpinionBatch, secondOpinion } from "./opinion-store.ts";
 import classes from "./production.module.css";
 import { AGREEMENT, shownOurs, shownTheirs } from "./report.ts";
-import { inWords, type OpinionBatch, secondOpinion } from "./second-opinion.ts";
 
 /** `scanners` null: the source is still being read. */
 export function OpinionView({
@@ -117,21 +118,6 @@ function Limits({ scanner: { unresolved, notes } }: { scanner: Scanner }) {
       </ul>
     </details>
   );
-}
-
-const MARKS: Readonly<Record<Opinion["agreement"], Mark>> = {
-  agree: "passed",
-  elsewhere: "notComparable",
-  disagree: "failed",
-  unasked: "error",
-};
-
-function markOf({ how, opinions }: OpinionBatch): Mark {
-  if (how === null) return "error";
-  const worst = (["disagree", "unasked", "elsewhere"] as const).find((one) =>
-    opinions.some(({ agreement }) => agreement === one),
-  );
-  return MARKS[worst ?? "agree"];
 }
 
 function Batch({ batch, isRunning }: { batch: OpinionBatch; isRunning: boolean }) {
