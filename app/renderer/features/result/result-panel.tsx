@@ -20,7 +20,7 @@ import { isOver } from "../simulation/run-view.ts";
 import { useRun, useShownRunId } from "../simulation/use-run.ts";
 import { ChecksTable } from "./checks-table.tsx";
 import { ExplanationView } from "./explanation-view.tsx";
-import { mfuTerms } from "./mfu.ts";
+import { mfuRules, mfuTerms } from "./mfu.ts";
 import { MfuCalculator } from "./mfu-calculator.tsx";
 import { Numbers } from "./numbers.tsx";
 import classes from "./result.module.css";
@@ -171,7 +171,11 @@ function EndedView({ shown }: { shown: ShownRun }) {
           <Notes notes={repeat.notes} />
           {terms !== null && (
             <Part title="MFU">
-              <MfuCalculator terms={terms} notComparable={verdict.notComparable} />
+              <MfuCalculator
+                terms={terms}
+                rules={mfuRules(plan.profile.content)}
+                notComparable={verdict.notComparable}
+              />
             </Part>
           )}
           <Part title="Numbers">
@@ -185,7 +189,7 @@ function EndedView({ shown }: { shown: ShownRun }) {
 
 function Part({ title, children }: { title: string; children: ReactNode }) {
   return (
-    <section className={classes.part}>
+    <section className={classes.part} aria-label={title}>
       <h3 className={classes.title}>{title}</h3>
       {children}
     </section>
