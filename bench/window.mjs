@@ -200,7 +200,8 @@ function writeScanned(folder) {
 
 /** What of the scanner's worker is seen from the page, in milliseconds. */
 const WATCH_SCANNER = `
-  globalThis.scannerTimes = { ready: null, scans: [], blocked: [] };
+  const ready = Promise.withResolvers();
+  globalThis.scannerTimes = { ready: ready.promise, scans: [], blocked: [] };
   const RealWorker = globalThis.Worker;
   globalThis.Worker = class extends RealWorker {
     constructor(address, options) {
@@ -209,7 +210,7 @@ const WATCH_SCANNER = `
       const started = performance.now();
       this.addEventListener("message", ({ data }) => {
         const now = performance.now();
-        if (data.kind === "ready") scannerTimes.ready = now - started;
+        if (data.kind === "ready") ready.resolve(now - started);
         if (data.kind !== "answer") return;
         scannerTimes.scans.push(now - this.askedAt);
         const after = new MessageChannel();
@@ -241,7 +242,6 @@ async function scanning(host, browser) {
     await page.addInitScript(WATCH_SCANNER);
     for (const times of [first, later]) {
       await page.goto(origin);
-      await page.waitForFunction("scannerTimes.ready !== null");
       times.push(await page.evaluate("scannerTimes.ready"));
     }
     if (loaded === LOADINGS - 1) {
@@ -290,10 +290,14 @@ async function scannedKeys(page) {
         else keyTimes.push(performance.now() - timeStamp);
       };
       requestAnimationFrame(look);
-    };`);
+    };
+    globalThis.seen = (count) => new Promise((resolve) => {
+      const look = () => (keyTimes.length < count ? requestAnimationFrame(look) : resolve());
+      look();
+    });`);
   for (let key = 1; key <= SCANNED_KEYS; key += 1) {
     await page.keyboard.press(key % 2 === 1 ? "s" : "Backspace");
-    await page.waitForFunction(`keyTimes.length === ${key}`);
+    await page.evaluate(`seen(${key})`);
   }
   return page.evaluate("({ keys: keyTimes, scans: scannerTimes.scans, blocked: scannerTimes.blocked })");
 }
