@@ -1,6 +1,6 @@
 /** The history in pictures: scores over time and by version, and where the time of the stages goes. */
 import { Select } from "@mantine/core";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { type ReactNode, startTransition, useEffect, useMemo, useRef, useState } from "react";
 import {
   Area,
   Bar,
@@ -54,10 +54,24 @@ export default function Charts({ runs, all, baselineRunId }: ChartsProps) {
   return (
     <div className={classes.charts}>
       <ScoresOverTime runs={runs} kind={kind} baseline={baseline} />
-      <ScoresByVersion runs={runs} kind={kind} baseline={baseline} />
-      <StageDurations runs={runs} />
+      <AfterFirstFrame>
+        <ScoresByVersion runs={runs} kind={kind} baseline={baseline} />
+        <StageDurations runs={runs} />
+      </AfterFirstFrame>
     </div>
   );
+}
+
+/** What lies further down does not hold up the first chart. */
+function AfterFirstFrame({ children }: { children: ReactNode }) {
+  const [isShown, setShown] = useState(false);
+  useEffect(() => {
+    let frame = requestAnimationFrame(() => {
+      frame = requestAnimationFrame(() => startTransition(() => setShown(true)));
+    });
+    return () => cancelAnimationFrame(frame);
+  }, []);
+  return isShown ? children : null;
 }
 
 const scoreText = (kind: ScoreKind) => (kind === "mfu_percent" ? formatMfu : formatRelativeSpeed);

@@ -8,7 +8,7 @@ import {
   IconSearch,
   IconTrash,
 } from "@tabler/icons-react";
-import { lazy, Suspense, useDeferredValue, useMemo, useRef, useState } from "react";
+import { lazy, Suspense, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import { formatBytes } from "../../../common/format.ts";
 import { RUN_STATES, type RunState } from "../../../common/runs.ts";
 import { runCommand } from "../../shell/commands.ts";
@@ -33,7 +33,8 @@ import {
 import { RunTable } from "./run-table-view.tsx";
 import { history, useHistory } from "./use-history.ts";
 
-const Charts = lazy(() => import("./charts.tsx"));
+const loadCharts = () => import("./charts.tsx");
+const Charts = lazy(loadCharts);
 
 const SETTING = "history";
 type Saved = { sorting: Sorting; charts: boolean };
@@ -56,6 +57,12 @@ export default function HistoryPanel() {
   const shown = useMemo(() => sortRuns(filterRuns(runs, asked), setting.sorting), [runs, asked, setting.sorting]);
   const choices = useMemo(() => choicesOf(runs), [runs]);
   const chosen = useMemo(() => runs.filter(({ id }) => selected.has(id)), [runs, selected]);
+
+  useEffect(() => {
+    // When there is nothing else to do, so that the first chart does not wait for it. Where that fails, it asks again.
+    const idle = requestIdleCallback(() => void loadCharts().catch(() => undefined));
+    return () => cancelIdleCallback(idle);
+  }, []);
 
   const change = (changed: Partial<Saved>) => {
     const next = { ...setting, ...changed };
