@@ -19,14 +19,13 @@ export function scannerSource({ definitions, entry }: FoundScanner): Scanner {
   return { definitions: `${ordered.join("\n\n\n")}\n`, entry: entry.name };
 }
 
-/** Asks about each file in turn. A batch that is going on is ended first. Fails where our own scanner does. */
+/** Asks about each file in turn; nothing else is being asked meanwhile. Fails where our own scanner does. */
 export async function askAll(
   revision: Revision,
   scanner: FoundScanner,
   files: readonly AskedFile[],
   ours: (file: AskedFile) => Promise<Verdict> = ourVerdict,
 ): Promise<void> {
-  secondOpinion.getState().running?.cancel();
   const asking = new Asking(scannerSource(scanner));
   let cancelled = false;
   const cancel = () => {
