@@ -1,7 +1,7 @@
 /** The validator's own scanner, asked in the sandbox, beside ours. */
 import { Button, Menu, Select } from "@mantine/core";
 import { IconChevronDown, IconDownload } from "@tabler/icons-react";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useStore } from "zustand";
 import { formatInteger } from "../../../common/format.ts";
 import type { Revision, Scanner } from "../../../common/production.ts";
@@ -25,6 +25,12 @@ export function OpinionView({
 }) {
   const { running, batch } = useStore(secondOpinion);
   const [entry, setEntry] = useState<string | null>(null);
+  const section = useRef<HTMLElement>(null);
+  const isAsking = running !== null;
+  useEffect(() => {
+    // Asked from the palette, it may be out of sight.
+    if (isAsking) section.current?.scrollIntoView({ block: "start" });
+  }, [isAsking]);
   const hasFile = useBuffers(({ buffers, activeId }) => buffers.find(({ id }) => id === activeId)?.kind === "file");
   const hasFiles = useWorkspace(
     ({ folders }) => folders?.some(({ listing }) => (listing?.files.length ?? 0) > 0) ?? false,
@@ -32,7 +38,7 @@ export function OpinionView({
   if (scanners === null || revision === null) return null;
   const scanner = scanners.find(({ entry: { name } }) => name === entry) ?? scanners[0];
   return (
-    <section className={classes.part} aria-label="Second opinion">
+    <section ref={section} className={classes.part} aria-label="Second opinion">
       <h2 className={classes.title}>Second opinion</h2>
       {scanner === undefined ? (
         <p>
