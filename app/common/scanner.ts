@@ -46,6 +46,7 @@ const FOLDER = "/scanner";
 const ENTRY = `
 import json
 from crusades_eval.analysis import analyse
+from crusades_eval.scan import scan
 from crusades_eval.topology import check_topology, plan
 
 def set_policy(policy_json):
@@ -59,11 +60,12 @@ def analyse_to_json(source, num_gpus):
     return json.dumps(analyse(source.to_bytes(), policy, num_gpus))
 
 def plan_to_json(source, num_gpus, sizes_json):
-    analysis = analyse(source.to_bytes(), policy, num_gpus)
-    declared = analysis["strategy"]
+    # Advice and repairs take longer than the scan, and are not asked for.
+    report = scan(source.to_bytes(), policy, num_gpus)
+    declared = report["strategy"]
     problem = check_topology(declared, num_gpus)
     planned = plan(declared, num_gpus, **json.loads(sizes_json)) if problem is None else None
-    return json.dumps({"verdict": analysis["verdict"], "declared": declared, "problem": problem, "plan": planned})
+    return json.dumps({"verdict": report["verdict"], "declared": declared, "problem": problem, "plan": planned})
 `;
 
 /** `numGpus` sizes a strategy that is declared as a string; null is 1. Sources are the file's bytes, answers JSON. */
