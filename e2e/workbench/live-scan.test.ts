@@ -15,15 +15,6 @@ const POLICY_JSON = readFileSync(join(ROOT, "hparams/scan-policy.json"), "utf8")
 const INNER_STEPS =
   "def inner_steps(model, data_iterator, optimizer, num_steps, device, num_gpus=1):\n    return None\n";
 
-/** They take more stack than a browser gives a thread; the services answer for them. */
-const TOO_DEEP_FOR_A_BROWSER = new Set([
-  "crash: 5,000 minus signs",
-  "crash: 10,000 minus signs",
-  "crash: 3,000 attributes",
-  "crash: 3,000 elif",
-  "crash: parser stack",
-]);
-
 const { rendererFolder, start } = inBrowser();
 const service = new ScanService({ packageFolder: PACKAGE, policyJson: POLICY_JSON });
 afterAll(() => service.close());
@@ -172,12 +163,16 @@ test("the window's scanner says of the whole corpus what the services' says", as
   };
   // What is no text cannot be in the editor.
   const texts = cases.flatMap(({ name, source, parts, base64, whole, numGpus }) => {
-    if (base64 !== undefined || TOO_DEEP_FOR_A_BROWSER.has(name)) return [];
+    if (base64 !== undefined) return [];
     const text = source ?? (parts ?? []).map(([part, times]) => part.repeat(times)).join("");
     return [{ name, text: whole === true ? text : text + suffix, numGpus: numGpus ?? null }];
   });
   // On its way to the worker it would be replaced: there it is made.
-  texts.push({ name: "a lone surrogate", text: "x = 'SURROGATE'\n", numGpus: null });
+  texts.unshift({ name: "a lone surrogate", text: "x = 'SURROGATE'\n", numGpus: null });
+  // A browser gives a thread less stack than production has: of these, the first that is nested too deeply ends it, and
+  // the services answer (above). So they come last.
+  const isDeep = ({ name }: { name: string }) => name.startsWith("crash: ");
+  texts.sort((left, right) => Number(isDeep(left)) - Number(isDeep(right)));
   const scanner = await scannerOf(page);
   const answers = await scanner.evaluate((asked: { text: string; numGpus: number | null }[]) => {
     // The handler that the window's own questions reach.
@@ -199,7 +194,8 @@ test("the window's scanner says of the whole corpus what the services' says", as
   }, texts);
   expect({ cases: texts.length >= 300, answers: answers.length }).toEqual({ cases: true, answers: texts.length });
   for (const [index, { name, text, numGpus }] of texts.entries()) {
-    const analysis = JSON.parse(answers[index] ?? "null");
+    if (answers[index] === "broken" && isDeep({ name })) continue;
+    const analysis = answers[index] === "broken" ? null : JSON.parse(answers[index] ?? "null");
     const ours = await service.scan(Buffer.from(text.replace("SURROGATE", "\ud800")), numGpus ?? undefined);
     expect({ name, analysis }).toEqual({ name, analysis: ours });
   }
