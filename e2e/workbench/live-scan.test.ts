@@ -193,9 +193,11 @@ test("the window's scanner says of the whole corpus what the services' says", as
     return collected;
   }, texts);
   expect({ cases: texts.length >= 300, answers: answers.length }).toEqual({ cases: true, answers: texts.length });
-  for (const [index, { name, text, numGpus }] of texts.entries()) {
-    if (answers[index] === "broken" && isDeep({ name })) continue;
-    const analysis = answers[index] === "broken" ? null : JSON.parse(answers[index] ?? "null");
+  // After its end the thread's answers mean nothing; the window would have replaced it.
+  const end = answers.includes("broken") ? answers.indexOf("broken") : texts.length;
+  expect(texts.slice(end).every(isDeep)).toBe(true);
+  for (const [index, { name, text, numGpus }] of texts.slice(0, end).entries()) {
+    const analysis = JSON.parse(answers[index] ?? "null");
     const ours = await service.scan(Buffer.from(text.replace("SURROGATE", "\ud800")), numGpus ?? undefined);
     expect({ name, analysis }).toEqual({ name, analysis: ours });
   }
