@@ -102,10 +102,18 @@ const VIEWS: Record<string, (page: Page) => Promise<void>> = {
     await page.getByRole("dialog").waitFor();
   },
 };
-/** Between them they show every panel. */
+const APPEARANCES = ["light", "dark", "high contrast"];
+
+async function takePicture(page: Page, name: string, appearance: string): Promise<void> {
+  if (process.env.CRUSADER_SCREENSHOTS !== "1" || appearance === "high contrast") return;
+  mkdirSync(PICTURES, { recursive: true });
+  await page.screenshot({ path: `${PICTURES}${name}-${appearance}.png`, animations: "disabled", caret: "hide" });
+}
+
+/** Between them, and the first screen, they show every panel. */
 const PICTURED = ["edit", "topology", "simulation", "history", "compare"];
 
-test.each(["light", "dark", "high contrast"])("keeps nobody out of any panel: %s", async (appearance) => {
+test.each(APPEARANCES)("keeps nobody out of any panel: %s", async (appearance) => {
   const workbench = await start({
     prepare: (dataFolder) => writeSampleHistory(dataFolder, RUNS),
   });
@@ -118,10 +126,19 @@ test.each(["light", "dark", "high contrast"])("keeps nobody out of any panel: %s
     await show(page);
     const problems = await barriers(page);
     if (problems.length > 0) found[name] = problems;
-    if (process.env.CRUSADER_SCREENSHOTS === "1" && PICTURED.includes(name) && appearance !== "high contrast") {
-      mkdirSync(PICTURES, { recursive: true });
-      await page.screenshot({ path: `${PICTURES}${name}-${appearance}.png`, animations: "disabled", caret: "hide" });
-    }
+    if (PICTURED.includes(name)) await takePicture(page, name, appearance);
   }
   expect([found, workbench.complaints]).toEqual([{}, []]);
+});
+
+test.each(APPEARANCES)("keeps nobody out of the first screen: %s", async (appearance) => {
+  const workbench = await start();
+  const page = await workbench.open();
+  await page.setViewportSize({ width: 1280, height: 960 });
+  await command(page, `Theme: ${appearance}`);
+  await panel(page, "editor").getByRole("heading", { name: "This machine" }).waitFor();
+  await panel(page, "result").getByText("No verdict yet").waitFor();
+  expect(await barriers(page)).toEqual([]);
+  await takePicture(page, "start", appearance);
+  expect(workbench.complaints).toEqual([]);
 });

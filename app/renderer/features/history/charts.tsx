@@ -124,6 +124,12 @@ function TimeChart({ points, width, height, zoom, setZoom, shown, extent, baseli
     const within = zoom === null ? points : points.filter(({ x }) => x >= zoom[0] && x <= zoom[1]);
     return downSample(within, Math.max(1, Math.floor(width - Y_WIDTH)));
   }, [points, zoom, width]);
+  const domain = useMemo((): [number, number] => {
+    const [least, most] = zoom ?? [points[0]?.x ?? 0, points.at(-1)?.x ?? 0];
+    // Room for the first and the last dot: what lies outside the axis is cut off.
+    const room = ((most - least) * ACTIVE_DOT_RADIUS) / Math.max(1, width - Y_WIDTH - 2 * ACTIVE_DOT_RADIUS);
+    return [least - room, most + room];
+  }, [points, zoom, width]);
   const [dragged, setDragged] = useState<[number, number] | null>(null);
   const from = useRef<number | null>(null);
   const place = (label: string | number | undefined) => (label === undefined ? null : Number(label));
@@ -152,10 +158,8 @@ function TimeChart({ points, width, height, zoom, setZoom, shown, extent, baseli
         {...AXIS}
         dataKey="x"
         type="number"
-        domain={zoom === null ? ["dataMin", "dataMax"] : [...zoom]}
+        domain={domain}
         allowDataOverflow
-        // The first and the last dot are drawn whole.
-        padding={{ left: ACTIVE_DOT_RADIUS + 1, right: ACTIVE_DOT_RADIUS + 1 }}
         tickFormatter={(value: number) => days.format(value)}
         minTickGap={48}
       />
