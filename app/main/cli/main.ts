@@ -41,9 +41,11 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
 
 /** Runs on this process's arguments and streams, and sets its exit code. */
 export async function runProcess(): Promise<void> {
-  // `crusader ... | head` closes the pipe early: nobody reads on, which is no error.
+  // `crusader ... | head` closes the pipe early: nobody reads on, which is no error. The exit code stays the verdict's, and
+  // a run that is going on is recorded.
+  process.stderr.on("error", () => {});
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit();
+    if (error.code === "EPIPE") return;
     process.stderr.write(`error: The answer cannot be written: ${error.message}.\n`);
     process.exit(EXIT.environment);
   });
