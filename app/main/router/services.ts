@@ -75,6 +75,7 @@ export function createServices({
   const hparams = new HparamsService({
     profilesFolder: PROFILES_FOLDER,
     userProfilesFolder: join(dataFolder, "hparams"),
+    appliedProfile: () => rules.applied()?.profile?.name ?? null,
   });
   const simulation = new SimulationService({
     dataFolder,

@@ -8,7 +8,8 @@ export type RuleSet = {
   /** Content of an hparams.json, without our own section. */
   hparams: Record<string, unknown> | null;
   pins: Readonly<Record<string, string>> | null;
-  thresholds: Reading["thresholds"] | null;
+  /** Of a reading: every number of the code that is a limit. Of ours: the profile's, by the last part of their paths. */
+  thresholds: { values: ReadonlyMap<string, readonly number[]>; isWholeCode: boolean } | null;
   scanner: Reading["scanners"][number] | null;
   /** Where a value stands, by area and name; ours have no places. */
   place: (area: RuleChange["area"], name: string) => Place | null;
@@ -25,7 +26,15 @@ export function rulesOfOurs(
   pins: Readonly<Record<string, string>>,
 ): RuleSet {
   const { crusader: _ours, ...hparams } = profile;
-  return { policy, hparams, pins, thresholds: null, scanner: null, place: noPlace };
+  const numbers = [...(flattened(hparams) ?? [])].flatMap(([path, value]) =>
+    typeof value === "number" ? [{ name: lastPart(path), value }] : [],
+  );
+  const thresholds = { values: valuesByName(numbers), isWholeCode: false };
+  return { policy, hparams, pins, thresholds, scanner: null, place: noPlace };
+}
+
+function lastPart(path: string): string {
+  return path.slice(path.lastIndexOf(".") + 1);
 }
 
 export function rulesOfReading(reading: Reading): RuleSet {
@@ -47,7 +56,8 @@ export function rulesOfReading(reading: Reading): RuleSet {
     hparams: hparams?.content ?? null,
     pins:
       reading.pins.length === 0 ? null : Object.fromEntries(reading.pins.map(({ name, version }) => [name, version])),
-    thresholds: reading.thresholds.length === 0 ? null : reading.thresholds,
+    thresholds:
+      reading.thresholds.length === 0 ? null : { values: valuesByName(reading.thresholds), isWholeCode: true },
     scanner,
     place: placeOf,
   };
@@ -119,11 +129,21 @@ function compareValues(
   });
 }
 
-/** Numbers of the code have names, and no addresses: one name may have several values. */
-function compareThresholds(from: RuleSet, to: RuleSet): BareChange[] {
-  if (from.thresholds === null || to.thresholds === null) return [];
-  const [before, after] = [valuesByName(from.thresholds), valuesByName(to.thresholds)];
-  return [...new Set([...before.keys(), ...after.keys()])].sort().flatMap((name): BareChange[] => {
+/**
+ * Numbers of the code have names, and no addresses: one name may have several values. Our profile is no code: beside it
+ * only names that both have say something, and how often a value is repeated says nothing.
+ */
+function compareThresholds({ thresholds: from }: RuleSet, to: RuleSet): BareChange[] {
+  if (from === null || to.thresholds === null) return [];
+  if (!from.isWholeCode && !to.thresholds.isWholeCode) return [];
+  const areBothCode = from.isWholeCode && to.thresholds.isWholeCode;
+  const [before, after] = [from.values, to.thresholds.values].map((values) =>
+    areBothCode ? values : new Map([...values].map(([name, all]) => [name, [...new Set(all)]])),
+  ) as [ReadonlyMap<string, readonly number[]>, ReadonlyMap<string, readonly number[]>];
+  const names = areBothCode
+    ? new Set([...before.keys(), ...after.keys()])
+    : [...before.keys()].filter((name) => after.has(name));
+  return [...names].sort().flatMap((name): BareChange[] => {
     const [old, current] = [before.get(name), after.get(name)];
     if (JSON.stringify(old) === JSON.stringify(current)) return [];
     return [
@@ -143,7 +163,7 @@ function compareThresholds(from: RuleSet, to: RuleSet): BareChange[] {
   });
 }
 
-function valuesByName(thresholds: Reading["thresholds"]): Map<string, number[]> {
+function valuesByName(thresholds: readonly { name: string; value: number }[]): Map<string, number[]> {
   const values = new Map<string, number[]>();
   for (const { name, value } of thresholds)
     values.set(
@@ -153,9 +173,9 @@ function valuesByName(thresholds: Reading["thresholds"]): Map<string, number[]> 
   return values;
 }
 
-function single(values: number[] | undefined): RuleChange["before"] {
+function single(values: readonly number[] | undefined): RuleChange["before"] {
   if (values === undefined) return null;
-  return values.length === 1 ? (values[0] ?? null) : values;
+  return values.length === 1 ? (values[0] ?? null) : [...values];
 }
 
 function compareScanners(from: RuleSet, to: RuleSet): BareChange[] {

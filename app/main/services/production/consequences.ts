@@ -151,34 +151,36 @@ export function equal(a: unknown, b: unknown): boolean {
 // --- Files -----------------------------------------------------------------------------------------------------------
 
 export type OwnFile = { file: FileReference; source: Uint8Array };
+/** What the last run of a submission judged. */
+export type JudgedSource = { runId: string; source: Uint8Array };
 export type Scan = (source: Uint8Array, policy: ScanPolicy) => Promise<ScanReport>;
 
 /**
- * Of changed sets of the scan policy, by scanning the files by the old rules, and by the old ones with each change alone.
+ * Of changed sets of the scan policy, by scanning the sources by the old rules, and by the old ones with each change alone.
  * Returns the consequences in the order of the changes.
  */
 export async function consequencesForFiles(
   changes: readonly BareChange[],
-  files: readonly OwnFile[],
+  sources: readonly (OwnFile | JudgedSource)[],
   { policy, scan, signal }: { policy: ScanPolicy; scan: Scan; signal?: AbortSignal | undefined },
 ): Promise<Consequence[][]> {
   const before: ScanReport[] = [];
-  for (const { source } of files) {
+  for (const { source } of sources) {
     signal?.throwIfAborted();
     before.push(await scan(source, policy));
   }
   const results: Consequence[][] = [];
   for (const change of changes) {
     const changed = changedPolicy(policy, change);
-    const worse: { file: FileReference; messages: string[] }[] = [];
-    const better: FileReference[] = [];
-    for (const [index, { file, source }] of files.entries()) {
+    const worse: { of: OwnFile | JudgedSource; messages: string[] }[] = [];
+    const better: (OwnFile | JudgedSource)[] = [];
+    for (const [index, of] of sources.entries()) {
       signal?.throwIfAborted();
-      const [old, now] = [before[index] as ScanReport, await scan(source, changed)];
+      const [old, now] = [before[index] as ScanReport, await scan(of.source, changed)];
       const known = new Set(old.findings.map(keyOf));
       const added = now.findings.filter((finding) => !known.has(keyOf(finding)));
-      if (added.length > 0) worse.push({ file, messages: added.map(({ message }) => message) });
-      else if (now.findings.length < old.findings.length) better.push(file);
+      if (added.length > 0) worse.push({ of, messages: added.map(({ message }) => message) });
+      else if (now.findings.length < old.findings.length) better.push(of);
     }
     results.push(fileConsequences(change, worse, better));
   }
@@ -202,8 +204,8 @@ const MAX_NAMED = 5;
 
 function fileConsequences(
   { added }: BareChange,
-  worse: readonly { file: FileReference; messages: string[] }[],
-  better: readonly FileReference[],
+  worse: readonly { of: OwnFile | JudgedSource; messages: string[] }[],
+  better: readonly (OwnFile | JudgedSource)[],
 ): Consequence[] {
   const consequences: Consequence[] = [];
   if (worse.length > 0) {
@@ -211,22 +213,34 @@ function fileConsequences(
     const used = added.filter((item) => messages.includes(item));
     const named = used.slice(0, MAX_NAMED).map((item) => `\`${item}\``);
     const more = used.length > MAX_NAMED ? ` and ${used.length - MAX_NAMED} more` : "";
-    const text =
-      used.length === 0
-        ? `${ofYourFiles(worse.length)} would have new findings.`
-        : `${named.join(", ")}${more} ${used.length === 1 ? "is" : "are"} now refused: ${ofYourFiles(worse.length)} ${worse.length === 1 ? "uses" : "use"} ${used.length === 1 ? "it" : "them"}.`;
-    consequences.push({ text, runIds: [], files: worse.map(({ file }) => file) });
+    consequences.push(
+      sourceConsequence(
+        worse.map(({ of }) => of),
+        (subject) =>
+          used.length === 0
+            ? `${subject} would have new findings.`
+            : `${named.join(", ")}${more} ${used.length === 1 ? "is" : "are"} now refused: ${subject} ${worse.length === 1 ? "uses" : "use"} ${used.length === 1 ? "it" : "them"}.`,
+      ),
+    );
   }
   if (better.length > 0) {
-    consequences.push({
-      text: `${ofYourFiles(better.length)} would have fewer findings.`,
-      runIds: [],
-      files: [...better],
-    });
+    consequences.push(sourceConsequence(better, (subject) => `${subject} would have fewer findings.`));
   }
   return consequences;
 }
 
-function ofYourFiles(count: number): string {
-  return `${count} of your files`;
+/** `say` gets "2 of your files and 1 submission of your history". */
+function sourceConsequence(
+  sources: readonly (OwnFile | JudgedSource)[],
+  say: (subject: string) => string,
+): Consequence {
+  const files = sources.flatMap((source) => ("file" in source ? [source.file] : []));
+  const runIds = sources.flatMap((source) => ("runId" in source ? [source.runId] : []));
+  const parts = [
+    ...(files.length === 0 ? [] : [`${files.length} of your files`]),
+    ...(runIds.length === 0
+      ? []
+      : [`${runIds.length} ${runIds.length === 1 ? "submission" : "submissions"} of your history`]),
+  ];
+  return { text: say(parts.join(" and ")), runIds, files };
 }

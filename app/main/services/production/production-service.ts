@@ -35,6 +35,7 @@ import {
   consequencesForRuns,
   equal,
   JUDGING_PATHS,
+  type JudgedSource,
   type MeasuredRun,
   measuredRun,
   type OwnFile,
@@ -77,6 +78,8 @@ const ABANDONED_AFTER_MS = 24 * 60 * 60 * 1000;
 const MAX_RUNS = 1000;
 /** Of the user's files, for what a change would do to them. */
 const MAX_FILES = 200;
+/** Of the history, the last judged version of each submission; likewise. */
+const MAX_SUBMISSIONS = 100;
 const LABEL_CHARACTERS = 7;
 const AREAS: readonly RuleChange["area"][] = ["policy", "hparams", "threshold", "container", "scanner"];
 
@@ -197,7 +200,8 @@ export class ProductionService {
     const policyChanges = bare.filter(({ area }) => area === "policy");
     const { files, truncated } =
       policyChanges.length === 0 ? { files: [], truncated: false } : this.#options.ownFiles(MAX_FILES);
-    const forFiles = await consequencesForFiles(policyChanges, files, {
+    const judged = policyChanges.length === 0 ? { sources: [], truncated: false } : this.#lastJudged(files);
+    const forFiles = await consequencesForFiles(policyChanges, [...files, ...judged.sources], {
       policy: a.policy,
       scan: this.#options.scan,
       signal,
@@ -213,6 +217,7 @@ export class ProductionService {
       notFound: [...new Set([...b.notFound, ...a.notFound])],
       notes: [
         ...(truncated ? [`Of your files the first ${files.length} were scanned.`] : []),
+        ...(judged.truncated ? [`Of the submissions of your history the last ${MAX_SUBMISSIONS} were scanned.`] : []),
         ...(runs.total > MAX_RUNS ? [`Of your ${runs.total} runs the last ${MAX_RUNS} were looked at.`] : []),
       ],
     };
@@ -419,6 +424,25 @@ export class ProductionService {
     return { measured, total: list.total };
   }
 
+  /** The newest version of each submission, but for what is among `files` and what others wrote. */
+  #lastJudged(files: readonly OwnFile[]): { sources: JudgedSource[]; truncated: boolean } {
+    const { runs } = this.#options;
+    const known = new Set(files.map(({ source }) => createHash("sha256").update(source).digest("hex")));
+    const paths = new Set<string>();
+    const last = runs.list({ limit: MAX_RUNS }).runs.filter(({ submission: { path, sha256, origin } }) => {
+      if (origin !== undefined || paths.has(path)) return false;
+      paths.add(path);
+      const isNew = !known.has(sha256);
+      known.add(sha256);
+      return isNew;
+    });
+    const sources = last.slice(0, MAX_SUBMISSIONS).flatMap(({ id }) => {
+      const source = this.#ifReadable(() => runs.source(id));
+      return source === null ? [] : [{ runId: id, source }];
+    });
+    return { sources, truncated: last.length > MAX_SUBMISSIONS };
+  }
+
   #plan(id: string): Plan | null {
     const plan = this.#plans.get(id) ?? this.#readable(id, (record) => record.plan);
     if (plan !== null) this.#plans.set(id, plan);
@@ -426,8 +450,12 @@ export class ProductionService {
   }
 
   #readable<T>(id: string, take: (record: RunRecord) => T): T | null {
+    return this.#ifReadable(() => take(this.#options.runs.show(id)));
+  }
+
+  #ifReadable<T>(read: () => T): T | null {
     try {
-      return take(this.#options.runs.show(id));
+      return read();
     } catch (error) {
       // Deleted since it was listed, or damaged: nothing can be said about it.
       if (error instanceof CrusaderError) return null;

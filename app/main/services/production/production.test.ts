@@ -425,11 +425,11 @@ describe("a local folder", () => {
 /** A record with these measured values, as an evaluation leaves it. */
 function recordRun(
   runs: RunStore,
-  more: { kind?: "production" | "rehearsal"; content?: object; policy?: string } = {},
+  more: { kind?: "production" | "rehearsal"; content?: object; policy?: string; path?: string; source?: string } = {},
 ) {
   const content = { evaluation_runs: 1, ...more.content };
   const plan: RunDraft["plan"] = {
-    submission: { name: "train.py", path: "/work/train.py" },
+    submission: { name: "train.py", path: more.path ?? "/work/train.py" },
     profile: { name: "p", kind: more.kind ?? "production", sha256: "0", content },
     backend: "local",
     sandbox: "none",
@@ -439,7 +439,7 @@ function recordRun(
     environment: {},
     ...(more.policy === undefined ? {} : { policy: { sha256: more.policy, origin: "source 1234567" } }),
   };
-  return runs.create(plan, Buffer.from("x = 1\n"));
+  return runs.create(plan, Buffer.from(more.source ?? "x = 1\n"));
 }
 
 function finish(recorder: ReturnType<RunStore["create"]>, weights: number): string {
@@ -559,6 +559,8 @@ describe("changes, and putting them in force", () => {
         applies: false,
         consequences: [],
       },
+      timer_divergence_threshold: { ...common, before: 0.005, after: 0.004, applies: false, consequences: [] },
+      weight_relative_error_max: { ...common, before: 0.015, after: 0.02, applies: false, consequences: [] },
       transformers: { ...common, before: "4.57.6", after: "4.58.0", applies: false, consequences: [] },
       numpy: { ...common, before: "2.2.6", after: "2.2.7", applies: false, consequences: [] },
     });
@@ -568,6 +570,29 @@ describe("changes, and putting them in force", () => {
       place: { file: "hparams/hparams.json", line: 1 },
     });
     expect(notes).toEqual(["Of your files the first 3 were scanned."]);
+  });
+
+  test("also for the last version of each submission that was judged, once where it lies in a file, too", async () => {
+    const files = [file("a.py", "print(1)")];
+    const { service, runs } = bench({ ownFiles: () => ({ files, truncated: false }) });
+    const record = (path: string, source: string) => finish(recordRun(runs, { path, source }), 0.01);
+    const own = files[0]?.source.toString() ?? "";
+    record("/work/a.py", own);
+    record("/work/b.py", own.replace("print(1)", "import asyncio"));
+    const last = record("/work/b.py", own.replace("print(1)", "print(2)"));
+    record("/work/c.py", own.replace("print(1)", "print(2)"));
+    service.chooseSource({ kind: "folder", path: EXAMPLE });
+    await service.fetch();
+    const { changes, notes } = await service.changes("in_force", "newest");
+    const consequencesOf = (name: string) => changes.find((change) => change.name === name)?.consequences;
+    expect(consequencesOf("forbidden_names")).toEqual([
+      {
+        text: "`print` is now refused: 1 of your files and 1 submission of your history use it.",
+        runIds: ["4"],
+        files: [files[0]?.file],
+      },
+    ]);
+    expect([last, consequencesOf("forbidden_modules"), notes]).toEqual(["3", [], []]);
   });
 
   test("between two commits also name numbers of the code and the scanner's changed definitions", async () => {
