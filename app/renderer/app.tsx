@@ -78,7 +78,6 @@ function useOverlays(): { asked: boolean; needed: boolean } {
 function Window() {
   const overlays = useOverlays();
   const appearance = usePageAppearance();
-  const problems = useProblems(problemSummary);
   useEffect(() => {
     reportCommandFailures(notifyError);
     onEditorNeeded(() => openFeature("editor"));
@@ -107,7 +106,7 @@ function Window() {
             <Dock panels={PANELS} />
           </main>
         </div>
-        <StatusBar problems={problems} />
+        <StatusBarWithProblems />
       </div>
       <NotificationsView />
       {overlays.needed && (
@@ -117,6 +116,11 @@ function Window() {
       )}
     </Look>
   );
+}
+
+/** Of its own, as it changes with every scan and the rest of the window does not. */
+function StatusBarWithProblems() {
+  return <StatusBar problems={useProblems(problemSummary)} />;
 }
 
 function onKeyDown(event: KeyboardEvent): void {

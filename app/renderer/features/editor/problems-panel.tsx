@@ -16,7 +16,7 @@ import {
 } from "./findings.ts";
 import { applyFix, revealProblem, useBuffers } from "./index.ts";
 import type { Scanned } from "./live-scan.ts";
-import { useProblems } from "./problems.ts";
+import { useProblemsInPieces } from "./problems.ts";
 import classes from "./problems-panel.module.css";
 
 const KINDS: readonly { kind: ProblemKind; one: string; many: string }[] = [
@@ -29,7 +29,7 @@ const MAX_SHOWN = 200;
 
 export default function ProblemsPanel() {
   const buffers = useBuffers((state) => state.buffers);
-  const byBuffer = useProblems((state) => state.byBuffer);
+  const byBuffer = useProblemsInPieces();
   const [filter, setFilter] = useState<ProblemFilter>({ text: "", kinds: KINDS.map(({ kind }) => kind) });
   const files = buffers.flatMap(({ id, title }) => {
     const scanned = byBuffer[id];
