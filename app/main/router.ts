@@ -185,7 +185,7 @@ export function createRouter(services: Services) {
       ),
       apply: os.production.apply.handler(({ input }) => services.production.apply(input.revisionId, input.parts)),
       revert: os.production.revert.handler(() => services.production.revert()),
-      staleRuns: os.production.staleRuns.handler(() => services.production.staleRuns()),
+      staleRuns: os.production.staleRuns.handler(({ input }) => services.production.staleRuns(input.runIds)),
     },
 
     hparams: {

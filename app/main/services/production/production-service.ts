@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { CrusaderError } from "../../../common/errors.ts";
 import type {
   ProductionSource,
@@ -83,6 +84,12 @@ const MAX_SUBMISSIONS = 100;
 const LABEL_CHARACTERS = 7;
 const AREAS: readonly RuleChange["area"][] = ["policy", "hparams", "threshold", "container", "scanner"];
 
+/** Of the plans that are read to tell which runs are stale. */
+const PLANS_AT_ONCE = 100;
+
+/** The rules of a run, as far as they can become others; `values` are null for a rehearsal, whose profile is its own. */
+type JudgedBy = { policy: Plan["policy"]; values: ReadonlyMap<string, unknown> | null };
+
 type Side = { label: string; revision: Revision | null; rules: RuleSet; policy: ScanPolicy; notFound: string[] };
 
 export class ProductionService {
@@ -92,7 +99,7 @@ export class ProductionService {
   readonly #readings = new Map<string, Promise<Reading>>();
   /** Results never change once they are there. */
   readonly #measured = new Map<string, MeasuredRun>();
-  readonly #plans = new Map<string, Plan>();
+  readonly #rulesOfRuns = new Map<string, JudgedBy>();
 
   constructor(options: ProductionServiceOptions) {
     this.#options = options;
@@ -253,27 +260,31 @@ export class ProductionService {
     return this.status();
   }
 
-  /** Runs made under other rules than those in force, newest first. Throws `data_folder`. */
-  async staleRuns(): Promise<StaleRun[]> {
+  /** Runs made under other rules than those in force, newest first; `runIds`: of these. Throws `data_folder`. */
+  async staleRuns(runIds?: readonly string[]): Promise<StaleRun[]> {
     const { rules, runs } = this.#options;
     const policySha256 = rules.policy().sha256;
     const builtInSha256 = rules.builtInPolicy().sha256;
-    const current = (await this.#productionProfile()).resolved;
-    return runs.list({ limit: Number.MAX_SAFE_INTEGER }).runs.flatMap(({ id }): StaleRun[] => {
-      const plan = this.#plan(id);
-      if (plan === null) return [];
+    const current = judgingValues((await this.#productionProfile()).resolved);
+    const ids = runIds ?? runs.list({ limit: Number.MAX_SAFE_INTEGER }).runs.map(({ id }) => id);
+    const stale: StaleRun[] = [];
+    for (const [index, id] of ids.entries()) {
+      // Thousands of plans are read the first time; whoever else asks something meanwhile is answered.
+      if (index % PLANS_AT_ONCE === PLANS_AT_ONCE - 1) await setImmediate();
+      const judgedBy = this.#judgedBy(id);
+      if (judgedBy === null) continue;
+      const { policy, values } = judgedBy;
       const reasons =
-        (plan.policy?.sha256 ?? builtInSha256) === policySha256
+        (policy?.sha256 ?? builtInSha256) === policySha256
           ? []
-          : [`The scan policy was another one (${plan.policy?.origin ?? "built-in"}).`];
-      if (plan.profile.kind === "production") {
-        for (const path of JUDGING_PATHS) {
-          const [was, is] = [valueAt(plan.profile.content, path), valueAt(current, path)];
-          if (!equal(was, is)) reasons.push(`${titleOf(path)} ${text(was)}, now ${text(is)}.`);
-        }
+          : [`The scan policy was another one (${policy?.origin ?? "built-in"}).`];
+      for (const [path, is] of values === null ? [] : current) {
+        const was = values?.get(path);
+        if (!equal(was, is)) reasons.push(`${titleOf(path)} ${text(was)}, now ${text(is)}.`);
       }
-      return reasons.length === 0 ? [] : [{ runId: id, reasons }];
-    });
+      if (reasons.length > 0) stale.push({ runId: id, reasons });
+    }
+    return stale;
   }
 
   // --- Fetching ------------------------------------------------------------------------------------------------------
@@ -443,10 +454,15 @@ export class ProductionService {
     return { sources, truncated: last.length > MAX_SUBMISSIONS };
   }
 
-  #plan(id: string): Plan | null {
-    const plan = this.#plans.get(id) ?? this.#readable(id, (record) => record.plan);
-    if (plan !== null) this.#plans.set(id, plan);
-    return plan;
+  #judgedBy(id: string): JudgedBy | null {
+    const known =
+      this.#rulesOfRuns.get(id) ??
+      this.#readable(id, ({ plan: { policy, profile } }) => ({
+        policy,
+        values: profile.kind === "production" ? judgingValues(profile.content) : null,
+      }));
+    if (known !== null) this.#rulesOfRuns.set(id, known);
+    return known;
   }
 
   #readable<T>(id: string, take: (record: RunRecord) => T): T | null {
@@ -520,6 +536,10 @@ export class ProductionService {
   #profilePath(): string {
     return join(this.#options.dataFolder, "hparams", `${APPLIED_PROFILE}.json`);
   }
+}
+
+function judgingValues(profile: Record<string, unknown>): ReadonlyMap<string, unknown> {
+  return new Map(JUDGING_PATHS.map((path) => [path, valueAt(profile, path)]));
 }
 
 function sha256OfFile(path: string): string | null {

@@ -666,6 +666,7 @@ describe("changes, and putting them in force", () => {
     ]);
     const after = recordRun(runs, { kind: "rehearsal", policy: sha256 }).runId;
     expect((await service.staleRuns()).map(({ runId }) => runId)).not.toContain(after);
+    expect(await service.staleRuns([after])).toEqual([]);
     // Nothing is left to take over.
     const { changes } = await service.changes("in_force", "newest");
     expect(changes.filter(({ applies }) => applies)).toEqual([]);

@@ -208,7 +208,7 @@ export default function HistoryPanel() {
       )}
       {only !== undefined && stale.has(only.id) && (
         <p className={classes.caution}>
-          Run {only.id} was made under other rules than those in force: {stale.get(only.id)?.join("; ")}.
+          Run {only.id} was made under other rules than those in force: {stale.get(only.id)?.join(" ")}
         </p>
       )}
       {only !== undefined && <Notes key={only.id} run={only} isBaseline={only.id === baselineRunId} />}

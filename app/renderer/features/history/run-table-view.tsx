@@ -223,7 +223,7 @@ function Cells({ run, isBaseline, stale }: CellsProps) {
         false,
         submission.origin === undefined ? submission.path : originText(submission.origin),
       )}
-      {cell(scoreCell(run), true, score === null || run.comparable ? undefined : "not a score of the leaderboard's")}
+      {cell(scoreCell(run), true, score === null ? undefined : scoreTitle(run, stale))}
       {cell(
         <>
           {profile.name} <span className={classes.dim}>x{run.numRanks}</span>
@@ -249,6 +249,11 @@ function Cells({ run, isBaseline, stale }: CellsProps) {
       )}
     </>
   );
+}
+
+function scoreTitle({ comparable }: HistoryRun, stale: readonly string[]): string | undefined {
+  if (!comparable) return "not a score of the leaderboard's";
+  return stale.length === 0 ? undefined : "under other rules than those in force";
 }
 
 function scoreCell({ score, successRate, repeatsPlanned }: HistoryRun): string {

@@ -1,18 +1,18 @@
 /** Runs that were made under other rules than those in force, with what differs. */
 import { useMemo } from "react";
-import { useStore } from "zustand";
 import { client } from "../../client.ts";
 import { useActivity } from "../../shell/activity.ts";
-import { production } from "./production-store.ts";
+import { useProduction } from "./production-store.ts";
 import { useLoaded } from "./use-loaded.ts";
 
-/** By the run's number. Empty while it is not known. */
-export function useStaleRuns(): ReadonlyMap<string, readonly string[]> {
+/** By the run's number; of `runIds`, or of all. Empty while it is not known. */
+export function useStaleRuns(runIds?: readonly string[]): ReadonlyMap<string, readonly string[]> {
   const revision = useActivity(({ historyRevision }) => historyRevision);
-  const rules = useStore(production, ({ status }) => status?.inForce.policySha256 ?? "");
-  const profile = useStore(production, ({ status }) => status?.inForce.productionProfile ?? "");
-  const { value } = useLoaded(`${revision} ${rules} ${profile}`, (signal) =>
-    client.production.staleRuns(undefined, { signal }),
+  const { status } = useProduction();
+  const { policySha256 = "", productionProfile = "", appliedAt = "" } = status?.inForce ?? {};
+  const key = [revision, policySha256, productionProfile, appliedAt, ...(runIds ?? ["all"])].join(" ");
+  const { value } = useLoaded(key, (signal) =>
+    client.production.staleRuns(runIds === undefined ? {} : { runIds: [...runIds] }, { signal }),
   );
   return useMemo(() => new Map((value ?? []).map(({ runId, reasons }) => [runId, reasons])), [value]);
 }

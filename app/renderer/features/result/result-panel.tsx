@@ -16,6 +16,7 @@ import { EmptyState, ErrorState, Loading } from "../../shell/ui/states.tsx";
 import { VerdictMark } from "../../shell/ui/verdict-mark.tsx";
 import { openRunSource } from "../editor/index.ts";
 import { openFeature } from "../open-feature.ts";
+import { OtherRules } from "../production/other-rules.tsx";
 import { isOver } from "../simulation/run-view.ts";
 import { useRun, useShownRunId } from "../simulation/use-run.ts";
 import { ChecksTable } from "./checks-table.tsx";
@@ -126,6 +127,7 @@ function EndedView({ shown }: { shown: ShownRun }) {
           </ul>
         )}
         {result !== null && <SeriesLine result={result} />}
+        <OtherRules runIds={[plan.runId]} meaning="Verdict and limits are those of its own rules: judge it again." />
       </div>
       <Actions shown={shown} />
       {result !== null && result.repeats.length > 1 && (
@@ -176,6 +178,7 @@ function EndedView({ shown }: { shown: ShownRun }) {
                 rules={mfuRules(plan.profile.content)}
                 notComparable={verdict.notComparable}
               />
+              <OtherRules runIds={[plan.runId]} meaning="What beats a leader now may be another MFU." />
             </Part>
           )}
           <Part title="Numbers">
