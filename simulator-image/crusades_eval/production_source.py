@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 import builtins
 import json
+import math
 import re
 import sys
 import tomllib
@@ -405,10 +406,15 @@ def _number(node: ast.expr | None) -> int | float | None:
         return None if value is None else -value
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
         left, right = _number(node.left), _number(node.right)
-        return None if left is None or right is None else left * right
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float) and abs(node.value) < 2**53:
-        return node.value
+        return None if left is None or right is None else _exact(left * right)
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        return _exact(node.value)
     return None
+
+
+def _exact(value: int | float) -> int | float | None:
+    """None for what JSON or JavaScript cannot hold: infinity, and integers that become others there."""
+    return value if abs(value) < 2**53 else None
 
 
 def _numbers(tree: ast.Module) -> Iterator[tuple[str, int | float, int]]:
@@ -472,7 +478,7 @@ def _hparams(files: dict[str, bytes], unreadable: list[str]) -> dict[str, Any] |
         if not path.endswith(".json"):
             continue
         try:
-            content = json.loads(_text(files, path), parse_constant=_refuse)
+            content = json.loads(_text(files, path), parse_constant=_refuse, parse_float=_finite)
         except (ValueError, RecursionError) as error:
             if "hparams" in path.rsplit("/", 1)[-1]:
                 unreadable.append(f"{path}: {str(error)[:MAX_TEXT]}")
@@ -488,6 +494,14 @@ def _hparams(files: dict[str, bytes], unreadable: list[str]) -> dict[str, Any] |
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON")
+
+
+def _finite(text: str) -> float:
+    """1e999 is JSON, and infinite."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:MAX_TEXT]} is too large")
+    return value
 
 
 def _pins(files: dict[str, bytes]) -> list[dict[str, Any]]:
@@ -533,7 +547,7 @@ def _locked(files: dict[str, bytes], path: str, add: Any) -> None:
     text = _text(files, path)
     try:
         packages = tomllib.loads(text).get("package", [])
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return
     for package in packages if isinstance(packages, list) else []:
         name, version = (package.get("name"), package.get("version")) if isinstance(package, dict) else (None, None)

@@ -157,6 +157,27 @@ def test_hostile_files_are_left_out_and_named():
     assert [scanner["entry"]["name"] for scanner in reading["scanners"]][:1] == ["check_a"]
 
 
+def test_numbers_that_nothing_can_hold_are_none():
+    big = "9007199254740991"
+    text = f"""
+MAX_LIMIT = {" * ".join([big] * 30)}
+MAX_RATIO = {" * ".join(["9e15"] * 30)}
+MAX_ERROR = {" * ".join(["9e15"] * 30)} * 0
+MAX_BYTES_LITERAL_ELEMENTS = {big} * 2
+MAX_STEPS = 6 * 7
+"""
+    files = {
+        "env.py": text.encode(),
+        "hparams.json": b'{"netuid": 1e999, "eval_steps": 1, "mfu": {}}',
+        "uv.lock": b"version = " + b"9" * 5000,
+    }
+    reading = read(files, POLICY)
+    assert [(row["name"], row["value"]) for row in reading["thresholds"]] == [("max_steps", 42)]
+    assert reading["policy"] == {}
+    assert reading["hparams"] is None
+    assert reading["unreadable"] == ["hparams.json: 1e999 is too large"]
+
+
 def test_files_that_are_too_large_together_are_left_out_from_there_on(monkeypatch):
     monkeypatch.setattr(production_source, "MAX_NODES", 3000)
     files = {f"m{index}.py": b"x = [" + b"1," * 700 + b"]" for index in range(5)}

@@ -37,11 +37,20 @@ export async function readSnapshot({
   const abort = () => answer.reject(signal?.reason);
   signal?.addEventListener("abort", abort, { once: true });
   try {
-    return readingSchema.parse(JSON.parse(await answer.promise));
+    return parsed(await answer.promise);
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", abort);
     await worker.terminate();
+  }
+}
+
+/** Numbers and names of others: what JSON or the schema cannot hold is theirs, too. */
+function parsed(readingJson: string): Reading {
+  try {
+    return readingSchema.parse(JSON.parse(readingJson));
+  } catch (error) {
+    throw unreadable("holds values that no rule has", error as Error);
   }
 }
 
