@@ -254,7 +254,12 @@ function translated<T>(name: string, action: () => T): T {
     if (code === "ENOENT") throw new CrusaderError("not_found", `${name} does not exist.`, "It may have been renamed.");
     if (code === "EEXIST") throw conflict(name, "present", null);
     if (code === "ENOSPC" || code === "EDQUOT") {
-      throw new CrusaderError("disk_full", `The disk is full: ${name} was not written.`, "Free some space.", message);
+      throw new CrusaderError(
+        "disk_full",
+        `The disk is full: ${name} was not written.`,
+        "Free some space, then try again. Nothing was lost.",
+        message,
+      );
     }
     if (code === "EROFS") {
       throw new CrusaderError(
