@@ -253,6 +253,8 @@ const HOSTILE: readonly (readonly [name: string, body: string, outcome: unknown]
     "import asyncio\nnames = type(asyncio.get_event_loop_policy()).new_event_loop.__globals__\nreturn names['setTimeout'].constructor('return 1')()",
     broken,
   ],
+  ["a function by its name", "import ctypes\nreturn ctypes.CDLL(None).emscripten_get_heap_max()", broken],
+  ["a function that runs a text", "import ctypes\nreturn ctypes.CDLL(None).emscripten_run_script(b'1')", broken],
   ["an address", "import urllib.request\nreturn urllib.request.urlopen('CANARY').read()", stopped("URLError")],
   [
     "a socket",
