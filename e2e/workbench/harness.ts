@@ -124,6 +124,9 @@ export async function spawnHost(
   return { child, address: new URL(value as string) };
 }
 
+/** On a busy machine of two cores; what never comes is as well said late. */
+const SETTLES_WITHIN_MS = 30_000;
+
 export const panel = (page: Page, id: string) => page.locator(`[data-panel="${id}"]`);
 export const palette = (page: Page) => page.getByRole("combobox", { name: "Commands, files and runs" });
 export const explorerFile = (page: Page, name: string) =>
@@ -149,11 +152,11 @@ export async function shownText(page: Page): Promise<string> {
 }
 
 export async function expectShown(page: Page, text: string): Promise<void> {
-  await expect.poll(() => shownText(page), { timeout: 10_000 }).toContain(text);
+  await expect.poll(() => shownText(page), { timeout: SETTLES_WITHIN_MS }).toContain(text);
 }
 
 /** Asserts on what a reading becomes before long. */
-export const settled = <Value>(read: () => Value | Promise<Value>) => expect.poll(read, { timeout: 10_000 });
+export const settled = <Value>(read: () => Value | Promise<Value>) => expect.poll(read, { timeout: SETTLES_WITHIN_MS });
 
 /** A file in Crusader's own folder. */
 export function putFile({ services: { workspace } }: Workbench, name: string, text: string): string {
