@@ -1,11 +1,17 @@
 /** The validator's scan under the cursor: the window's own scanner, in a real browser. */
-import { readdirSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { Page, Worker } from "playwright-core";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, expect, onTestFinished, test } from "vitest";
+import type { Analysis } from "../../app/common/scan.ts";
 import { SCANNER_FILES } from "../../app/common/scanner.ts";
 import { ScanService } from "../../app/main/services/scan/index.ts";
+import type { FromScanner, ScannerFiles, ToScanner } from "../../app/renderer/scanner/protocol.ts";
+import { ScannerClient, type ScannerWorker } from "../../app/renderer/scanner/scanner-client.ts";
 import { command, explorerFile, panel, putFile, settled, tab } from "./harness.ts";
 import { inBrowser } from "./in-browser.ts";
 
@@ -99,6 +105,32 @@ test("the hover says what a rule protects and what is allowed instead", async ()
   await hover.getByText("import math").waitFor();
 });
 
+test("advice is explained with its section of docs/lints.md; F8 passes by what is a choice", async () => {
+  const [head = ""] = INNER_STEPS.split("\n");
+  const loop = [
+    "    for _ in range(num_steps):",
+    "        model(next(data_iterator)[:, :-1]).logits.sum().backward()",
+    "        model.zero_grad()",
+    "    return None",
+  ];
+  const { page } = await opened([head, ...loop, ""].join("\n"), "passes");
+  await command(page, "Show Problems");
+  await settled(() => rules(page)).toEqual(["gradient-checkpointing", "result-missing"]);
+  await entries(page).first().focus();
+  await page.keyboard.press("Enter");
+  await settled(() => cursorLine(page)).toBe("3");
+  await page.locator(".squiggly-hint").first().waitFor();
+  await command(page, "Explain the problem at the cursor");
+  const hover = page.locator(".monaco-hover:not(.hidden)");
+  await hover.getByText("so this is a choice, not a mistake").waitFor();
+  await hover.getByText("model.gradient_checkpointing_disable()").last().waitFor();
+
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Control+Home");
+  await page.keyboard.press("F8");
+  await page.locator(".monaco-editor .zone-widget .descriptioncontainer").getByText("has to return").waitFor();
+});
+
 test("a quick fix mends the problem as one step; undo brings the text back, and each time it is scanned again", async () => {
   const { workbench, page } = await opened(`import torch as t\n\nx = t.ones(1)\n\n\n${INNER_STEPS}`, "stops at line 1");
   const text = async () =>
@@ -155,8 +187,68 @@ type Case = {
   numGpus?: number;
 };
 
-test("the window's scanner says of the whole corpus what the services' says", async () => {
-  const { page } = await opened(INNER_STEPS, "passes");
+/** A scanner of the window: its own worker in the page, its own client, and these services where that one fails. */
+async function scannerInPage(page: Page, elsewhere: (text: string, numGpus: number | null) => Promise<Analysis>) {
+  const assets = readdirSync(join(rendererFolder(), "assets"));
+  const base = new URL("assets/", page.url());
+  const address = (name: RegExp) => new URL(assets.find((asset) => name.test(asset)) ?? "", base).href;
+  const files: ScannerFiles = {
+    pyodideFolder: `${address(/^pyodide-[\d.]+$/)}/`,
+    python: Object.fromEntries(
+      SCANNER_FILES.map((name) => [name, address(new RegExp(`^${name.slice(0, -3)}-[\\w-]{8}\\.py$`))]),
+    ),
+    policy: address(/^scan-policy-.*\.json$/),
+  };
+  const worker = address(/^scanner\.worker-.*\.js$/);
+  const workers: ScannerWorker[] = [];
+  await page.exposeFunction("fromWorker", (number: number, data: FromScanner | null) => {
+    const { onmessage, onerror } = workers[number] as ScannerWorker;
+    if (data === null) onerror?.({ message: "it died" });
+    else onmessage?.({ data });
+  });
+  await page.evaluate("globalThis.ownWorkers = []");
+  const client = new ScannerClient({
+    startWorker(policyJson) {
+      const number = workers.length;
+      const inPage = (code: string) => void page.evaluate(code).catch(() => undefined);
+      const own = `ownWorkers[${number}]`;
+      // On its way a lone surrogate would be replaced: in the page it is made.
+      const posted = (message: ToScanner) =>
+        `JSON.parse(${JSON.stringify(JSON.stringify(message))}.replace("SURROGATE", "\\\\ud800"))`;
+      inPage(`{
+        const worker = new Worker(${JSON.stringify(worker)}, { type: "module" });
+        ${own} = worker;
+        worker.onmessage = ({ data }) => fromWorker(${number}, data);
+        worker.onerror = (event) => {
+          event.preventDefault();
+          fromWorker(${number}, null);
+        };
+      }`);
+      const started: ScannerWorker = {
+        postMessage: (message) => inPage(`${own}.postMessage(${posted(message)})`),
+        terminate: () => inPage(`${own}.terminate()`),
+        onmessage: null,
+        onerror: null,
+      };
+      workers.push(started);
+      started.postMessage({ kind: "start", files, policyJson });
+      return started;
+    },
+    analyseElsewhere: ({ text, numGpus }) => elsewhere(text, numGpus),
+    timeLimitMs: CORPUS_TIMEOUT_MS,
+    takesWithinMs: CORPUS_TIMEOUT_MS,
+  });
+  onTestFinished(() => client.close());
+  return { client, workers };
+}
+
+const CORPUS_TIMEOUT_MS = 240_000;
+
+test("the window's scanner says of the whole corpus what the services' and the command line say", {
+  timeout: CORPUS_TIMEOUT_MS,
+}, async () => {
+  const workbench = await start();
+  const page = await workbench.open();
   const { suffix, cases } = JSON.parse(readFileSync(join(ROOT, "fixtures/scan/cases.json"), "utf8")) as {
     suffix: string;
     cases: Case[];
@@ -167,39 +259,44 @@ test("the window's scanner says of the whole corpus what the services' says", as
     const text = source ?? (parts ?? []).map(([part, times]) => part.repeat(times)).join("");
     return [{ name, text: whole === true ? text : text + suffix, numGpus: numGpus ?? null }];
   });
-  // On its way to the worker it would be replaced: there it is made.
-  texts.unshift({ name: "a lone surrogate", text: "x = 'SURROGATE'\n", numGpus: null });
-  // A browser gives a thread less stack than production has: of these, the first that is nested too deeply ends it, and
-  // the services answer (above). So they come last.
-  const isDeep = ({ name }: { name: string }) => name.startsWith("crash: ");
-  texts.sort((left, right) => Number(isDeep(left)) - Number(isDeep(right)));
-  const scanner = await scannerOf(page);
-  const answers = await scanner.evaluate((asked: { text: string; numGpus: number | null }[]) => {
-    // The handler that the window's own questions reach.
-    const scope = globalThis as unknown as {
-      onmessage: (event: { data: unknown }) => void;
-      postMessage: (message: { kind: string; json?: string }) => void;
-    };
-    const { postMessage } = scope;
-    const collected: string[] = [];
-    scope.postMessage = ({ kind, json }) => {
-      if (kind !== "begun") collected.push(json ?? kind);
-    };
-    for (const [id, question] of asked.entries()) {
-      const text = question.text.replace("SURROGATE", String.fromCharCode(0xd800));
-      scope.onmessage({ data: { kind: "ask", id, question: { kind: "analyse", numGpus: question.numGpus, text } } });
-    }
-    scope.postMessage = postMessage;
-    return collected;
-  }, texts);
-  expect({ cases: texts.length >= 300, answers: answers.length }).toEqual({ cases: true, answers: texts.length });
-  // After its end the thread's answers mean nothing; the window would have replaced it.
-  const end = answers.includes("broken") ? answers.indexOf("broken") : texts.length;
-  expect(texts.slice(end).every(isDeep)).toBe(true);
-  for (const [index, { name, text, numGpus }] of texts.slice(0, end).entries()) {
-    const analysis = JSON.parse(answers[index] ?? "null");
-    const ours = await service.scan(Buffer.from(text.replace("SURROGATE", "\ud800")), numGpus ?? undefined);
-    expect({ name, analysis }).toEqual({ name, analysis: ours });
+  texts.push({ name: "a lone surrogate", text: "x = 'SURROGATE'\n", numGpus: null });
+  const saved = (text: string) => Buffer.from(text.replace("SURROGATE", "\ud800"));
+
+  const elsewhere: string[] = [];
+  const { client, workers } = await scannerInPage(page, (text, numGpus) => {
+    elsewhere.push(text);
+    return workbench.services.scan.scan(saved(text), numGpus ?? undefined);
+  });
+  for (const { name, text, numGpus } of texts) {
+    const analysis = await client.analyse(text, numGpus);
+    expect({ name, analysis }).toEqual({ name, analysis: await service.scan(saved(text), numGpus ?? undefined) });
+  }
+  // A browser's thread has less stack than production's: the first of these ends it, and each gets its answer all the same.
+  const fellBack = texts.filter(({ text }) => elsewhere.includes(text));
+  const deep = ["crash: 5,000 minus signs", "crash: 10,000 minus signs", "crash: parser stack"];
+  expect({
+    many: texts.length >= 300,
+    others: fellBack.map(({ name }) => name).filter((name) => !deep.includes(name)),
+    replaced: workers.length - 1,
+  }).toEqual({ many: true, others: [], replaced: fellBack.length });
+
+  // The command line, as a person would ask it, of the deepest.
+  const folder = mkdtempSync(join(tmpdir(), "crusader-deep-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const crashes = texts.filter(({ name }) => name.startsWith("crash: "));
+  const files = crashes.map(({ text }, index) => {
+    writeFileSync(join(folder, `${index}.py`), text);
+    return join(folder, `${index}.py`);
+  });
+  const { stdout } = spawnSync(process.execPath, [join(ROOT, "bin/crusader.mjs"), "scan", "--json", ...files], {
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+  });
+  const reports = JSON.parse(stdout) as Analysis[];
+  for (const [index, { name, text }] of crashes.entries()) {
+    const { verdict, findings } = await client.analyse(text, null);
+    const { verdict: theirs, findings: found } = reports[index] as Analysis;
+    expect({ name, verdict, findings }).toEqual({ name, verdict: theirs, findings: found });
   }
 });
 

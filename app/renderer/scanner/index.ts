@@ -2,13 +2,13 @@
 import { client } from "../client.ts";
 import { scannerFiles } from "./files.ts";
 import Worker from "./scanner.worker.ts?worker";
-import { ScannerClient } from "./scanner-client.ts";
+import { ScannerClient, type ScannerWorker } from "./scanner-client.ts";
 
 export const scanner = new ScannerClient({
   startWorker(policyJson) {
     const worker = new Worker({ name: "scanner" });
     worker.postMessage({ kind: "start", files: scannerFiles(), policyJson });
-    return worker;
+    return worker as ScannerWorker;
   },
   // The services' own scanner has the stack of a whole thread, and goes by the same rules.
   analyseElsewhere: ({ text, numGpus }) => client.scan.scan({ text, ...(numGpus === null ? {} : { numGpus }) }),

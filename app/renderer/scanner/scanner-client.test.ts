@@ -27,7 +27,7 @@ class ScriptedWorker implements ScannerWorker {
   }
 
   say(message: FromScanner): void {
-    this.onmessage?.({ data: message } as MessageEvent<FromScanner>);
+    this.onmessage?.({ data: message });
   }
 
   begin(): void {
@@ -43,7 +43,7 @@ class ScriptedWorker implements ScannerWorker {
   }
 
   die(): void {
-    this.onerror?.({ message: "out of memory" } as ErrorEvent);
+    this.onerror?.({ message: "out of memory" });
   }
 }
 

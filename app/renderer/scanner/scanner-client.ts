@@ -9,12 +9,12 @@ import { scannerCrash } from "../../common/scanner.ts";
 import type { PlanSizes, TopologyAnswer } from "../../common/topology.ts";
 import type { FromScanner, Question, ToScanner } from "./protocol.ts";
 
-/** What of a Worker is used. */
+/** What of a Worker is used, and of its events. */
 export type ScannerWorker = {
   postMessage: (message: ToScanner) => void;
   terminate: () => void;
-  onmessage: ((event: MessageEvent<FromScanner>) => void) | null;
-  onerror: ((event: ErrorEvent) => void) | null;
+  onmessage: ((event: { readonly data: FromScanner }) => void) | null;
+  onerror: ((event: { readonly message: string }) => void) | null;
 };
 
 export type ScannerOptions = {
