@@ -425,8 +425,9 @@ export class ProductionService {
   #measuredRuns(): { measured: MeasuredRun[]; total: number } {
     const { runs } = this.#options;
     const list = runs.list({ limit: MAX_RUNS });
-    const measured = list.runs.flatMap(({ id, state }) => {
-      if (state === "running") return [];
+    const measured = list.runs.flatMap(({ id, state, imported }) => {
+      // What others say that they measured is none of the user's own.
+      if (state === "running" || imported === true) return [];
       const known = this.#measured.get(id) ?? this.#readable(id, (record) => measuredRun(record));
       if (known === null) return [];
       this.#measured.set(id, known);

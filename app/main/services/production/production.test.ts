@@ -505,6 +505,9 @@ describe("changes, and putting them in force", () => {
     const { service, runs } = bench({ ownFiles: () => ({ files, truncated: true }) });
     const within = finish(recordRun(runs), 0.01);
     const between = finish(recordRun(runs, { kind: "rehearsal" }), 0.018);
+    // What another Crusader says that it measured is none of the user's own.
+    const { plan, result } = runs.show(between);
+    if (result !== null) runs.import({ plan, result, events: [], source: runs.source(between), output: Buffer.of() });
     service.chooseSource({ kind: "folder", path: EXAMPLE });
     await service.fetch();
     const { from, to, changes, notes } = await service.changes("in_force", "newest");

@@ -1,7 +1,17 @@
 /** The runs there are: created, listed, shown, deleted. `runs/<number>/` is the truth, `history.db` an index over it. */
 import { createHash, randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
-import { basename, join } from "node:path";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
 import type { ZodType } from "zod";
 import { CrusaderError } from "../../../common/errors.ts";
 import type { OutputPage } from "../../../common/history.ts";
@@ -187,6 +197,19 @@ export class RunStore {
   /** The log; untrusted bytes. */
   output(id: string): Buffer {
     return readIfThere(join(this.#existing(id), "output.log")) ?? Buffer.alloc(0);
+  }
+
+  /** Whose code a file is: set for the `train.py` of a run of another's code, by whatever way the path leads there. */
+  originOf(path: string): CodeOrigin | undefined {
+    let [folder, runs] = ["", ""];
+    try {
+      [folder, runs] = [dirname(realpathSync(path)), realpathSync(this.#runsFolder)];
+    } catch {
+      // No such file, or no runs yet.
+      return undefined;
+    }
+    const id = basename(folder);
+    return dirname(folder) === runs && RUN_ID.test(id) ? this.show(id).plan.submission.origin : undefined;
   }
 
   /** The judged bytes. */

@@ -110,7 +110,13 @@ function verified({ plan: unknownPlan, result: unknownResult, events, source, ou
   const repeats = plan.seeds.length;
   const { name, sha256, bytes } = plan.submission;
   const judged = result.repeats.some(({ outcome }) => outcome === "passed" || outcome === "failed");
-  const shown = [plan.profile.name, plan.backend, result.failure?.message ?? "", ...result.notComparable];
+  const shown = [
+    plan.profile.name,
+    plan.backend,
+    plan.policy?.origin ?? "",
+    result.failure?.message ?? "",
+    ...result.notComparable,
+  ];
   const claims: [boolean, string][] = [
     [runIdSchema.safeParse(plan.runId).success, "its number is none"],
     [result.runId === plan.runId, `its plan is that of run ${plan.runId}, its result that of another`],

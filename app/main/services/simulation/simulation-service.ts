@@ -220,7 +220,7 @@ export class SimulationService {
   }
 
   async #draft(request: SimulationRequest, backend: Backend) {
-    const { origin } = request;
+    const origin = request.origin ?? this.#options.store.originOf(request.path);
     if (origin !== undefined && request.sandbox === "none") {
       throw new CrusaderError(
         "foreign_code",
