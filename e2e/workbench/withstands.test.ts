@@ -151,6 +151,45 @@ test("a full disk: the verdict is kept, and work goes on", async (context) => {
   await result(page).getByText("Passed").first().waitFor();
 });
 
+test("a disk without room for a file: the window says what to do, and the text stays, and is saved later", async (context) => {
+  const program = needsDisk(context);
+  const folder = temporaryFolder();
+  const submissions = join(folder, "data", "submissions");
+  mkdirSync(submissions);
+  const room = ["--size", String(16 * 1024), "--tmpfs", submissions];
+  const within = [program, "--die-with-parent", "--dev-bind", "/", "/", ...room];
+  const page = await openAt((await spawnHost(folder, { within })).address);
+  await panel(page, "editor")
+    .getByRole("button", { name: /^single/ })
+    .click();
+  await panel(page, "editor").locator(".monaco-editor.focused").waitFor();
+  await typeAnew(page, "small = 1");
+  await page.keyboard.press("Control+S");
+  await tab(page, "not saved").waitFor({ state: "detached" });
+
+  await page.keyboard.press("Control+End");
+  await page.keyboard.insertText(`\n# ${"x".repeat(100)}`.repeat(200));
+  await page.keyboard.insertText("\nlast = 1");
+  await page.keyboard.press("Control+S");
+  await page
+    .getByText(/^The disk is full: .*\.py was not written\.$/)
+    .first()
+    .waitFor();
+  await page.getByText("Free some space, then try again. Nothing was lost.").first().waitFor();
+  await tab(page, "not saved").waitFor();
+  await expectShown(page, "last = 1");
+
+  // Also where the window is closed meanwhile; a smaller text finds room.
+  await page.reload();
+  await tab(page, "not saved").waitFor();
+  await expectShown(page, "# xxx");
+  await typeAnew(page, "again = 1");
+  await page.keyboard.press("Control+S");
+  await tab(page, "not saved").waitFor({ state: "detached" });
+  await page.reload();
+  await expectShown(page, "again = 1");
+});
+
 test("a data folder that may only be read: files and runs are shown, saving and starting say why not", async (context) => {
   const program = needsDisk(context);
   const folder = temporaryFolder();
@@ -171,6 +210,16 @@ test("a data folder that may only be read: files and runs are shown, saving and 
   await page.keyboard.press("Control+S");
   await page.getByText("train.py was not written: its disk may only be read").first().waitFor();
   await expectShown(page, "x");
+
+  await command(page, "Show History");
+  await panel(page, "history").getByText("3 runs").waitFor();
+  await panel(page, "history").locator('[data-run="2"]').dblclick();
+  await result(page)
+    .getByRole("heading", { name: /^Run 2/ })
+    .waitFor();
+  await page.getByRole("form", { name: "Start a run" }).getByRole("button", { name: "Simulate" }).click();
+  await page.getByText("Nothing was started.").first().waitFor();
+  await panel(page, "history").getByText("3 runs").waitFor();
 });
 
 test("damaged files: something else is used, the old ones are kept aside, and the window says where", async () => {
