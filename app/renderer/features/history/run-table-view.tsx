@@ -1,7 +1,7 @@
 // biome-ignore-all lint/a11y/useSemanticElements: rows that are placed by hand are no table to a browser
 // biome-ignore-all lint/a11y/useFocusableInteractive: the focus goes from row to row
 /** The list itself: only the rows in sight exist; all of it works by keyboard. */
-import { IconArrowDown, IconArrowUp, IconFileImport, IconPin } from "@tabler/icons-react";
+import { IconAlertTriangle, IconArrowDown, IconArrowUp, IconFileImport, IconPin } from "@tabler/icons-react";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, type MouseEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import {
@@ -226,7 +226,9 @@ function Cells({ run, isBaseline, stale }: CellsProps) {
       {cell(scoreCell(run), true, score === null ? undefined : scoreTitle(run, stale))}
       {cell(
         <>
-          {profile.name} <span className={classes.dim}>x{run.numRanks}</span>
+          {/* The words make way where the column is narrow; the mark does not. */}
+          {stale.length > 0 && <IconAlertTriangle size="1em" className={classes.stale} aria-hidden />} {profile.name}{" "}
+          <span className={classes.dim}>x{run.numRanks}</span>
           {stale.length > 0 && <span className={classes.stale}> other rules</span>}
         </>,
         false,
