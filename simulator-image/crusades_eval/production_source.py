@@ -29,6 +29,10 @@ MAX_DEFINITIONS = 400
 MAX_SCANNERS = 5
 MAX_THRESHOLDS = 500
 MAX_TEXT = 200
+# The largest set of the policy has about a hundred names; a scan goes through all of them for each text of a file.
+MAX_SET_NAMES = 1_000
+# Of all sets together: they may be made of each other.
+MAX_NAMES = 200_000
 
 # A candidate is taken for a key of the policy from this score on; the parts are weighed below.
 MIN_SCORE = 0.5
@@ -121,6 +125,13 @@ class Candidate(NamedTuple):
     values: frozenset[str]
     path: str
     line: int
+
+
+class Budget:
+    """How many names more are taken."""
+
+    def __init__(self, names: int) -> None:
+        self.names = names
 
 
 def read(files: dict[str, bytes], policy: dict[str, Any]) -> dict[str, Any]:
@@ -218,7 +229,8 @@ def _text(files: dict[str, bytes], path: str) -> str:
 
 def _all_sets(modules: list[Module]) -> list[Candidate]:
     """Of every module; sets put together from imported ones, too, where one module only defines a set of that name."""
-    alone = {module.path: list(_sets(module, {})) for module in modules}
+    left = Budget(MAX_NAMES)
+    alone = {module.path: list(_sets(module, {}, left)) for module in modules}
     defined: dict[str, set[frozenset[str]]] = {}
     for candidate in (candidate for candidates in alone.values() for candidate in candidates):
         defined.setdefault(candidate.name, set()).add(candidate.values)
@@ -231,14 +243,16 @@ def _all_sets(modules: list[Module]) -> list[Candidate]:
             for alias in node.names
             if len(defined.get(alias.name, ())) == 1
         }
-        found += _sets(module, imported) if imported else alone[module.path]
+        found += _sets(module, imported, left) if imported else alone[module.path]
     return found
 
 
-def _sets(module: Module, imported: dict[str, frozenset[str]]) -> Iterator[Candidate]:
+def _sets(module: Module, imported: dict[str, frozenset[str]], left: Budget) -> Iterator[Candidate]:
     """Named sets of strings anywhere in the module, and those without a name that something is looked up in."""
     known = dict(imported)
     for node in ast.walk(module.tree):
+        if left.names <= 0:
+            return
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             values = _strings(node.value, known)
@@ -246,14 +260,18 @@ def _sets(module: Module, imported: dict[str, frozenset[str]]) -> Iterator[Candi
                 continue
             for target in targets:
                 name = _target_name(target)
-                if name is not None:
+                if name is not None and len(values) > MAX_SET_NAMES:
+                    known.pop(name, None)
+                elif name is not None:
                     known[name] = values
+                    left.names -= len(values)
                     yield Candidate(name, values, module.path, node.lineno)
         elif isinstance(node, ast.Compare):
             for operator, right in zip(node.ops, node.comparators, strict=True):
                 if isinstance(operator, ast.In | ast.NotIn) and not isinstance(right, ast.Name):
                     values = _strings(right, known)
-                    if values:
+                    if values and len(values) <= MAX_SET_NAMES:
+                        left.names -= len(values)
                         yield Candidate("", values, module.path, right.lineno)
                 elif isinstance(operator, ast.Eq) and isinstance(right, ast.Constant) and isinstance(right.value, str):
                     yield Candidate("", frozenset([right.value]), module.path, right.lineno)

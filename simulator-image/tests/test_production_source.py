@@ -178,6 +178,21 @@ MAX_STEPS = 6 * 7
     assert reading["unreadable"] == ["hparams.json: 1e999 is too large"]
 
 
+def test_a_set_larger_than_any_of_a_scan_is_none():
+    names = ", ".join(f'"a{index}"' for index in range(production_source.MAX_SET_NAMES + 1))
+    text = f'FORBIDDEN_NAMES = {{{names}}}\nFORBIDDEN_MODULES = {{"os"}}\n'
+    found = read({"env.py": text.encode()}, POLICY)["policy"]
+    assert {key: one["value"] for key, one in found.items()} == {"forbidden_modules": ["os"]}
+
+
+def test_sets_that_are_made_of_each_other_end(monkeypatch):
+    monkeypatch.setattr(production_source, "MAX_NAMES", 10_000)
+    grown = "\n".join(f'GROWN = GROWN | {{"a{index}"}}' for index in range(500))
+    modules = production_source._modules({"env.py": f'GROWN = {{"x"}}\n{grown}\n'.encode()}, [])
+    taken = sum(len(one.values) for one in production_source._all_sets(modules))
+    assert 9_000 < taken < 11_000
+
+
 def test_files_that_are_too_large_together_are_left_out_from_there_on(monkeypatch):
     monkeypatch.setattr(production_source, "MAX_NODES", 3000)
     files = {f"m{index}.py": b"x = [" + b"1," * 700 + b"]" for index in range(5)}
