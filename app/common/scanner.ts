@@ -51,8 +51,8 @@ from crusades_eval.analysis import analyse
 from crusades_eval.scan import MAX_TREE_DEPTH, scan
 from crusades_eval.topology import check_topology, plan
 
-# Trees may be three levels deep for each frame: as deep as the scanner takes them, and no deeper, as building one would
-# end a browser's thread, which has less stack than others.
+# Trees may be three levels deep for each frame: as deep as the scanner takes them, and no deeper, as building one can end
+# a browser's thread, which has less stack than others.
 sys.setrecursionlimit(MAX_TREE_DEPTH // 3 + 30)
 # What is loaded stays: looking for garbage in it would take a sixth of a scan.
 gc.collect()

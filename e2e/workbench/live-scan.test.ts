@@ -271,16 +271,18 @@ test("the window's scanner says of the whole corpus what the services' and the c
     const analysis = await client.analyse(text, numGpus);
     expect({ name, analysis }).toEqual({ name, analysis: await service.scan(saved(text), numGpus ?? undefined) });
   }
-  // A browser's thread has less stack than production's: the first of these ends it, and each gets its answer all the same.
+  // A browser's thread has less stack than production's, least when its code was just loaded: some of these end it, and
+  // each gets its answer all the same.
   const fellBack = texts.filter(({ text }) => elsewhere.includes(text));
-  const deep = ["crash: 5,000 minus signs", "crash: 10,000 minus signs", "crash: parser stack"];
+  const isDeep = (name: string) => /^crash: (?:[\d,]+ minus signs|3,000 \w+|parser stack)$/.test(name);
   expect({
     many: texts.length >= 300,
-    others: fellBack.map(({ name }) => name).filter((name) => !deep.includes(name)),
+    fellBack: fellBack.length > 0,
+    others: fellBack.map(({ name }) => name).filter((name) => !isDeep(name)),
     replaced: workers.length - 1,
-  }).toEqual({ many: true, others: [], replaced: fellBack.length });
+  }).toEqual({ many: true, fellBack: true, others: [], replaced: fellBack.length });
 
-  // The command line, as a person would ask it, of the deepest.
+  // The command line, as a person would ask it.
   const folder = mkdtempSync(join(tmpdir(), "crusader-deep-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const crashes = texts.filter(({ name }) => name.startsWith("crash: "));
