@@ -265,6 +265,8 @@ describe("a hostile repository", () => {
       writeFileSync(join(made, ".gitmodules"), `[submodule "s"]\n\tpath = sub\n\turl = ../../..\n`);
       writeFileSync(join(made, "a\\b.py"), "x = 1\n");
       writeFileSync(join(made, "line\nbreak.py"), "x = 1\n");
+      writeFileSync(join(made, "\u009b31mred.py"), "x = 1\n");
+      writeFileSync(join(made, "\u202eyp.reversed.py"), "x = 1\n");
       mkdirSync(join(made, "sub"));
       git(made, "add", ".gitattributes");
       git(made, "update-index", "--add", "--cacheinfo", `160000,${"1".repeat(40)},sub`);
@@ -280,6 +282,24 @@ describe("a hostile repository", () => {
       leftOut: ["2 files that are links", "1 submodule"],
       ran: false,
     });
+  });
+
+  test("what a server says moves and hides nothing where it is shown", async () => {
+    const wrapper = temporaryFolder();
+    const said = "remote: \u001b]0;title\u0007\u202eklat\tx\n";
+    writeFileSync(join(wrapper, "said"), said);
+    // The other calls of git do nothing.
+    const script = `#!/bin/sh\ncase "$*" in *" fetch "*) cat "$(dirname "$0")/said" >&2; exit 1;; esac\n`;
+    writeFileSync(join(wrapper, "git"), script, { mode: 0o755 });
+    const details: string[] = [];
+    const { service } = bench({ env: { PATH: `${wrapper}:${process.env.PATH}` } });
+    service.chooseSource(gitSource("file:///repository"));
+    const shown = "remote: \u{FFFD}]0;title\u{FFFD}\u{FFFD}klat\tx";
+    await expect(service.fetch({ onProgress: ({ detail }) => details.push(detail) })).rejects.toMatchObject({
+      code: "fetch_failed",
+      detail: shown,
+    });
+    expect(details).toContain(shown);
   });
 
   test("objects that git itself refuses are refused: a path that leads out", async () => {

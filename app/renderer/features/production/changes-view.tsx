@@ -17,7 +17,7 @@ import { openFeature } from "../open-feature.ts";
 import { applyRules, doing } from "./actions.ts";
 import classes from "./production.module.css";
 import { useLoaded } from "./use-loaded.ts";
-import { shownValue } from "./words.ts";
+import { shownText, shownValue } from "./words.ts";
 
 const AREAS: Readonly<Record<RuleChange["area"], string>> = {
   policy: "Scan policy",
@@ -108,7 +108,7 @@ function Changes({ comparison, from }: { comparison: RulesComparison; from: From
           </summary>
           <ul className={classes.list}>
             {notFound.map((what) => (
-              <li key={what}>{what}</li>
+              <li key={what}>{shownText(what)}</li>
             ))}
           </ul>
         </details>
@@ -140,10 +140,10 @@ function Change({ change }: { change: RuleChange }) {
   return (
     <li data-area={area} data-name={name}>
       <div className={classes.line}>
-        <b>{title}</b>
+        <b>{shownText(title)}</b>
         <span className={classes.badge}>{KINDS[kind]}</span>
         <span className={classes.dim}>
-          {AREAS[area]}, <span className="mono">{name}</span>
+          {AREAS[area]}, <span className="mono">{shownText(name)}</span>
           {place !== null && ` in ${place.file}:${place.line}`}
           {!applies && "; shown only"}
         </span>
@@ -162,7 +162,7 @@ function Change({ change }: { change: RuleChange }) {
       )}
       {consequences.map(({ text, runIds, files }) => (
         <div key={text} className={classes.consequence}>
-          {text}{" "}
+          {shownText(text)}{" "}
           {runIds.slice(0, MAX_LINKS).map((runId) => (
             <button
               key={runId}
@@ -200,7 +200,7 @@ function SetDifference({ sign, word, names }: { sign: string; word: string; name
   if (names.length === 0) return null;
   return (
     <div className={classes.difference} data-sign={sign}>
-      {sign} {word}: {names.slice(0, MAX_NAMES).join(", ")}
+      {sign} {word}: {names.slice(0, MAX_NAMES).map(shownText).join(", ")}
       {names.length > MAX_NAMES && ` and ${names.length - MAX_NAMES} more`}
     </div>
   );

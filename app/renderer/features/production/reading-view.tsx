@@ -5,6 +5,7 @@ import { ErrorState, Loading } from "../../shell/ui/states.tsx";
 import { VerdictMark } from "../../shell/ui/verdict-mark.tsx";
 import classes from "./production.module.css";
 import type { Loaded } from "./use-loaded.ts";
+import { shownText } from "./words.ts";
 
 export function ReadingView({ reading: { value, error, again } }: { reading: Loaded<Reading> }) {
   return (
@@ -60,7 +61,7 @@ function Missing({ title, what }: { title: string; what: readonly string[] }) {
       />
       <ul className={classes.list}>
         {what.map((one) => (
-          <li key={one}>{one}</li>
+          <li key={one}>{shownText(one)}</li>
         ))}
       </ul>
     </div>
