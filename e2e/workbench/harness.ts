@@ -146,7 +146,12 @@ export async function shownText(page: Page): Promise<string> {
   // A line that came later is later on the page, wherever it is shown.
   const lines: string[] = await page.evaluate(
     `[...document.querySelectorAll('[data-panel="editor"] .view-lines')].flatMap((view) =>
-      [...view.children].sort((a, b) => a.offsetTop - b.offsetTop).map((line) => line.innerText))`,
+      [...view.children].sort((a, b) => a.offsetTop - b.offsetTop).map((line) => {
+        const copy = line.cloneNode(true);
+        // The scan's words behind a line are none of the text.
+        for (const words of copy.querySelectorAll(".crusader-stops-here")) words.remove();
+        return copy.textContent;
+      }))`,
   );
   return lines.map((line) => line.replaceAll("\u00a0", " ")).join("\n");
 }
