@@ -1,23 +1,13 @@
 /** Runs of others, and runs under other rules: marked in words, by keyboard, and with nobody kept out. */
-import { readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { writeRuns } from "../../bench/history.mjs";
-import { command, panel, putFile, settled, tab, type Workbench } from "./harness.ts";
+import { barriers, command, panel, putFile, settled, tab, type Workbench } from "./harness.ts";
 import { inBrowser } from "./in-browser.ts";
 
 const { start } = inBrowser();
-const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-
-/** What a tool finds that keeps people out. */
-async function barriers(page: Page): Promise<string[]> {
-  await page.evaluate(readFileSync(AXE, "utf8"));
-  return page.evaluate(`axe.run({ resultTypes: ["violations"] }).then(({ violations }) => violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .flatMap(({ id, nodes }) => nodes.map(({ html }) => id + ": " + html.slice(0, 200))))`);
-}
 
 const history = (page: Page) => panel(page, "history");
 

@@ -12,7 +12,7 @@ import { SCANNER_FILES } from "../../app/common/scanner.ts";
 import { ScanService } from "../../app/main/services/scan/index.ts";
 import type { FromScanner, ScannerFiles, ToScanner } from "../../app/renderer/scanner/protocol.ts";
 import { ScannerClient, type ScannerWorker } from "../../app/renderer/scanner/scanner-client.ts";
-import { command, explorerFile, panel, putFile, settled, tab } from "./harness.ts";
+import { barriers, command, explorerFile, panel, putFile, settled, tab } from "./harness.ts";
 import { inBrowser } from "./in-browser.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -130,6 +130,20 @@ test("advice is explained with its section of docs/lints.md; F8 passes by what i
   await page.keyboard.press("F8");
   await page.locator(".monaco-editor .zone-widget .descriptioncontainer").getByText("has to return").waitFor();
 });
+
+test.each(["light", "dark", "high contrast"])(
+  "problems in editor and panel keep nobody out: %s",
+  async (appearance) => {
+    const torch = "import os\nimport torch as t\n\nstream = t.cuda.Stream()\n\n\n";
+    const { workbench, page } = await opened(torch + INNER_STEPS, "stops at line 1");
+    await command(page, `Theme: ${appearance}`);
+    await command(page, "Show Problems");
+    await settled(async () => (await rules(page)).length).toBeGreaterThan(2);
+    await command(page, "Explain the problem at the cursor");
+    await page.locator(".monaco-hover:not(.hidden)").getByText("import math").waitFor();
+    expect([await barriers(page), workbench.complaints]).toEqual([[], []]);
+  },
+);
 
 test("a quick fix mends the problem as one step; undo brings the text back, and each time it is scanned again", async () => {
   const { workbench, page } = await opened(`import torch as t\n\nx = t.ones(1)\n\n\n${INNER_STEPS}`, "stops at line 1");

@@ -2,33 +2,19 @@
  * Every panel with something in it: nobody is kept out of any. With CRUSADER_SCREENSHOTS=1 the pictures of the
  * documentation are taken on the way.
  */
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
-import { command, expectShown, explorerFile, palette, panel, putFile } from "./harness.ts";
+import { barriers, command, expectShown, explorerFile, palette, panel, putFile } from "./harness.ts";
 import { inBrowser } from "./in-browser.ts";
 import { submissionOf, writeSampleHistory } from "./sample-history.ts";
 
-const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const PICTURES = fileURLToPath(new URL("../../docs/screenshots/", import.meta.url));
 const RUNS = 42;
 const FAILED_RUN = RUNS - 1;
 
 const { start } = inBrowser();
-
-type AxeResults = { violations: { id: string; impact: string | null; nodes: { html: string }[] }[] };
-
-/** What a tool finds that keeps people out: serious or worse. */
-async function barriers(page: Page): Promise<string[]> {
-  // The page's policy lets no script in; this one comes in through the debugger.
-  await page.evaluate(readFileSync(AXE, "utf8"));
-  const { violations } = (await page.evaluate("axe.run({ resultTypes: ['violations'] })")) as AxeResults;
-  return violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`));
-}
 
 /** Each brings the window from the one before to where there is something to see. */
 const VIEWS: Record<string, (page: Page) => Promise<void>> = {

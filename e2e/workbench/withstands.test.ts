@@ -6,7 +6,7 @@ import type { Page } from "playwright-core";
 import { expect, onTestFinished, type TestContext, test } from "vitest";
 import { writeRuns } from "../../bench/history.mjs";
 import { findSandbox } from "../../scripts/machine.mjs";
-import { command, expectShown, explorerFile, panel, putFile, settled, tab } from "./harness.ts";
+import { APPEARS_WITHIN_MS, command, expectShown, explorerFile, panel, putFile, settled, tab } from "./harness.ts";
 import { inBrowser } from "./in-browser.ts";
 
 const { browser, spawnHost, start } = inBrowser();
@@ -102,6 +102,7 @@ function temporaryFolder(): string {
 
 async function openAt(address: URL): Promise<Page> {
   const context = await browser().newContext({ viewport: { width: 1440, height: 900 } });
+  context.setDefaultTimeout(APPEARS_WITHIN_MS);
   onTestFinished(() => context.close());
   const page = await context.newPage();
   await page.goto(address.href);
