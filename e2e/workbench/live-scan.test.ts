@@ -141,6 +141,9 @@ test.each(["light", "dark", "high contrast"])(
     await settled(async () => (await rules(page)).length).toBeGreaterThan(2);
     await command(page, "Explain the problem at the cursor");
     await page.locator(".monaco-hover:not(.hidden)").getByText("import math").waitFor();
+    // While it fades in, nobody can read it.
+    const fading = "document.getAnimations().filter((one) => one.effect.getTiming().iterations !== Infinity).length";
+    await settled(() => page.evaluate(fading)).toBe(0);
     expect([await barriers(page), workbench.complaints]).toEqual([[], []]);
   },
 );
