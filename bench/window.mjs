@@ -126,7 +126,7 @@ function opening(rendererFolder) {
     }
     return [
       { name: "window: usable after the host answers, median", value: quantile(times, 0.5), unit: "ms", limit: 1000 },
-      { name: "window: scripts before it is usable, gzip", value: kilobytes, unit: "kB", limit: 320 },
+      { name: "window: scripts before it is usable, gzip", value: kilobytes, unit: "kB", limit: 300 },
     ];
   };
 }
@@ -210,7 +210,7 @@ function scannedText() {
 
 const ANSWER = "answer of the scanner";
 
-/** What of the scanner's worker is seen from the page, in milliseconds. */
+/** What of the scanner's worker is seen from the page, in milliseconds; `ready` since the worker was made, not the page. */
 const WATCH_SCANNER = `
   const ANSWER = "${ANSWER}";
   const ready = Promise.withResolvers();
@@ -262,8 +262,18 @@ async function scanning(host, browser) {
       await context.close();
       const peer = quantile(scans, 0.95);
       return [
-        { name: "scanner: ready at the very first load, median", value: quantile(first, 0.5), unit: "ms", limit: 3500 },
-        { name: "scanner: ready later, median", value: quantile(later, 0.5), unit: "ms", limit: 2000 },
+        {
+          name: "scanner: ready after its worker starts, the very first load, median",
+          value: quantile(first, 0.5),
+          unit: "ms",
+          limit: 3500,
+        },
+        {
+          name: "scanner: ready after its worker starts, later, median",
+          value: quantile(later, 0.5),
+          unit: "ms",
+          limit: 2000,
+        },
         {
           name: "scanner: key to marker with the pause of 100 ms, p95; peer: from asking to the answer",
           value: quantile(keys, 0.95),

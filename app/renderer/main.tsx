@@ -1,4 +1,4 @@
-import "@mantine/core/styles.css";
+import "./shell/mantine-styles.ts";
 import "@fontsource/jetbrains-mono/latin-400.css";
 import "@fontsource/jetbrains-mono/latin-600.css";
 import "./shell/theme.css";

@@ -120,7 +120,7 @@ test.each(APPEARANCES)("keeps nobody out of any panel: %s", async (appearance) =
 test.each(APPEARANCES)("keeps nobody out of the first screen: %s", async (appearance) => {
   const workbench = await start();
   const page = await workbench.open();
-  await page.setViewportSize({ width: 1280, height: 960 });
+  await page.setViewportSize({ width: 1280, height: 800 });
   await command(page, `Theme: ${appearance}`);
   await panel(page, "editor").getByRole("heading", { name: "This machine" }).waitFor();
   await panel(page, "result").getByText("No verdict yet").waitFor();

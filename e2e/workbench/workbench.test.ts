@@ -7,7 +7,7 @@ import { findSandbox } from "../../scripts/machine.mjs";
 import { command, expectShown, explorerFile, palette, panel, putFile, settled, tab } from "./harness.ts";
 import { inBrowser } from "./in-browser.ts";
 
-const FIRST_SCRIPT_KILOBYTES = 320;
+const FIRST_SCRIPT_KILOBYTES = 300;
 const RUN_TIMEOUT_MS = 180_000;
 
 const { rendererFolder, start } = inBrowser();

@@ -124,7 +124,16 @@ export default function HistoryPanel() {
             w={120}
           />
         )}
-        <span className={classes.spring} />
+      </search>
+      <div className={classes.bar}>
+        <output className={classes.count}>
+          {shown.length === runs.length
+            ? runsText(runs.length)
+            : `${runsText(shown.length)} of ${runsText(runs.length)}`}
+          , {formatBytes(bytes)} on the disk
+          {selected.size > 0 && `; ${runsText(ids.length)} selected`}
+          {error !== null && `; ${error.message}`}
+        </output>
         <Button
           leftSection={<IconGitCompare size="1em" aria-hidden />}
           disabled={pair === null}
@@ -162,13 +171,7 @@ export default function HistoryPanel() {
           </Menu.Dropdown>
         </Menu>
         <Button onClick={() => setPruning(true)}>Prune</Button>
-      </search>
-      <output className={classes.count}>
-        {shown.length === runs.length ? runsText(runs.length) : `${runsText(shown.length)} of ${runsText(runs.length)}`}
-        , {formatBytes(bytes)} on the disk
-        {selected.size > 0 && `; ${runsText(ids.length)} selected`}
-        {error !== null && `; ${error.message}`}
-      </output>
+      </div>
       {unreadable.length > 0 && (
         <details className={classes.caution}>
           <summary>

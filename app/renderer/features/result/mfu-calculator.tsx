@@ -3,6 +3,7 @@ import { NumberInput } from "@mantine/core";
 import { useState } from "react";
 import { formatInteger, formatMfu, formatSeconds, formatSignedPercent } from "../../../common/format.ts";
 import { mfuPercent } from "../../../common/score.ts";
+import { Unbroken } from "../../shell/ui/unbroken.tsx";
 import { type MfuRules, type MfuTerms, mfuRejection, mfuToBeat, secondsForMfu } from "./mfu.ts";
 import classes from "./result.module.css";
 
@@ -21,7 +22,10 @@ export function MfuCalculator({ terms, rules, notComparable }: MfuCalculatorProp
     <div className={classes.mfu}>
       <div className={classes.formula} role="math">
         100 x 6 x {formatInteger(parameters)} parameters x {formatInteger(uniqueTokens)} tokens / ({gpuPeakTflops} x 10
-        <sup>12</sup> FLOP/s x {numGpus} GPUs x {terms.seconds.toFixed(2)} s) = <b>{formatMfu(mfuPercent(terms))}</b>
+        <sup>12</sup> FLOP/s x {numGpus} GPUs x {terms.seconds.toFixed(2)} s) ={" "}
+        <b>
+          <Unbroken text={formatMfu(mfuPercent(terms))} />
+        </b>
       </div>
       <div className={classes.whatIf}>
         <NumberInput
@@ -31,7 +35,9 @@ export function MfuCalculator({ terms, rules, notComparable }: MfuCalculatorProp
           decimalScale={2}
           onChange={(value) => setSeconds(asNumber(value))}
         />
-        <output>{seconds === null ? "" : mfuText(mfuPercent({ ...terms, seconds }), rules)}</output>
+        <output>
+          <Unbroken text={seconds === null ? "" : mfuText(mfuPercent({ ...terms, seconds }), rules)} />
+        </output>
         <NumberInput
           label="For an MFU of, in %"
           value={wanted ?? ""}
@@ -40,7 +46,9 @@ export function MfuCalculator({ terms, rules, notComparable }: MfuCalculatorProp
           decimalScale={2}
           onChange={(value) => setWanted(asNumber(value))}
         />
-        <output>{wanted === null ? "" : `${timeFor(terms, wanted)}${rejectionText(wanted, rules)}`}</output>
+        <output>
+          <Unbroken text={wanted === null ? "" : `${timeFor(terms, wanted)}${rejectionText(wanted, rules)}`} />
+        </output>
         <NumberInput
           label="To beat a leader at, in %"
           value={leader ?? ""}
@@ -57,11 +65,15 @@ export function MfuCalculator({ terms, rules, notComparable }: MfuCalculatorProp
           onChange={(value) => setThreshold(typeof value === "number" && value >= 0 ? value : null)}
         />
         <output className={classes.wide}>
-          {toBeat === null
-            ? ""
-            : toBeat > 100
-              ? `No MFU beats that: it would take ${formatMfu(toBeat)}.`
-              : `More than ${formatMfu(toBeat)} is needed: less than ${timeFor(terms, toBeat)}${rejectionText(toBeat, rules)}`}
+          <Unbroken
+            text={
+              toBeat === null
+                ? ""
+                : toBeat > 100
+                  ? `No MFU beats that: it would take ${formatMfu(toBeat)}.`
+                  : `More than ${formatMfu(toBeat)} is needed: less than ${timeFor(terms, toBeat)}${rejectionText(toBeat, rules)}`
+            }
+          />
         </output>
       </div>
       {notComparable.length > 0 && (
