@@ -26,8 +26,9 @@ parse_and_walk
 `;
 
 /**
- * Seconds for the command (process start and loading included), and p95 in milliseconds of one warm scan through the
- * service. The peer of the latter is `ast.parse` and `ast.walk` alone, in the same Pyodide version, in the same run.
+ * Seconds for the command (process start and loading included), and p95 in milliseconds of one warm analysis (scan,
+ * advice and repairs) through the service. The peer of the latter is `ast.parse` and `ast.walk` alone, in the same
+ * Pyodide version, in the same run.
  * @returns {Promise<{name: string, value: number, unit: string, limit: number | null, peer?: number, ratio?: number}[]>}
  */
 export async function benchScan() {

@@ -19,6 +19,15 @@ const SCROLLS = 150;
 const RUNS = 10_000;
 const CHARTINGS = 5;
 const [FEW_RUNS, MANY_RUNS] = [2, 20];
+const SCANNED_LINES = 250;
+const SCANNED_KEYS = 60;
+/** So often the scanner is asked in its own thread, with a bare parse beside each. */
+const THREAD_SCANS = 60;
+const WARM_UP = 20;
+const TYPED_SECONDS = 20;
+const TYPED_KEYS_PER_SECOND = 20;
+const TYPED_GROWTH_LIMIT = 1.2;
+const LOADINGS = 3;
 const MEMORY_GROWTH_LIMIT = 1.3;
 const FRAME_LIMIT_MS = 50;
 const VIEWPORT = { width: 1440, height: 900 };
@@ -44,6 +53,7 @@ export async function benchWindow() {
     return [
       ...(await onHost(browser, rendererFolder, () => {}, opening(rendererFolder))),
       ...(await onHost(browser, rendererFolder, writeFiles, typing)),
+      ...(await onHost(browser, rendererFolder, writeScanned, scanning)),
       ...(await onHost(browser, rendererFolder, writeFiles, scrolling)),
       ...(await onHost(browser, rendererFolder, writeFiles, memory)),
       ...(await onHost(browser, rendererFolder, (folder) => writeRuns(join(folder, "data"), RUNS), charting)),
@@ -96,7 +106,8 @@ function opening(rendererFolder) {
       const scripts = new Set();
       fresh.on("response", (response) => {
         const { pathname } = new URL(response.url());
-        if (pathname.endsWith(".js")) scripts.add(pathname);
+        // The scanner comes once the window has nothing else to do.
+        if (pathname.endsWith(".js") && !/scanner\.worker|\/pyodide-/.test(pathname)) scripts.add(pathname);
       });
       await fresh.addInitScript(`globalThis.usable = new Promise((resolve) => {
         const look = () => {
@@ -115,7 +126,7 @@ function opening(rendererFolder) {
     }
     return [
       { name: "window: usable after the host answers, median", value: quantile(times, 0.5), unit: "ms", limit: 1000 },
-      { name: "window: scripts before it is usable, gzip", value: kilobytes, unit: "kB", limit: 320 },
+      { name: "window: scripts before it is usable, gzip", value: kilobytes, unit: "kB", limit: 300 },
     ];
   };
 }
@@ -178,6 +189,263 @@ async function typed(page) {
   const latencies = /** @type {number[]} */ (await page.evaluate("globalThis.onkeydown = null; latencies"));
   await page.keyboard.press("Control+S");
   return quantile(latencies, 0.95);
+}
+
+/** @param {string} folder */
+function writeScanned(folder) {
+  const submissions = join(folder, "data", "submissions");
+  mkdirSync(submissions, { recursive: true });
+  writeFileSync(join(submissions, "scanned.py"), scannedText());
+}
+
+function scannedText() {
+  const template = readFileSync(new URL("../templates/fsdp.py", import.meta.url), "utf8")
+    .trimEnd()
+    .split("\n");
+  // The first line is typed on: "import o" passes, "import os" does not.
+  const lines = ["import o", ...template];
+  while (lines.length < SCANNED_LINES) lines.push(`VALUE_${lines.length} = [${lines.length}, "text", 1.5]`);
+  return lines.join("\n");
+}
+
+const ANSWER = "answer of the scanner";
+
+/** What of the scanner's worker is seen from the page, in milliseconds; `ready` since the worker was made, not the page. */
+const WATCH_SCANNER = `
+  const ANSWER = "${ANSWER}";
+  const ready = Promise.withResolvers();
+  globalThis.scannerTimes = { ready: ready.promise, scans: [] };
+  const RealWorker = globalThis.Worker;
+  globalThis.Worker = class extends RealWorker {
+    constructor(address, options) {
+      super(address, options);
+      if (!String(address).includes("scanner")) return;
+      const started = performance.now();
+      this.addEventListener("message", ({ data }) => {
+        const now = performance.now();
+        if (data.kind === "ready") ready.resolve(now - started);
+        if (data.kind !== "answer") return;
+        scannerTimes.scans.push(now - this.askedAt);
+        performance.mark(ANSWER);
+      });
+    }
+    postMessage(message) {
+      this.askedAt = performance.now();
+      super.postMessage(message);
+    }
+  };`;
+
+/**
+ * The scanner in the window: how soon it is there, and how soon what it found is seen after a key.
+ * @param {Page} host
+ * @param {Browser} browser
+ */
+async function scanning(host, browser) {
+  const { origin } = new URL(host.url());
+  const storageState = await host.context().storageState();
+  /** @type {number[]} */
+  const first = [];
+  /** @type {number[]} */
+  const later = [];
+  for (let loaded = 0; loaded < LOADINGS; loaded += 1) {
+    const context = await browser.newContext({ viewport: VIEWPORT, storageState });
+    const page = await context.newPage();
+    await page.addInitScript(WATCH_SCANNER);
+    for (const times of [first, later]) {
+      await page.goto(origin);
+      times.push(await page.evaluate("scannerTimes.ready"));
+    }
+    if (loaded === LOADINGS - 1) {
+      const { keys, scans, blocked } = await scannedKeys(page);
+      const thread = await scansInThread(page);
+      const typed = await typedLong(page);
+      await context.close();
+      const peer = quantile(scans, 0.95);
+      return [
+        {
+          name: "scanner: ready after its worker starts, the very first load, median",
+          value: quantile(first, 0.5),
+          unit: "ms",
+          limit: 3500,
+        },
+        {
+          name: "scanner: ready after its worker starts, later, median",
+          value: quantile(later, 0.5),
+          unit: "ms",
+          limit: 2000,
+        },
+        {
+          name: "scanner: key to marker with the pause of 100 ms, p95; peer: from asking to the answer",
+          value: quantile(keys, 0.95),
+          unit: "ms",
+          limit: 200,
+          peer,
+          ratio: quantile(keys, 0.95) / peer,
+        },
+        {
+          name: `scanner: ${SCANNED_LINES} lines in its thread, p95; peer: ast.parse and ast.walk alone`,
+          value: quantile(thread.scans, 0.95),
+          unit: "ms",
+          limit: 30,
+          peer: quantile(thread.parses, 0.95),
+          ratio: quantile(thread.scans, 0.95) / quantile(thread.parses, 0.95),
+        },
+        {
+          name: "scanner: the window's longest task for an answer, CPU time, p95",
+          value: quantile(blocked, 0.95),
+          unit: "ms",
+          limit: 5,
+        },
+        ...typed,
+      ];
+    }
+    await context.close();
+  }
+  return [];
+}
+
+/**
+ * A key that breaks a rule, and one that takes it back, again and again.
+ * @param {Page} page
+ * @returns {Promise<{ keys: number[], scans: number[], blocked: number[] }>}
+ */
+async function scannedKeys(page) {
+  await open(page, "scanned.py");
+  await page.getByRole("tab", { name: "scanned.py" }).filter({ hasText: "passes" }).waitFor();
+  await page.keyboard.press("Control+Home");
+  await page.keyboard.press("End");
+  await page.evaluate(`
+    globalThis.keyTimes = [];
+    globalThis.marked = () => document.querySelector(".squiggly-error") !== null;
+    scannerTimes.scans.length = 0;
+    globalThis.onkeydown = ({ key, timeStamp }) => {
+      if (key !== "s") return;
+      const look = () => {
+        if (marked()) keyTimes.push(performance.now() - timeStamp);
+        else requestAnimationFrame(look);
+      };
+      requestAnimationFrame(look);
+    };
+    globalThis.until = (holds) => new Promise((resolve) => {
+      const look = () => (holds() ? resolve() : requestAnimationFrame(look));
+      look();
+    });`);
+  const passes = page.getByRole("tab", { name: "scanned.py" }).filter({ hasText: "passes" });
+  const browser = /** @type {Browser} */ (page.context().browser());
+  await browser.startTracing(page, { categories: ["toplevel", "devtools.timeline", "blink.user_timing"] });
+  for (let key = 1; key <= SCANNED_KEYS; key += 1) {
+    await page.keyboard.press("s");
+    await page.evaluate(`until(() => keyTimes.length === ${key})`);
+    await page.keyboard.press("Backspace");
+    await passes.waitFor();
+    await page.evaluate("until(() => !marked())");
+  }
+  const trace = await browser.stopTracing();
+  const { keys, scans } = await page.evaluate("({ keys: keyTimes, scans: scannerTimes.scans })");
+  return { keys, scans, blocked: longestTasks(JSON.parse(trace.toString()).traceEvents) };
+}
+
+/**
+ * For each answer the longest task that it caused, in milliseconds of the thread's own time: the one that brought it, or
+ * one of those in which its panels were drawn. They are the tasks that messages start; frames and keys have their own.
+ * @param {{ name: string, ph: string, pid: number, tid: number, ts: number, dur?: number, tdur?: number }[]} events
+ */
+function longestTasks(events) {
+  const answers = events.filter(({ name }) => name === ANSWER).toSorted((a, b) => a.ts - b.ts);
+  const [{ pid, tid } = { pid: 0, tid: 0 }] = answers;
+  const ofWindow = events.filter((event) => event.pid === pid && event.tid === tid && event.ph === "X");
+  const messages = ofWindow.filter(({ name }) => name === "HandlePostMessage");
+  const tasks = ofWindow
+    .filter(({ name }) => name.endsWith("RunTask"))
+    .filter(({ ts, dur = 0 }) => messages.some((message) => message.ts >= ts && message.ts <= ts + dur));
+  return answers.map(({ ts }, index) => {
+    const end = answers[index + 1]?.ts ?? Number.POSITIVE_INFINITY;
+    // The task that brought it began before its mark.
+    const caused = tasks.filter((task) => task.ts + (task.dur ?? 0) >= ts && task.ts < end);
+    return Math.max(...caused.map(({ tdur = 0 }) => tdur)) / 1000;
+  });
+}
+
+const BARE_PARSE = `
+import ast
+
+def parse_and_walk(source):
+    return sum(1 for _ in ast.walk(ast.parse(source)))
+
+parse_and_walk
+`;
+
+/**
+ * The scanner's own thread, asked as the window asks it, and a bare parse of the same text in a Pyodide of its own there,
+ * in turn.
+ * @param {Page} page
+ * @returns {Promise<{ scans: number[], parses: number[] }>}
+ */
+async function scansInThread(page) {
+  const worker = page.workers().find((one) => one.url().includes("scanner.worker"));
+  if (worker === undefined) throw new Error("The window has no scanner.");
+  return worker.evaluate(`(async () => {
+    const folder = performance.getEntriesByType("resource").find(({ name }) => name.endsWith("/pyodide.asm.wasm")).name;
+    const indexURL = new URL("./", folder).href;
+    const { loadPyodide } = await import(indexURL + "pyodide.mjs");
+    const parse = (await loadPyodide({ indexURL })).runPython(${JSON.stringify(BARE_PARSE)});
+    const { postMessage } = self;
+    const times = { scans: [], parses: [] };
+    self.postMessage = () => {};
+    for (let index = 0; index < ${WARM_UP} + ${THREAD_SCANS}; index += 1) {
+      const text = ${JSON.stringify(scannedText())} + "\\n# " + index;
+      const start = performance.now();
+      self.onmessage({ data: { kind: "ask", id: -1, question: { kind: "analyse", text, numGpus: null } } });
+      const scanned = performance.now();
+      parse(text);
+      if (index < ${WARM_UP}) continue;
+      times.scans.push(scanned - start);
+      times.parses.push(performance.now() - scanned);
+    }
+    self.postMessage = postMessage;
+    return times;
+  })()`);
+}
+
+/**
+ * Keys at the pace of somebody in a hurry: what the page's script holds before and after, garbage collected, and how long
+ * after the last key the text's own verdict is there.
+ * @param {Page} page
+ * @returns {Promise<Figure[]>}
+ */
+async function typedLong(page) {
+  const debug = await page.context().newCDPSession(page);
+  const usedMegabytes = async () => {
+    await debug.send("HeapProfiler.collectGarbage");
+    return (await debug.send("Runtime.getHeapUsage")).usedSize / 1e6;
+  };
+  await page.locator('[data-panel="editor"] .view-line').first().click();
+  await page.keyboard.press("Control+End");
+  await page.keyboard.type("\n# ");
+  await page.getByRole("tab", { name: "scanned.py" }).filter({ hasText: "passes" }).waitFor();
+  const before = await usedMegabytes();
+  const started = performance.now();
+  for (let key = 0; key < TYPED_SECONDS * TYPED_KEYS_PER_SECOND; key += 1) {
+    await page.keyboard.press(key % 40 === 39 ? "Backspace" : "x");
+    await page.waitForTimeout(Math.max(0, started + ((key + 1) * 1000) / TYPED_KEYS_PER_SECOND - performance.now()));
+  }
+  // The last word makes the text another one: a verdict on an older text would be "passes".
+  await page.keyboard.type("\nimport os");
+  const lastKey = performance.now();
+  await page.getByRole("tab", { name: "scanned.py" }).filter({ hasText: "stops at line" }).waitFor();
+  const verdictMs = performance.now() - lastKey;
+  const after = await usedMegabytes();
+  return [
+    {
+      name: `scanner: script memory after ${TYPED_SECONDS} s of ${TYPED_KEYS_PER_SECOND} keys a second; peer: before`,
+      value: after,
+      unit: "MB",
+      limit: TYPED_GROWTH_LIMIT * before,
+      peer: before,
+      ratio: after / before,
+    },
+    { name: "scanner: the verdict after the last of these keys", value: verdictMs, unit: "ms", limit: 500 },
+  ];
 }
 
 /**

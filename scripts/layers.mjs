@@ -88,8 +88,8 @@ function refusal(file, specifier) {
   const targetLayer = layerOf(target);
   if (layer === "outside" || targetLayer === layer) return null;
   if (targetLayer === "common") return null;
-  // Where a data file is served; nothing of it becomes code of the window.
-  if (layer === "renderer" && targetLayer === "outside" && /\.json\?url\b/.test(specifier)) return null;
+  // Data: where a file is served, or the text of a page; nothing of it becomes code of the window.
+  if (layer === "renderer" && targetLayer === "outside" && /\.(?:json\?url|md\?raw)\b/.test(specifier)) return null;
   if (layer === "common" || layer === "renderer" || layer === "preload") {
     return targetLayer === "outside" && isTest
       ? null

@@ -40,6 +40,7 @@ test.each([
   ["app/renderer/features/scan/panel.tsx", "../../../common/scan.ts"],
   ["app/renderer/shell/window.tsx", "react"],
   ["app/renderer/features/scan/files.ts", "../../../../hparams/scan-policy.json?url&no-inline"],
+  ["app/renderer/features/editor/advice-help.ts", "../../../../docs/lints.md?raw"],
   ["app/preload/preload.ts", "electron"],
   ["app/main/services/runs/recorder.ts", "../scan/index.ts"],
   ["app/main/services/runs/recorder.ts", "./store.ts"],

@@ -16,8 +16,8 @@ export function neededPart({ name, reason }) {
   return /\bneeds ([a-z]+)\b/i.exec(`${reason} ${name}`)?.[1]?.toLowerCase() ?? null;
 }
 
-/** What no machine can be made to have by installing something. */
-const NOT_INSTALLABLE = ["gpu", "windows", "macos", "posix", "nonroot"];
+/** What no machine can be made to have by installing something; `checkout`: of the validator's repository, never ours to fetch. */
+const NOT_INSTALLABLE = ["gpu", "windows", "macos", "posix", "nonroot", "checkout"];
 
 /**
  * Whether a skip is a failure. Where parts are required, a test may skip only for want of another part.

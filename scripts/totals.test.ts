@@ -12,6 +12,18 @@ test("a skip is a failure only where what it needs is required, or nobody says w
   expect(forbidden(["sandbox"])).toEqual([false, false, true]);
 });
 
+test("what can be had by no installation is never required", () => {
+  const every = ["sandbox", "python", "docker", "browser", "oldelectron", "electron"];
+  const reasons = [
+    "needs checkout: CRUSADER_PRODUCTION_SOURCE names none",
+    "needs gpu: none",
+    "needs nonroot: this is root",
+  ];
+  const lacking = reasons.map((reason) => isForbidden({ name: "a.test.ts > one", reason }, every));
+  expect(lacking).toEqual([false, false, false]);
+  expect(isForbidden({ name: "a.test.ts > one", reason: "needs luck: none" }, every)).toBe(true);
+});
+
 test("the last line is the totals, alone on its line", () => {
   const suites = [
     { suite: "vitest", passed: 10, failed: 0, skips: [docker, gpu], seconds: 3.21 },

@@ -215,8 +215,10 @@ export const contract = {
       .output(productionStatusSchema),
     /** Back to the built-in rules. */
     revert: procedure.output(productionStatusSchema),
-    /** Runs made under other rules than those in force. */
-    staleRuns: procedure.output(z.array(staleRunSchema)),
+    /** Runs made under other rules than those in force; `runIds` asks about these only. */
+    staleRuns: procedure
+      .input(z.object({ runIds: z.array(runIdSchema).max(100).optional() }).prefault({}))
+      .output(z.array(staleRunSchema)),
   },
 
   hparams: {

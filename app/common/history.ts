@@ -3,10 +3,11 @@ import { z } from "zod";
 import type { Comparison } from "./compare.ts";
 import { codeOriginSchema, runRecordSchema, runStateSchema, runSummarySchema, unreadableRunSchema } from "./runs.ts";
 import { runIdSchema } from "./simulation.ts";
+import { MAX_TAG_LENGTH, MAX_TAGS } from "./tags.ts";
 
-export const tagSchema = z.string().trim().min(1).max(40);
+export const tagSchema = z.string().trim().min(1).max(MAX_TAG_LENGTH);
 export const annotationSchema = z.object({
-  tags: z.array(tagSchema).max(20),
+  tags: z.array(tagSchema).max(MAX_TAGS),
   note: z.string().max(10_000),
 });
 export type Annotation = z.infer<typeof annotationSchema>;

@@ -20,7 +20,7 @@ export function repositoryUrlProblem(url: string): string | null {
   try {
     parsed = new URL(url);
   } catch {
-    return "Not an address. Write https://host/path, or ssh://git@host/path.";
+    return "Not an address: one begins with https:// or ssh:// and names host and repository.";
   }
   // Blanks, control characters and a leading "-" could be read as something else by the programs that get it.
   if (!/^(?:https|ssh):\/\/[\x21-\x7e]+$/.test(url)) return "The address begins with https:// or ssh://.";

@@ -44,9 +44,19 @@ export function scannerCrash(why: string): Analysis {
 const FOLDER = "/scanner";
 
 const ENTRY = `
+import gc
 import json
+import sys
 from crusades_eval.analysis import analyse
+from crusades_eval.scan import MAX_TREE_DEPTH, scan
 from crusades_eval.topology import check_topology, plan
+
+# Trees may be three levels deep for each frame: as deep as the scanner takes them, and no deeper, as building one can end
+# a browser's thread, which has less stack than others.
+sys.setrecursionlimit(MAX_TREE_DEPTH // 3 + 30)
+# What is loaded stays: looking for garbage in it would take a sixth of a scan.
+gc.collect()
+gc.freeze()
 
 def set_policy(policy_json):
     global policy
@@ -59,11 +69,12 @@ def analyse_to_json(source, num_gpus):
     return json.dumps(analyse(source.to_bytes(), policy, num_gpus))
 
 def plan_to_json(source, num_gpus, sizes_json):
-    analysis = analyse(source.to_bytes(), policy, num_gpus)
-    declared = analysis["strategy"]
+    # Advice and repairs take longer than the scan, and are not asked for.
+    report = scan(source.to_bytes(), policy, num_gpus)
+    declared = report["strategy"]
     problem = check_topology(declared, num_gpus)
     planned = plan(declared, num_gpus, **json.loads(sizes_json)) if problem is None else None
-    return json.dumps({"verdict": analysis["verdict"], "declared": declared, "problem": problem, "plan": planned})
+    return json.dumps({"verdict": report["verdict"], "declared": declared, "problem": problem, "plan": planned})
 `;
 
 /** `numGpus` sizes a strategy that is declared as a string; null is 1. Sources are the file's bytes, answers JSON. */

@@ -184,10 +184,12 @@ export function createRouter(services: Services) {
       pin: os.production.pin.handler(({ input }) => services.production.pin(input.revisionId)),
       remove: os.production.remove.handler(() => services.production.remove()),
       reading: os.production.reading.handler(({ input }) => services.production.reading(input.side)),
-      changes: os.production.changes.handler(({ input }) => services.production.changes(input.from, input.to)),
+      changes: os.production.changes.handler(({ input, signal }) =>
+        services.production.changes(input.from, input.to, signal),
+      ),
       apply: os.production.apply.handler(({ input }) => services.production.apply(input.revisionId, input.parts)),
       revert: os.production.revert.handler(() => services.production.revert()),
-      staleRuns: os.production.staleRuns.handler(() => services.production.staleRuns()),
+      staleRuns: os.production.staleRuns.handler(({ input }) => services.production.staleRuns(input.runIds)),
     },
 
     hparams: {

@@ -63,8 +63,8 @@ function Waiting() {
   );
 }
 
-/** True from the first time that one of them is asked for. */
-function useOverlays(): boolean {
+/** `needed`: true from the first time that one of them is asked for. */
+function useOverlays(): { asked: boolean; needed: boolean } {
   const asked = [
     useStore(quickInput, ({ shown }) => shown !== null),
     useStore(picker, ({ open }) => open),
@@ -72,13 +72,12 @@ function useOverlays(): boolean {
   ].includes(true);
   const [needed, setNeeded] = useState(false);
   if (asked && !needed) setNeeded(true);
-  return needed;
+  return { asked, needed };
 }
 
 function Window() {
   const overlays = useOverlays();
   const appearance = usePageAppearance();
-  const problems = useProblems(problemSummary);
   useEffect(() => {
     reportCommandFailures(notifyError);
     onEditorNeeded(() => openFeature("editor"));
@@ -107,16 +106,21 @@ function Window() {
             <Dock panels={PANELS} />
           </main>
         </div>
-        <StatusBar problems={problems} />
+        <StatusBarWithProblems />
       </div>
       <NotificationsView />
-      {overlays && (
+      {overlays.needed && (
         <Suspense>
-          <Overlays />
+          <Overlays areShown={overlays.asked} />
         </Suspense>
       )}
     </Look>
   );
+}
+
+/** Of its own, as it changes with every scan and the rest of the window does not. */
+function StatusBarWithProblems() {
+  return <StatusBar problems={useProblems(problemSummary)} />;
 }
 
 function onKeyDown(event: KeyboardEvent): void {

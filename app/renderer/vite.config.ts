@@ -32,6 +32,26 @@ const withoutUnusedSchemas: Plugin = {
   },
 };
 
+/** A component of Mantine whose sheet is not imported would be shown without its style. */
+const sheetsOfMantine: Plugin = {
+  name: "sheets-of-mantine",
+  generateBundle(_, bundle) {
+    const imported = new Set([...this.getModuleIds()].map((id) => id.split("?")[0] ?? id));
+    for (const chunk of Object.values(bundle)) {
+      if (chunk.type !== "chunk") continue;
+      for (const id of chunk.moduleIds) {
+        const [, packageFolder, name] = /^(.*\/@mantine\/core)\/esm\/.*\/(\w+)\.module\.mjs$/.exec(id) ?? [];
+        const sheet = `${packageFolder}/styles/${name}.css`;
+        if (name !== undefined && !imported.has(sheet)) {
+          this.error(
+            `The window uses ${name} of Mantine: import @mantine/core/styles/${name}.css in mantine-styles.ts.`,
+          );
+        }
+      }
+    }
+  },
+};
+
 const PYODIDE_FOLDER = `assets/pyodide-${pyodidePackage.version}`;
 const PYODIDE_FILES = ["pyodide.mjs", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json"];
 
@@ -54,7 +74,7 @@ export default defineConfig({
   root: import.meta.dirname,
   // The desktop window serves the page from a path of its own.
   base: "./",
-  plugins: [react(), pyodideFiles(), withoutUnusedSchemas],
+  plugins: [react(), pyodideFiles(), withoutUnusedSchemas, sheetsOfMantine],
   worker: {
     format: "es",
     // The sandbox has Pyodide in it: what that would take for Node is never reached, and its evals are refused there.
@@ -69,8 +89,9 @@ export default defineConfig({
     manifest: true,
     // Monaco is one piece of 4 MB that is loaded on demand.
     chunkSizeWarningLimit: 5000,
-    // Everything comes from this machine; preloading saves nothing and would inline a script.
-    modulePreload: false,
+    // What a script imports is asked for with it, not after it was read. Every browser that runs this can; the stand-in
+    // for others would be an inline script.
+    modulePreload: { polyfill: false },
     rolldownOptions: {
       treeshake: { moduleSideEffects: [{ test: /\/app\/common\//, sideEffects: false }] },
     },

@@ -90,10 +90,37 @@ test("a folder enters through the system's dialog, as an id", async () => {
   await expect(client.picker.list({})).rejects.toMatchObject({ code: "unsupported" });
 });
 
-test("a cancelled dialog picks nothing", async () => {
+test("an exported run enters through a dialog of its own, and another's code runs in a sandbox only", async () => {
+  const { home, said, send, message, open } = bench();
+  const client = open();
+  const target = { kind: "text", name: "a.py", text: "pass", file: null } as const;
+  const { runId } = await client.simulation.start({ backend: "scripted", sandbox: "none", repeats: 1, target });
+  await Array.fromAsync(await client.simulation.events({ runId }));
+  const { fileName, text } = await client.runs.export({ runId });
+  const path = join(home, fileName);
+  writeFileSync(path, text);
+
+  const choosing = client.picker.choose({ what: "exportedRun" });
+  const { requestId } = await message("chooseExportedRun");
+  send({ kind: "chosen", requestId, path });
+  const { pickedId } = await choosing;
+  const origin = { runId: "1", importedAt: expect.any(String) };
+  expect(await client.runs.import({ pickedId: pickedId ?? "" })).toEqual({ runId: "2", origin });
+  expect((await client.runs.show({ runId: "2" })).plan).toMatchObject({ imported: true, submission: { origin } });
+  expect(said.filter(({ kind }) => kind === "chooseFolder")).toEqual([]);
+  const again = { kind: "run", runId: "2" } as const;
+  await expect(
+    client.simulation.start({ backend: "scripted", sandbox: "none", repeats: 1, target: again }),
+  ).rejects.toMatchObject({ code: "foreign_code" });
+});
+
+test.each([
+  { what: "folder", asked: "chooseFolder" },
+  { what: "exportedRun", asked: "chooseExportedRun" },
+] as const)("a cancelled dialog picks nothing: $what", async ({ what, asked }) => {
   const { send, message, open } = bench();
-  const choosing = open().picker.choose();
-  const { requestId } = await message("chooseFolder");
+  const choosing = open().picker.choose({ what });
+  const { requestId } = await message(asked);
   send({ kind: "chosen", requestId, path: null });
   expect(await choosing).toEqual({ pickedId: null });
 });

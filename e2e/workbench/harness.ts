@@ -1,6 +1,7 @@
 /** The built window in a real browser, on a web host with a data folder of the test's own. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -10,6 +11,9 @@ import { expect, onTestFinished } from "vitest";
 import { startWebHost, type WebHost } from "../../app/main/hosts/web/index.ts";
 import { createServices, type Services } from "../../app/main/router/services.ts";
 import { ScriptedBackend } from "../../app/main/services/simulation/scripted-backend.ts";
+
+/** On a busy machine of two cores; what never comes is as well said late. */
+export const APPEARS_WITHIN_MS = 60_000;
 
 export type StartOptions = {
   real?: boolean;
@@ -79,6 +83,7 @@ export class Workbench {
       colorScheme: "light",
       permissions: ["clipboard-read", "clipboard-write"],
     });
+    this.#context.setDefaultTimeout(APPEARS_WITHIN_MS);
     const page = await this.#context.newPage();
     page.on("console", (message) => {
       if (message.type() === "error") this.complaints.push(message.text());
@@ -124,6 +129,8 @@ export async function spawnHost(
   return { child, address: new URL(value as string) };
 }
 
+const SETTLES_WITHIN_MS = 30_000;
+
 export const panel = (page: Page, id: string) => page.locator(`[data-panel="${id}"]`);
 export const palette = (page: Page) => page.getByRole("combobox", { name: "Commands, files and runs" });
 export const explorerFile = (page: Page, name: string) =>
@@ -143,17 +150,22 @@ export async function shownText(page: Page): Promise<string> {
   // A line that came later is later on the page, wherever it is shown.
   const lines: string[] = await page.evaluate(
     `[...document.querySelectorAll('[data-panel="editor"] .view-lines')].flatMap((view) =>
-      [...view.children].sort((a, b) => a.offsetTop - b.offsetTop).map((line) => line.innerText))`,
+      [...view.children].sort((a, b) => a.offsetTop - b.offsetTop).map((line) => {
+        const copy = line.cloneNode(true);
+        // The scan's words behind a line are none of the text.
+        for (const words of copy.querySelectorAll(".crusader-stops-here")) words.remove();
+        return copy.textContent;
+      }))`,
   );
   return lines.map((line) => line.replaceAll("\u00a0", " ")).join("\n");
 }
 
 export async function expectShown(page: Page, text: string): Promise<void> {
-  await expect.poll(() => shownText(page), { timeout: 10_000 }).toContain(text);
+  await expect.poll(() => shownText(page), { timeout: SETTLES_WITHIN_MS }).toContain(text);
 }
 
 /** Asserts on what a reading becomes before long. */
-export const settled = <Value>(read: () => Value | Promise<Value>) => expect.poll(read, { timeout: 10_000 });
+export const settled = <Value>(read: () => Value | Promise<Value>) => expect.poll(read, { timeout: SETTLES_WITHIN_MS });
 
 /** A file in Crusader's own folder. */
 export function putFile({ services: { workspace } }: Workbench, name: string, text: string): string {
@@ -161,4 +173,17 @@ export function putFile({ services: { workspace } }: Workbench, name: string, te
   const path = workspace.place({ folderId, name });
   writeFileSync(path, text);
   return path;
+}
+
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+type AxeResults = { violations: { id: string; impact: string | null; nodes: { html: string }[] }[] };
+
+/** What a tool finds that keeps people out: serious or worse. */
+export async function barriers(page: Page): Promise<string[]> {
+  // The page's policy lets no script in; this one comes in through the debugger.
+  await page.evaluate(readFileSync(AXE, "utf8"));
+  const { violations } = (await page.evaluate("axe.run({ resultTypes: ['violations'] })")) as AxeResults;
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`));
 }

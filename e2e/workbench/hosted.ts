@@ -2,6 +2,7 @@
  * A web host with a scripted judge as a program of its own, so that it can be killed:
  * `node hosted.ts FOLDER RENDERER_FOLDER PORT`. It prints its address as a line once it can be used.
  */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { startWebHost } from "../../app/main/hosts/web/index.ts";
 import { createServices } from "../../app/main/router/services.ts";
@@ -15,9 +16,12 @@ const services = createServices({
   moreBackends: [new ScriptedBackend()],
   lookEveryMs: 50,
 });
-const simulation = { profile: "rehearsal", backend: "scripted", numRanks: null, repeats: null };
-services.settings.change({ simulation });
-services.workspace.openDefaultFolder();
+// A data folder that was used before may be one that can no longer be written.
+if (!existsSync(join(folder, "data", "settings.json"))) {
+  const simulation = { profile: "rehearsal", backend: "scripted", numRanks: null, repeats: null };
+  services.settings.change({ simulation });
+  services.workspace.openDefaultFolder();
+}
 await services.cleanUp();
 const host = await startWebHost({ services, rendererFolder, port: Number(port), newToken: false });
 process.stdout.write(`${host.url()}\n`);

@@ -4,7 +4,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, beforeEach } from "vitest";
 import { findBrowser } from "../../scripts/machine.mjs";
 import { buildWindow, launchBrowser } from "./browser.ts";
-import { type StartOptions, Workbench } from "./harness.ts";
+import { type HostedOptions, type StartOptions, spawnHost, Workbench } from "./harness.ts";
 
 const BUILD_TIMEOUT_MS = 180_000;
 
@@ -34,6 +34,7 @@ export function inBrowser() {
   return {
     browser: () => needed().browser,
     rendererFolder: () => needed().rendererFolder,
+    spawnHost: (folder: string, options?: HostedOptions) => spawnHost(needed().rendererFolder, folder, options),
     start: (options?: StartOptions) => Workbench.start(needed().browser, needed().rendererFolder, options),
   };
 }

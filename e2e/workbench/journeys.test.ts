@@ -1,21 +1,17 @@
 /** What people do in the window from beginning to end, and what it must withstand meanwhile. */
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
 import { expect, onTestFinished, test } from "vitest";
 import { writeRuns } from "../../bench/history.mjs";
 import { command, expectShown, explorerFile, panel, putFile, settled, shownText } from "./harness.ts";
 import { inBrowser } from "./in-browser.ts";
 
-const HOSTED = fileURLToPath(new URL("hosted.ts", import.meta.url));
 const LONG_HISTORY = 10_000;
 
-const { browser, rendererFolder, start } = inBrowser();
+const { browser, spawnHost, start } = inBrowser();
 
 /** Opens the file, puts the cursor into it and has it judged as it is. */
 async function simulate(page: Page, name: string): Promise<void> {
@@ -66,20 +62,10 @@ test("a check fails and says why; mended, the file passes; C compares the two ru
   expect(workbench.complaints).toEqual([]);
 });
 
-/** The web host in a process of its own. */
-async function spawnHost(folder: string, port: number): Promise<{ child: ChildProcess; address: URL }> {
-  const args = [HOSTED, folder, rendererFolder(), String(port)];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
-  onTestFinished(() => void child.kill("SIGKILL"));
-  const lines = createInterface({ input: child.stdout as NonNullable<typeof child.stdout> });
-  const { value } = await lines[Symbol.asyncIterator]().next();
-  return { child, address: new URL(value as string) };
-}
-
 test("kill -9 of the host mid-run: the page comes back, the run is interrupted, unsaved text is there", async () => {
   const folder = mkdtempSync(join(tmpdir(), "crusader-killed-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const { child, address } = await spawnHost(folder, 0);
+  const { child, address } = await spawnHost(folder);
   const context = await browser().newContext({ viewport: { width: 1440, height: 900 } });
   onTestFinished(() => context.close());
   const page = await context.newPage();
@@ -100,7 +86,7 @@ test("kill -9 of the host mid-run: the page comes back, the run is interrupted, 
   child.kill("SIGKILL");
   await once(child, "exit");
   await page.getByText(/disconnected; again in|reconnecting/).waitFor();
-  await spawnHost(folder, Number(address.port));
+  await spawnHost(folder, { port: Number(address.port) });
   await page.getByText("connected", { exact: true }).waitFor();
   await simulation.getByText("Interrupted").first().waitFor();
   await expectShown(page, "never_saved");
@@ -202,28 +188,6 @@ test("a train.py of 5 MB opens and is said to be refused, one of 9 MB is refused
     .waitFor();
   expect(await shownText(page)).toContain("first = 1");
   expect(readFileSync(large, "utf8")).toBe(before);
-});
-
-test("damaged settings and a damaged history: rebuilt, the old ones kept aside; the window says so of the settings", async () => {
-  let dataFolder = "";
-  const workbench = await start({
-    prepare: (folder) => {
-      dataFolder = folder;
-      writeRuns(folder, 3);
-      writeFileSync(join(folder, "settings.json"), '{"version": 1, "theme": ');
-      writeFileSync(join(folder, "history.db"), "no database at all ".repeat(1000));
-    },
-  });
-  const page = await workbench.open();
-  await page.getByText("The settings could not be read; the defaults are used").waitFor();
-  await command(page, "Show History");
-  await panel(page, "history").getByText("3 runs").waitFor();
-  expect(
-    readdirSync(dataFolder)
-      .filter((name) => name.includes(".damaged-"))
-      .map((name) => name.split("-")[0]),
-  ).toEqual(["history.db.damaged", "settings.json.damaged"]);
-  expect(workbench.complaints).toEqual([]);
 });
 
 test("without Python the first screen and the start say so, and offer the set-up", async () => {

@@ -2,33 +2,19 @@
  * Every panel with something in it: nobody is kept out of any. With CRUSADER_SCREENSHOTS=1 the pictures of the
  * documentation are taken on the way.
  */
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
-import { command, expectShown, explorerFile, palette, panel, putFile } from "./harness.ts";
+import { barriers, command, expectShown, explorerFile, palette, panel, putFile } from "./harness.ts";
 import { inBrowser } from "./in-browser.ts";
 import { submissionOf, writeSampleHistory } from "./sample-history.ts";
 
-const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const PICTURES = fileURLToPath(new URL("../../docs/screenshots/", import.meta.url));
 const RUNS = 42;
 const FAILED_RUN = RUNS - 1;
 
 const { start } = inBrowser();
-
-type AxeResults = { violations: { id: string; impact: string | null; nodes: { html: string }[] }[] };
-
-/** What a tool finds that keeps people out: serious or worse. */
-async function barriers(page: Page): Promise<string[]> {
-  // The page's policy lets no script in; this one comes in through the debugger.
-  await page.evaluate(readFileSync(AXE, "utf8"));
-  const { violations } = (await page.evaluate("axe.run({ resultTypes: ['violations'] })")) as AxeResults;
-  return violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`));
-}
 
 /** Each brings the window from the one before to where there is something to see. */
 const VIEWS: Record<string, (page: Page) => Promise<void>> = {
@@ -43,6 +29,14 @@ const VIEWS: Record<string, (page: Page) => Promise<void>> = {
     await panel(page, "problems").getByRole("button", { name: "Check the open file" }).click();
     await panel(page, "problems").getByText("train_fsdp.py").waitFor();
     await panel(page, "result").getByText("used").first().waitFor();
+  },
+  async topology(page) {
+    await command(page, "Show Topology");
+    const topology = panel(page, "topology");
+    await topology.getByRole("combobox", { name: "Profile" }).click();
+    await page.getByRole("option", { name: "production-3b", exact: true }).click();
+    await topology.getByText("16..31").waitFor();
+    await topology.getByText("the timed run takes").waitFor();
   },
   async simulation(page) {
     await command(page, "Show Simulation");
@@ -94,10 +88,18 @@ const VIEWS: Record<string, (page: Page) => Promise<void>> = {
     await page.getByRole("dialog").waitFor();
   },
 };
-/** Between them they show every panel. */
-const PICTURED = ["edit", "simulation", "history", "compare"];
+const APPEARANCES = ["light", "dark", "high contrast"];
 
-test.each(["light", "dark", "high contrast"])("keeps nobody out of any panel: %s", async (appearance) => {
+async function takePicture(page: Page, name: string, appearance: string): Promise<void> {
+  if (process.env.CRUSADER_SCREENSHOTS !== "1" || appearance === "high contrast") return;
+  mkdirSync(PICTURES, { recursive: true });
+  await page.screenshot({ path: `${PICTURES}${name}-${appearance}.png`, animations: "disabled", caret: "hide" });
+}
+
+/** Between them, and the first screen, they show every panel. */
+const PICTURED = ["edit", "topology", "simulation", "history", "compare"];
+
+test.each(APPEARANCES)("keeps nobody out of any panel: %s", async (appearance) => {
   const workbench = await start({
     prepare: (dataFolder) => writeSampleHistory(dataFolder, RUNS),
   });
@@ -110,10 +112,19 @@ test.each(["light", "dark", "high contrast"])("keeps nobody out of any panel: %s
     await show(page);
     const problems = await barriers(page);
     if (problems.length > 0) found[name] = problems;
-    if (process.env.CRUSADER_SCREENSHOTS === "1" && PICTURED.includes(name) && appearance !== "high contrast") {
-      mkdirSync(PICTURES, { recursive: true });
-      await page.screenshot({ path: `${PICTURES}${name}-${appearance}.png`, animations: "disabled", caret: "hide" });
-    }
+    if (PICTURED.includes(name)) await takePicture(page, name, appearance);
   }
   expect([found, workbench.complaints]).toEqual([{}, []]);
+});
+
+test.each(APPEARANCES)("keeps nobody out of the first screen: %s", async (appearance) => {
+  const workbench = await start();
+  const page = await workbench.open();
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await command(page, `Theme: ${appearance}`);
+  await panel(page, "editor").getByRole("heading", { name: "This machine" }).waitFor();
+  await panel(page, "result").getByText("No verdict yet").waitFor();
+  expect(await barriers(page)).toEqual([]);
+  await takePicture(page, "start", appearance);
+  expect(workbench.complaints).toEqual([]);
 });

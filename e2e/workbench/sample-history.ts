@@ -80,6 +80,56 @@ function writeRun(dataFolder: string, number: number, failed: boolean): void {
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
 }
 
+const PRODUCTION = JSON.parse(
+  readFileSync(new URL("../../hparams/production-2026-04.json", import.meta.url), "utf8"),
+) as Record<string, unknown>;
+
+/** A run on four A100 by production's profile, whose numbers were made up for tests: one repeat, 61.20 % MFU. */
+export function writeMfuRun(dataFolder: string, number: number, notComparable: readonly string[]): void {
+  const runId = String(number);
+  const folder = join(dataFolder, "runs", runId);
+  mkdirSync(folder, { recursive: true });
+  const source = submissionOf(1);
+  const createdAt = new Date(FIRST_RUN_MS + number * 3_600_000).toISOString();
+  const numRanks = 4;
+  const repeat = sampleRepeat(78.42, {
+    numRanks,
+    strategy: { dp_size: 4, tp_size: 1 },
+    device: "cuda",
+    parameters: 7_615_616_512,
+    uniqueTokens: 16 * 1024 * TIMED_STEPS * numRanks,
+    mfuPercent: 61.197,
+    relativeSpeed: null,
+    checks: checksOf("passed"),
+  });
+  const submission = {
+    name: "train.py",
+    path: "/code/train.py",
+    sha256: "c".repeat(64),
+    bytes: source.length,
+    version: 1,
+  };
+  const profile = {
+    name: "production-2026-04",
+    kind: "production" as const,
+    sha256: "d".repeat(64),
+    content: PRODUCTION,
+  };
+  const plan = samplePlan({ runId, createdAt, submission, profile, numRanks, seeds: ["s1"] });
+  const result = sampleResult([repeat], {
+    runId,
+    startedAt: createdAt,
+    finishedAt: createdAt,
+    score: { kind: "mfu_percent", value: 61.197 },
+    notComparable: [...notComparable],
+  });
+  writeFileSync(join(folder, "plan.json"), JSON.stringify(plan));
+  writeFileSync(join(folder, "result.json"), JSON.stringify(result));
+  writeFileSync(join(folder, "train.py"), source);
+  writeFileSync(join(folder, "events.jsonl"), eventsOf(repeat, 0).join(""));
+  writeFileSync(join(folder, "output.log"), "");
+}
+
 const MISMATCH: Failure = {
   kind: "check",
   code: "weight_mismatch",

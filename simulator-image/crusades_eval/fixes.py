@@ -27,7 +27,7 @@ MAX_FIXES = 50
 # No topology has more GPUs, and no number grows without end on the way to it.
 MAX_SIZE = 1_000_000
 # How many expressions a computed strategy may be made of.
-MAX_FOLDED = 500
+MAX_FOLDED = 100
 # Each look at an alias takes a scan's time.
 MAX_ALIASES = 5
 MAX_TEXT_CHARACTERS = 20_000
@@ -48,6 +48,7 @@ Repair = tuple[str, list[Edit]]
 def fixes(program: Program, policy: Policy, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The repairs for findings and lints, in their order and in the shape of app/common/scan.ts; at most MAX_FIXES."""
     words = Wording(program, policy)
+    guards = main_guards(program.nodes)
     aliases = 0
     repaired = []
     for finding in found:
@@ -60,7 +61,7 @@ def fixes(program: Program, policy: Policy, found: list[dict[str, Any]]) -> list
             case "strategy-not-literal":
                 repair = with_literal_strategy(program, place)
             case "forbidden-string":
-                repair = without_guard(program, place) or words.repair(place)
+                repair = without_guard(program.text, guards, place) or words.repair(place)
         if repair is None:
             continue
         title, edits = repair
@@ -417,18 +418,31 @@ def respelled(word: str) -> str:
 # --- A main guard --------------------------------------------------------------------------------------------------
 
 
-def without_guard(program: Program, place: tuple[int, int]) -> Repair | None:
-    text, nodes = program
-    for guard in nodes[0].body:
-        match guard:
-            case ast.If(test=ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]), orelse=[]) if {
-                getattr(left, "id", None),
-                getattr(right, "id", None),
-            } == {"__name__", None}:
-                name = right if isinstance(left, ast.Name) else left
-                if text_of(name) == "__main__" and starts_at(text, name, place):
-                    break
-    else:
+def main_guards(nodes: list[ast.AST]) -> dict[int, tuple[ast.If, ast.Constant]]:
+    """Line of its "__main__" -> a main guard of the module without an else."""
+    guards = {}
+    for node in nodes[0].body:
+        match node:
+            case ast.If(
+                test=ast.Compare(
+                    left=ast.Name(id="__name__"), ops=[ast.Eq()], comparators=[ast.Constant(value="__main__") as name]
+                )
+                | ast.Compare(
+                    left=ast.Constant(value="__main__") as name, ops=[ast.Eq()], comparators=[ast.Name(id="__name__")]
+                ),
+                orelse=[],
+            ):
+                guards[name.lineno] = (node, name)
+    return guards
+
+
+def without_guard(
+    text: SourceText, guards: dict[int, tuple[ast.If, ast.Constant]], place: tuple[int, int]
+) -> Repair | None:
+    if place[0] not in guards:
+        return None
+    guard, name = guards[place[0]]
+    if not starts_at(text, name, place):
         return None
     # These are read without being run.
     if any(isinstance(node, Function) and node.name in ("inner_steps", "get_strategy") for node in below(guard)):

@@ -10,6 +10,7 @@ over the tree without a bound.
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -53,12 +54,14 @@ PLAIN_PACKAGES = frozenset(
 SAME_SHAPE = frozenset({"detach", "cpu", "clone", "contiguous", "float", "bfloat16", "half", "to", "cuda"})
 
 # More nodes than any train.py has; a file with more gets no advice.
-MAX_NODES = 100_000
+MAX_NODES = 50_000
 MAX_LINTS = 200
 # How far a value is followed through names and helper functions.
 MAX_STEPS_BACK = 5
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+DEFINITIONS = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef})
+LEAVES = frozenset({ast.Name, ast.Constant, ast.alias, ast.Pass, ast.Import, ast.ImportFrom})
 
 
 class Lint(NamedTuple):
@@ -77,6 +80,7 @@ class Unit:
         self.calls: list[ast.Call] = []
         self.attributes: list[ast.Attribute] = []
         self.loops: list[ast.For | ast.While] = []
+        #: Assignments, expressions and returns.
         self.statements: list[ast.stmt] = []
         self.compares: list[ast.Compare] = []
         self.slices: list[ast.Subscript] = []
@@ -91,6 +95,7 @@ class Program:
     def __init__(self, nodes: list[ast.AST]) -> None:
         self.nodes = nodes
         self.parents: dict[ast.AST, ast.AST] = {}
+        self.rank_only: dict[ast.AST, set[ast.stmt]] = {}
         #: Local name -> dotted path of an import.
         self.imported: dict[str, str] = {}
         self.packages: set[str] = set()
@@ -114,72 +119,98 @@ class Program:
         stack: list[tuple[ast.AST, Unit]] = [(self.module.node, self.module)]
         while stack:
             node, unit = stack.pop()
-            self._note(node, unit)
+            kind = type(node)
+            note = NOTES.get(kind)
+            if note is not None:
+                note(self, node, unit)
+            if kind in LEAVES:
+                continue
             inner = unit
-            if unit is self.module and isinstance(node, Function | ast.ClassDef):
+            if kind in DEFINITIONS and unit is self.module:
                 inner = self.units[node.name] = Unit(node)
             children = []
-            for name in child_fields(type(node)):
+            for name in child_fields(kind):
                 value = getattr(node, name, None)
                 # Decorators and bases run with the module.
                 owner = inner if name in ("body", "args") else unit
-                if isinstance(value, ast.AST):
-                    children.append((value, owner))
-                elif isinstance(value, list):
+                if type(value) is list:
                     children += [(item, owner) for item in value if isinstance(item, ast.AST)]
+                elif isinstance(value, ast.AST):
+                    children.append((value, owner))
             for child, _ in children:
                 self.parents[child] = node
-            stack.extend(reversed(children))
+            children.reverse()
+            stack += children
 
-    def _note(self, node: ast.AST, unit: Unit) -> None:
+    # What is noted of a node, by its type (NOTES below).
+
+    def _note_name(self, node: ast.Name, unit: Unit) -> None:
+        self.mentions.add(node.id)
+
+    def _note_attribute(self, node: ast.Attribute, unit: Unit) -> None:
+        self.mentions.add(node.attr)
+        unit.attributes.append(node)
+
+    def _note_call(self, node: ast.Call, unit: Unit) -> None:
+        unit.calls.append(node)
+
+    def _note_keyword(self, node: ast.keyword, unit: Unit) -> None:
+        if node.arg is not None:
+            self.mentions.add(node.arg)
+
+    def _note_subscript(self, node: ast.Subscript, unit: Unit) -> None:
+        unit.slices.append(node)
+
+    def _note_compare(self, node: ast.Compare, unit: Unit) -> None:
+        unit.compares.append(node)
+
+    def _note_yield(self, node: ast.Yield | ast.YieldFrom, unit: Unit) -> None:
+        unit.yields.append(node)
+
+    def _note_argument(self, node: ast.arg, unit: Unit) -> None:
+        unit.bound.setdefault(node.arg, []).append(None)
+
+    def _note_import(self, node: ast.Import, unit: Unit) -> None:
+        for alias in node.names:
+            self.packages.add(alias.name.partition(".")[0])
+            self.mentions.update(alias.name.split("."))
+            if alias.asname is not None:
+                self.imported[alias.asname] = alias.name
+
+    def _note_import_from(self, node: ast.ImportFrom, unit: Unit) -> None:
+        if node.module is None or node.level:
+            return
+        self.packages.add(node.module.partition(".")[0])
+        self.mentions.update(node.module.split("."))
+        for alias in node.names:
+            self.mentions.add(alias.name)
+            self.imported[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+
+    def _note_loop(self, node: ast.For | ast.While, unit: Unit) -> None:
+        unit.loops.append(node)
+        if isinstance(node, ast.For):
+            self._bind(unit, node.target, None)
+
+    def _note_comprehension(self, node: ast.comprehension, unit: Unit) -> None:
+        self._bind(unit, node.target, None)
+
+    def _note_with_item(self, node: ast.withitem, unit: Unit) -> None:
+        if node.optional_vars is not None:
+            self._bind(unit, node.optional_vars, None)
+
+    def _note_statement(self, node: ast.stmt, unit: Unit) -> None:
+        unit.statements.append(node)
         match node:
-            case ast.Name(id=name):
-                self.mentions.add(name)
-            case ast.Attribute(attr=name):
-                self.mentions.add(name)
-                unit.attributes.append(node)
-            case ast.Call():
-                unit.calls.append(node)
-            case ast.keyword(arg=str() as name):
-                self.mentions.add(name)
-            case ast.Subscript():
-                unit.slices.append(node)
-            case ast.Compare():
-                unit.compares.append(node)
-            case ast.Yield() | ast.YieldFrom():
-                unit.yields.append(node)
-            case ast.Import(names=aliases):
-                for alias in aliases:
-                    self.packages.add(alias.name.partition(".")[0])
-                    self.mentions.update(alias.name.split("."))
-                    if alias.asname is not None:
-                        self.imported[alias.asname] = alias.name
-            case ast.ImportFrom(module=str() as module, level=0, names=aliases):
-                self.packages.add(module.partition(".")[0])
-                self.mentions.update(module.split("."))
-                for alias in aliases:
-                    self.mentions.add(alias.name)
-                    self.imported[alias.asname or alias.name] = f"{module}.{alias.name}"
-            case ast.arg(arg=name):
-                unit.bound.setdefault(name, []).append(None)
-            case ast.For(target=target) | ast.While(test=target):
-                unit.loops.append(node)
-                if isinstance(node, ast.For):
-                    self._bind(unit, target, None)
-            case ast.comprehension(target=target) | ast.withitem(optional_vars=ast.expr() as target):
-                self._bind(unit, target, None)
-        if isinstance(node, ast.stmt):
-            unit.statements.append(node)
-            match node:
-                case ast.Assign(targets=targets, value=value):
-                    for target in targets:
-                        self._bind(unit, target, value)
-                case ast.AnnAssign(target=target, value=ast.expr() as value):
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
                     self._bind(unit, target, value)
-                case ast.AugAssign(target=target):
-                    self._bind(unit, target, None)
-        elif isinstance(node, ast.NamedExpr):
-            self._bind(unit, node.target, node.value)
+            case ast.AnnAssign(target=target, value=ast.expr() as value):
+                self._bind(unit, target, value)
+            case ast.AugAssign(target=target):
+                self._bind(unit, target, None)
+
+    def _note_walrus(self, node: ast.NamedExpr, unit: Unit) -> None:
+        self._bind(unit, node.target, node.value)
 
     def _bind(self, unit: Unit, target: ast.expr, value: ast.expr | None) -> None:
         match target:
@@ -196,15 +227,18 @@ class Program:
 
     def _reached(self) -> list[Unit]:
         """The units that run when inner_steps is called, inner_steps first."""
-        reached: list[Unit] = [] if self.entry is None else [self.entry]
-        for unit in reached:
+        reached: dict[Unit, None] = {} if self.entry is None else {self.entry: None}
+        waiting = [*reached]
+        while waiting:
+            unit = waiting.pop(0)
             for node in (*unit.calls, *unit.attributes):
                 functions = [node.func, *node.args] if isinstance(node, ast.Call) else [node.value]
                 for function in functions:
                     called = self.units.get(function.id) if isinstance(function, ast.Name) else None
                     if called is not None and called not in reached:
-                        reached.append(called)
-        return reached
+                        reached[called] = None
+                        waiting.append(called)
+        return [*reached]
 
     def called(self, call: ast.Call) -> Unit | None:
         """The function of this file that is called by its name."""
@@ -296,16 +330,14 @@ class Program:
         return node
 
     def constant(self, node: ast.expr | None, unit: Unit) -> Any:
-        """The number, text or pair that an expression is known to be, else None."""
+        """The number, text or pair of them that an expression is known to be, else None."""
         if node is None:
             return None
-        match self.value_of(node, unit):
-            case ast.Constant(value=value):
-                return value
-            case ast.Tuple(elts=[first, second]):
-                pair = (self.constant(first, unit), self.constant(second, unit))
-                return None if None in pair else pair
-        return None
+        value = self.value_of(node, unit)
+        if isinstance(value, ast.Tuple) and len(value.elts) == 2:
+            pair = tuple(getattr(self.value_of(one, unit), "value", None) for one in value.elts)
+            return pair if all(isinstance(one, int | float) for one in pair) else None
+        return value.value if isinstance(value, ast.Constant) else None
 
     def _names_of(self, start: set[str], holds: Callable[[ast.expr, Unit], bool]) -> dict[Unit, set[str]]:
         """For each reached function the names that hold what inner_steps got under the names `start`."""
@@ -329,20 +361,20 @@ class Program:
         return names
 
     def _is_model(self, node: ast.expr, unit: Unit) -> bool:
+        choices = [node]
         for _ in range(MAX_STEPS_BACK):
-            match node:
+            if not choices:
+                break
+            match choices.pop():
                 case ast.Name(id=name):
-                    return name in self.held[unit]
+                    if name in self.held[unit]:
+                        return True
                 case ast.IfExp(body=body, orelse=orelse):
-                    return any(
-                        isinstance(one, ast.Name | ast.Call) and self._is_model(one, unit) for one in (body, orelse)
-                    )
+                    choices += [body, orelse]
                 case ast.Call(func=ast.Attribute(attr=name, value=receiver)) if name in SELF_RETURNING:
-                    node = receiver
+                    choices.append(receiver)
                 case ast.Call(func=function, args=[first, *_]) if self.last(function) in WRAPPERS:
-                    node = first
-                case _:
-                    return False
+                    choices.append(first)
         return False
 
     def _is_data(self, node: ast.expr, unit: Unit) -> bool:
@@ -372,12 +404,20 @@ class Program:
             ):
                 return True
             body = getattr(parent, "body", None)
-            if isinstance(body, list) and child in body:
-                for earlier in body[: body.index(child)]:
-                    returns = isinstance(earlier, ast.If) and isinstance(earlier.body[-1], ast.Return)
-                    if returns and self.asks_rank(earlier.test, unit):
-                        return True
+            if isinstance(body, list) and child in self._after_rank_return(parent, body, unit):
+                return True
         return False
+
+    def _after_rank_return(self, parent: ast.AST, body: list[ast.stmt], unit: Unit) -> set[ast.stmt]:
+        """The statements that only those ranks get to that did not return earlier in the same block."""
+        if parent not in self.rank_only:
+            ends = (
+                index
+                for index, one in enumerate(body)
+                if isinstance(one, ast.If) and isinstance(one.body[-1], ast.Return) and self.asks_rank(one.test, unit)
+            )
+            self.rank_only[parent] = {*body[next(ends, len(body)) + 1 :]}
+        return self.rank_only[parent]
 
     def asks_rank(self, test: ast.expr, unit: Unit) -> bool:
         match test:
@@ -401,6 +441,32 @@ class Program:
             case ast.Attribute(attr="index", value=ast.Name(id="device")):
                 return True
         return False
+
+
+#: Node type -> what is noted of it.
+NOTES: dict[type[ast.AST], Callable[[Program, Any, Unit], None]] = {
+    ast.Name: Program._note_name,
+    ast.Attribute: Program._note_attribute,
+    ast.Call: Program._note_call,
+    ast.keyword: Program._note_keyword,
+    ast.Subscript: Program._note_subscript,
+    ast.Compare: Program._note_compare,
+    ast.Yield: Program._note_yield,
+    ast.YieldFrom: Program._note_yield,
+    ast.arg: Program._note_argument,
+    ast.Import: Program._note_import,
+    ast.ImportFrom: Program._note_import_from,
+    ast.For: Program._note_loop,
+    ast.While: Program._note_loop,
+    ast.comprehension: Program._note_comprehension,
+    ast.withitem: Program._note_with_item,
+    ast.Assign: Program._note_statement,
+    ast.AnnAssign: Program._note_statement,
+    ast.AugAssign: Program._note_statement,
+    ast.Expr: Program._note_statement,
+    ast.Return: Program._note_statement,
+    ast.NamedExpr: Program._note_walrus,
+}
 
 
 def method(call: ast.Call) -> str:
@@ -809,6 +875,29 @@ def final_state_missing(program: Program) -> Iterator[Lint]:
                 "CPU.",
             )
 
+        elif isinstance(state, ast.IfExp) and program.asks_rank(state.test, result.unit):
+            on_rank_0 = state.body if holds_on_rank_0(program.value_of(state.test, result.unit)) else state.orelse
+            empty = isinstance(on_rank_0, ast.Dict) and not on_rank_0.keys
+            if empty or (isinstance(on_rank_0, ast.Constant) and on_rank_0.value is None):
+                yield Lint(
+                    "final-state-missing",
+                    state,
+                    "Only rank 0's result is judged, and there final_state is empty: keep it on rank 0.",
+                )
+
+
+def holds_on_rank_0(test: ast.expr) -> bool:
+    """Whether a condition that `asks_rank` knows is met on rank 0."""
+    match test:
+        case ast.Compare(ops=[ast.Eq()], comparators=[ast.Constant(value=number)]):
+            return number == 0
+        case ast.Compare(ops=[ast.NotEq()], comparators=[ast.Constant(value=number)]):
+            return number != 0
+        case ast.Compare(comparators=[ast.Constant(value=int() as number)]):
+            return number < 0
+    # `not rank`.
+    return True
+
 
 @rule("final-state-incomplete")
 def final_state_incomplete(program: Program) -> Iterator[Lint]:
@@ -868,17 +957,15 @@ def collective_on_one_rank(program: Program) -> Iterator[Lint]:
     fsdp_1 = any(program.last(call.func) in FSDP_1 for unit in program.reached for call in unit.calls)
     for unit in program.reached:
         on_one = []
-        everywhere = set()
         for call in unit.calls:
             name = method(call) or program.last(call.func)
-            if name in COLLECTIVES or (name == "state_dict" and fsdp_1):
-                if program.rank_branch(call, unit):
-                    on_one.append((name, call))
-                else:
-                    everywhere.add(name)
+            collective = name in COLLECTIVES or (name == "state_dict" and fsdp_1)
+            if collective and program.rank_branch(call, unit):
+                on_one.append((name, call))
+        times = Counter(name for name, _ in on_one)
         for name, call in on_one:
             # With the same call in both branches every rank takes part.
-            if sum(other == name for other, _ in on_one) == 1:
+            if times[name] == 1:
                 yield Lint(
                     "collective-on-one-rank",
                     call,
@@ -1144,8 +1231,11 @@ def is_whole_batch(program: Program, node: ast.expr, unit: Unit) -> bool:
 
 @rule("steps-count")
 def steps_count(program: Program) -> Iterator[Lint]:
-    backward = [call for unit in program.reached for call in unit.calls if method(call) == "backward"]
+    backward = [(call, unit) for unit in program.reached for call in unit.calls if method(call) == "backward"]
+    trained = {parent for call, unit in backward[:1] for _, parent in program.ancestors(call, unit)}
     for unit in program.reached:
+        draws = [call for call in unit.calls if isinstance(call.func, ast.Name) and call.func.id == "next"]
+        drawing = {parent for call in draws for _, parent in program.ancestors(call, unit)}
         for loop in unit.loops:
             if loop not in program.step_loops or not isinstance(loop, ast.For):
                 continue
@@ -1161,14 +1251,8 @@ def steps_count(program: Program) -> Iterator[Lint]:
                         "The data never ends, so neither does this loop: take num_steps batches.",
                     )
                 continue
-            draws = any(
-                isinstance(call.func, ast.Name)
-                and call.func.id == "next"
-                and any(parent is loop for _, parent in program.ancestors(call, unit))
-                for call in unit.calls
-            )
-            direct = len(backward) == 1 and any(parent is loop for _, parent in program.ancestors(backward[0], unit))
-            if not draws or not direct:
+            # With two places that train, or batches drawn outside, the first or last step may be elsewhere.
+            if len(backward) != 1 or loop not in trained or loop not in drawing:
                 continue
             match source:
                 case ast.Call(func=ast.Name(id="range"), args=[count]):

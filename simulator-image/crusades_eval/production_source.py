@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 import builtins
 import json
+import math
 import re
 import sys
 import tomllib
@@ -21,12 +22,17 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 MAX_PYTHON_BYTES = 1_000_000
-MAX_NODES = 400_000
+# Of all files together; each pass over this many takes seconds in Pyodide.
+MAX_NODES = 600_000
 MAX_DEPTH = 400
 MAX_DEFINITIONS = 400
 MAX_SCANNERS = 5
 MAX_THRESHOLDS = 500
 MAX_TEXT = 200
+# The largest set of the policy has about a hundred names; a scan goes through all of them for each text of a file.
+MAX_SET_NAMES = 1_000
+# Of all sets together: they may be made of each other.
+MAX_NAMES = 200_000
 
 # A candidate is taken for a key of the policy from this score on; the parts are weighed below.
 MIN_SCORE = 0.5
@@ -121,15 +127,20 @@ class Candidate(NamedTuple):
     line: int
 
 
+class Budget:
+    """How many names more are taken."""
+
+    def __init__(self, names: int) -> None:
+        self.names = names
+
+
 def read(files: dict[str, bytes], policy: dict[str, Any]) -> dict[str, Any]:
     """The reading of a repository (`readingSchema` of app/common/production.ts).
 
     `files`: contents by path with forward slashes. `policy`: ours, to recognise theirs by.
     """
     unreadable: list[str] = []
-    modules = [
-        module for path in sorted(files) if path.endswith(".py") for module in _parse(path, files[path], unreadable)
-    ]
+    modules = _modules(files, unreadable)
     found = _match(policy, _all_sets(modules)) | _match_number(policy, modules)
     hparams = _hparams(files, unreadable)
     thresholds = _thresholds(modules)
@@ -158,10 +169,29 @@ def read(files: dict[str, bytes], policy: dict[str, Any]) -> dict[str, Any]:
 # --- Files ---------------------------------------------------------------------------------------------------------
 
 
-def _parse(path: str, content: bytes, unreadable: list[str]) -> Iterator[Module]:
+def _modules(files: dict[str, bytes], unreadable: list[str]) -> list[Module]:
+    """The Python files that can be read, the shallow ones first."""
+    modules: list[Module] = []
+    nodes_left = MAX_NODES
+    for path in sorted(files, key=lambda path: (path.count("/"), path)):
+        if not path.endswith(".py"):
+            continue
+        module = _parse(path, files[path], unreadable)
+        if module is None:
+            continue
+        nodes = _count(module.tree, nodes_left)
+        if nodes is None:
+            unreadable.append(f"{path}: too large or too deeply nested to be read")
+            continue
+        nodes_left -= nodes
+        modules.append(module)
+    return sorted(modules, key=lambda module: module.path)
+
+
+def _parse(path: str, content: bytes, unreadable: list[str]) -> Module | None:
     if len(content) > MAX_PYTHON_BYTES:
         unreadable.append(f"{path}: larger than {MAX_PYTHON_BYTES:,} bytes")
-        return
+        return None
     try:
         text = content.decode("utf-8-sig")
         with warnings.catch_warnings():
@@ -169,28 +199,25 @@ def _parse(path: str, content: bytes, unreadable: list[str]) -> Iterator[Module]
             tree = ast.parse(text)
     except SyntaxError as error:
         unreadable.append(f"{path}: line {error.lineno or 1}: {str(error.msg)[:MAX_TEXT]}")
-        return
     except (ValueError, RecursionError, MemoryError) as error:
         unreadable.append(f"{path}: {type(error).__name__}: {str(error)[:MAX_TEXT]}")
-        return
-    if not _is_small(tree):
-        unreadable.append(f"{path}: too large or too deeply nested to be read")
-        return
-    yield Module(path, tree, text)
+    else:
+        return Module(path, tree, text)
+    return None
 
 
-def _is_small(tree: ast.AST) -> bool:
-    """Whether everything below may walk it freely, also by recursion."""
+def _count(tree: ast.AST, limit: int) -> int | None:
+    """Nodes of the tree; None above the limit, and where it is too deep to be walked by recursion."""
     level: list[ast.AST] = [tree]
     nodes = 0
     for _depth in range(MAX_DEPTH):
         nodes += len(level)
-        if nodes > MAX_NODES:
-            return False
+        if nodes > limit:
+            return None
         level = [child for node in level for child in ast.iter_child_nodes(node)]
         if not level:
-            return True
-    return False
+            return nodes
+    return None
 
 
 def _text(files: dict[str, bytes], path: str) -> str:
@@ -202,7 +229,8 @@ def _text(files: dict[str, bytes], path: str) -> str:
 
 def _all_sets(modules: list[Module]) -> list[Candidate]:
     """Of every module; sets put together from imported ones, too, where one module only defines a set of that name."""
-    alone = {module.path: list(_sets(module, {})) for module in modules}
+    left = Budget(MAX_NAMES)
+    alone = {module.path: list(_sets(module, {}, left)) for module in modules}
     defined: dict[str, set[frozenset[str]]] = {}
     for candidate in (candidate for candidates in alone.values() for candidate in candidates):
         defined.setdefault(candidate.name, set()).add(candidate.values)
@@ -215,14 +243,16 @@ def _all_sets(modules: list[Module]) -> list[Candidate]:
             for alias in node.names
             if len(defined.get(alias.name, ())) == 1
         }
-        found += _sets(module, imported) if imported else alone[module.path]
+        found += _sets(module, imported, left) if imported else alone[module.path]
     return found
 
 
-def _sets(module: Module, imported: dict[str, frozenset[str]]) -> Iterator[Candidate]:
+def _sets(module: Module, imported: dict[str, frozenset[str]], left: Budget) -> Iterator[Candidate]:
     """Named sets of strings anywhere in the module, and those without a name that something is looked up in."""
     known = dict(imported)
     for node in ast.walk(module.tree):
+        if left.names <= 0:
+            return
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             values = _strings(node.value, known)
@@ -230,14 +260,18 @@ def _sets(module: Module, imported: dict[str, frozenset[str]]) -> Iterator[Candi
                 continue
             for target in targets:
                 name = _target_name(target)
-                if name is not None:
+                if name is not None and len(values) > MAX_SET_NAMES:
+                    known.pop(name, None)
+                elif name is not None:
                     known[name] = values
+                    left.names -= len(values)
                     yield Candidate(name, values, module.path, node.lineno)
         elif isinstance(node, ast.Compare):
             for operator, right in zip(node.ops, node.comparators, strict=True):
                 if isinstance(operator, ast.In | ast.NotIn) and not isinstance(right, ast.Name):
                     values = _strings(right, known)
-                    if values:
+                    if values and len(values) <= MAX_SET_NAMES:
+                        left.names -= len(values)
                         yield Candidate("", values, module.path, right.lineno)
                 elif isinstance(operator, ast.Eq) and isinstance(right, ast.Constant) and isinstance(right.value, str):
                     yield Candidate("", frozenset([right.value]), module.path, right.lineno)
@@ -390,10 +424,15 @@ def _number(node: ast.expr | None) -> int | float | None:
         return None if value is None else -value
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
         left, right = _number(node.left), _number(node.right)
-        return None if left is None or right is None else left * right
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float) and abs(node.value) < 2**53:
-        return node.value
+        return None if left is None or right is None else _exact(left * right)
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        return _exact(node.value)
     return None
+
+
+def _exact(value: int | float) -> int | float | None:
+    """None for what JSON or JavaScript cannot hold: infinity, and integers that become others there."""
+    return value if abs(value) < 2**53 else None
 
 
 def _numbers(tree: ast.Module) -> Iterator[tuple[str, int | float, int]]:
@@ -457,7 +496,7 @@ def _hparams(files: dict[str, bytes], unreadable: list[str]) -> dict[str, Any] |
         if not path.endswith(".json"):
             continue
         try:
-            content = json.loads(_text(files, path), parse_constant=_refuse)
+            content = json.loads(_text(files, path), parse_constant=_refuse, parse_float=_finite)
         except (ValueError, RecursionError) as error:
             if "hparams" in path.rsplit("/", 1)[-1]:
                 unreadable.append(f"{path}: {str(error)[:MAX_TEXT]}")
@@ -473,6 +512,14 @@ def _hparams(files: dict[str, bytes], unreadable: list[str]) -> dict[str, Any] |
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON")
+
+
+def _finite(text: str) -> float:
+    """1e999 is JSON, and infinite."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:MAX_TEXT]} is too large")
+    return value
 
 
 def _pins(files: dict[str, bytes]) -> list[dict[str, Any]]:
@@ -518,7 +565,7 @@ def _locked(files: dict[str, bytes], path: str, add: Any) -> None:
     text = _text(files, path)
     try:
         packages = tomllib.loads(text).get("package", [])
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return
     for package in packages if isinstance(packages, list) else []:
         name, version = (package.get("name"), package.get("version")) if isinstance(package, dict) else (None, None)

@@ -5,11 +5,14 @@
 import ast
 import json
 import random
+import time
+from itertools import pairwise
 
 import pytest
 from scan_cases import CASES, POLICY, ROOT, source_of
 
 from crusades_eval.analysis import analyse
+from crusades_eval.fixes import MAX_FIXES
 from crusades_eval.scan import scan
 
 INNER_STEPS = (
@@ -61,7 +64,7 @@ def assert_safe(source: str, report: dict) -> None:
     for fix in report["fixes"]:
         places = [(one["line"], one["column"], one["endLine"], one["endColumn"]) for one in fix["edits"]]
         assert places == sorted(places)
-        assert all(one[2:] <= other[:2] for one, other in zip(places, places[1:], strict=False))
+        assert all(one[2:] <= other[:2] for one, other in pairwise(places))
         changed = applied(source, fix["edits"])
         again = analyse(changed.encode(), POLICY)
         mended = [*report["findings"], *report["lints"]]
@@ -203,6 +206,9 @@ def test_a_computed_strategy_is_written_out(before, literal):
         "def get_strategy():\n    yield 1\n    return dict(dp_size=2, tp_size=1)\n",
         "a = b + b\n" + "".join(f"{x} = {y} + {y}\n" for x, y in zip("bcdefghijk", "cdefghijkl", strict=True))
         + "l = 1\ndef get_strategy():\n    return dict(dp_size=a, tp_size=1)\n",
+        "def get_strategy():\n    return " + "{'a': " * 90 + "1" + "}" * 90 + "\n",
+        "def get_strategy():\n    return dict(dp_size=" + "1 + " * 700 + "1, tp_size=1)\n",
+        "a = b\nb = a\ndef get_strategy():\n    return dict(dp_size=a, tp_size=1)\n",
     ],
 )  # fmt: skip
 def test_a_strategy_stays_where_its_value_is_in_doubt(source):
@@ -310,6 +316,24 @@ def assert_verdict_is_found(report: dict) -> None:
         first = report["findings"][0]
         assert first["rule"] == verdict["rule"]
         assert verdict["line"] in (first["line"], None)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "f('getattr')\n" * 8_000 + "x\n" * 100_000,
+        "'getattr' '\\x67'\n" * 9_000 + "if __name__ == '__main__': x\n" * 8_000,
+        "import torch as t\n" * 9_000 + "t\n" * 50_000,
+        '"""' + "getattr and setattr of \U0001f600\n" * 500 + '"""\n',
+        "'getattr \U0001f600'; " * 9_000,
+    ],
+    ids=["strings", "guards", "aliases", "long text", "one line"],
+)
+def test_repairs_end_in_bounded_time(source):
+    # A bound against quadratic time, far above what it takes; not a measurement.
+    started = time.monotonic()
+    assert len(analyse(source, POLICY)["fixes"]) <= MAX_FIXES
+    assert time.monotonic() - started < 60
 
 
 def test_lints_are_no_findings():

@@ -2,6 +2,7 @@
 
 from scan_cases import POLICY, ROOT
 
+from crusades_eval import production_source
 from crusades_eval.production_source import read
 
 FOLDER = ROOT / "fixtures" / "production-source"
@@ -154,3 +155,47 @@ def test_hostile_files_are_left_out_and_named():
     }
     assert reading["hparams"] is None
     assert [scanner["entry"]["name"] for scanner in reading["scanners"]][:1] == ["check_a"]
+
+
+def test_numbers_that_nothing_can_hold_are_none():
+    big = "9007199254740991"
+    text = f"""
+MAX_LIMIT = {" * ".join([big] * 30)}
+MAX_RATIO = {" * ".join(["9e15"] * 30)}
+MAX_ERROR = {" * ".join(["9e15"] * 30)} * 0
+MAX_BYTES_LITERAL_ELEMENTS = {big} * 2
+MAX_STEPS = 6 * 7
+"""
+    files = {
+        "env.py": text.encode(),
+        "hparams.json": b'{"netuid": 1e999, "eval_steps": 1, "mfu": {}}',
+        "uv.lock": b"version = " + b"9" * 5000,
+    }
+    reading = read(files, POLICY)
+    assert [(row["name"], row["value"]) for row in reading["thresholds"]] == [("max_steps", 42)]
+    assert reading["policy"] == {}
+    assert reading["hparams"] is None
+    assert reading["unreadable"] == ["hparams.json: 1e999 is too large"]
+
+
+def test_a_set_larger_than_any_of_a_scan_is_none():
+    names = ", ".join(f'"a{index}"' for index in range(production_source.MAX_SET_NAMES + 1))
+    text = f'FORBIDDEN_NAMES = {{{names}}}\nFORBIDDEN_MODULES = {{"os"}}\n'
+    found = read({"env.py": text.encode()}, POLICY)["policy"]
+    assert {key: one["value"] for key, one in found.items()} == {"forbidden_modules": ["os"]}
+
+
+def test_sets_that_are_made_of_each_other_end(monkeypatch):
+    monkeypatch.setattr(production_source, "MAX_NAMES", 10_000)
+    grown = "\n".join(f'GROWN = GROWN | {{"a{index}"}}' for index in range(500))
+    modules = production_source._modules({"env.py": f'GROWN = {{"x"}}\n{grown}\n'.encode()}, [])
+    taken = sum(len(one.values) for one in production_source._all_sets(modules))
+    assert 9_000 < taken < 11_000
+
+
+def test_files_that_are_too_large_together_are_left_out_from_there_on(monkeypatch):
+    monkeypatch.setattr(production_source, "MAX_NODES", 3000)
+    files = {f"m{index}.py": b"x = [" + b"1," * 700 + b"]" for index in range(5)}
+    reading = read({**files, "env.py": FILES[ENV]}, POLICY)
+    assert reading["unreadable"] == [f"m{index}.py: too large or too deeply nested to be read" for index in (3, 4)]
+    assert reading["scanners"][0]["entry"]["name"] == "check_source_code"

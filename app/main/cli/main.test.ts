@@ -102,13 +102,27 @@ test.runIf(existsSync("/dev/full"))("an answer that cannot be written is the env
   });
 });
 
-test("a reader that closes the pipe early is no error", async () => {
-  const child = spawn(process.execPath, [LAUNCHER, "--help"], { stdio: ["ignore", "pipe", "pipe"] });
+test.each([
+  { of: "help", content: null, code: 0 },
+  { of: "a rejection", content: "import os\n", code: 1 },
+])("a reader that closes the pipe early is no error, and changes no exit code: $of", async ({ content, code }) => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "crusader-launcher-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = path.join(folder, "train.py");
+  writeFileSync(file, content ?? "");
+  const args = content === null ? ["--help"] : ["scan", file, file];
+  const child = spawn(process.execPath, [LAUNCHER, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   child.stdout.destroy();
   let stderr = "";
   child.stderr.on("data", (part: Buffer) => {
     stderr += part.toString();
   });
-  const [code, signal] = await once(child, "close");
-  expect({ code, signal, stderr }).toEqual({ code: 0, signal: null, stderr: "" });
+  expect({ ended: await once(child, "close"), stderr }).toEqual({ ended: [code, null], stderr: "" });
+});
+
+test("nor does one that hears no errors any more", async () => {
+  const child = spawn(process.execPath, [LAUNCHER, "scan", "/nowhere.py"], { stdio: ["ignore", "pipe", "pipe"] });
+  child.stdout.destroy();
+  child.stderr.destroy();
+  expect(await once(child, "close")).toEqual([2, null]);
 });

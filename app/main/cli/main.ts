@@ -29,6 +29,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "Name boxes that run the production image's server, and ask whether they answer",
     load: async () => (await import("./servers.ts")).serversCommand,
   },
+  production: {
+    summary: "Fetch the validator's source, and say what its rules changed",
+    load: async () => (await import("./production.ts")).productionCommand,
+  },
   serve: {
     summary: "Open the window in a browser, here or through an ssh tunnel",
     load: async () => (await import("./serve.ts")).serveCommand,
@@ -41,9 +45,11 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
 
 /** Runs on this process's arguments and streams, and sets its exit code. */
 export async function runProcess(): Promise<void> {
-  // `crusader ... | head` closes the pipe early: nobody reads on, which is no error.
+  // `crusader ... | head` closes the pipe early: nobody reads on, which is no error. The exit code stays the verdict's, and
+  // a run that is going on is recorded.
+  process.stderr.on("error", () => {});
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit();
+    if (error.code === "EPIPE") return;
     process.stderr.write(`error: The answer cannot be written: ${error.message}.\n`);
     process.exit(EXIT.environment);
   });

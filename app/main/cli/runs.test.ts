@@ -209,6 +209,11 @@ test("import enters what export wrote, under a number of its own, and says whose
     runId: "3",
     origin: { runId: "1", importedAt: expect.any(String) },
   });
+  const [own, imported] = (await printed("list"))
+    .split("\n")
+    .filter((line) => /^ *[12] /.test(line))
+    .toReversed();
+  expect([own, imported].map((line) => line?.includes("(imported)"))).toEqual([false, true]);
   expect(await printed("show", "2")).toMatch(/^ {2}origin {6}imported from run 1, \d{4}-\d\d-\d\d$/m);
   await expect(crusader("import")).rejects.toMatchObject({ code: "usage" });
   await expect(crusader("import", folder)).rejects.toMatchObject({ code: "invalid_record" });

@@ -221,7 +221,7 @@ function runTable(runs: RunSummary[], paint: Paint): string {
   ];
   const rows = runs.map((run) => [
     run.id,
-    run.state,
+    run.imported === true ? `${run.state} (imported)` : run.state,
     scoreText(run.score),
     `${run.submission.name} v${run.submission.version}`,
     run.profile.name,

@@ -1,4 +1,7 @@
-import { expect, test } from "vitest";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { setupCommand } from "./setup.ts";
 
 function fakeIo() {
@@ -26,4 +29,20 @@ test("an unknown option is wrong use", async () => {
     message: expect.stringContaining("--fast"),
     hint: "`crusader setup --help` lists the options.",
   });
+});
+
+test("environments that nobody uses any more make way", async (context) => {
+  const { CRUSADER_PYTHON_ENV } = process.env;
+  if (!CRUSADER_PYTHON_ENV) return context.skip("needs python: CRUSADER_PYTHON_ENV names no environment");
+  const home = mkdtempSync(join(tmpdir(), "crusader-setup-"));
+  onTestFinished(() => rmSync(home, { recursive: true }));
+  vi.stubEnv("CRUSADER_HOME", home);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const folder = join(home, "python");
+  mkdirSync(join(folder, "aaaaaaaaaaaaaaaa-00000001"), { recursive: true });
+  mkdirSync(join(folder, "mine"));
+  const { text, io } = fakeIo();
+  expect(await setupCommand(["--json"], io)).toBe(0);
+  expect(JSON.parse(text.stdout)).toMatchObject({ python: CRUSADER_PYTHON_ENV });
+  expect(readdirSync(folder).filter((name) => !name.endsWith(".lock"))).toEqual(["mine"]);
 });

@@ -7,7 +7,8 @@ import { dataFolder } from "../services/settings/index.ts";
 import { type CommandIo, EXIT } from "./io.ts";
 import { ProgressLine, type ProgressState } from "./progress.ts";
 
-const HELP = `Prepares the Python environment that rehearsals run in (about 1 GB, once). Does nothing when it is there.
+const HELP = `Prepares the Python environment that rehearsals run in (about 1 GB, once), unless it is there. Removes those that
+nobody has used for a week.
 
 Usage: crusader setup [options]
 
@@ -39,6 +40,7 @@ export async function setupCommand(args: readonly string[], io: CommandIo): Prom
     io.stderr.write("Cancelled. What was downloaded is kept; the next `crusader setup` goes on from there.\n");
     return EXIT.environment;
   }
+  await service.prune();
   if (options.json) io.stdout.write(`${JSON.stringify(prepared, null, 2)}\n`);
   else io.stdout.write(`Python environment ready: ${describeVersions(prepared.versions)}\n${prepared.python}\n`);
   return EXIT.passed;
@@ -83,7 +85,7 @@ function describeVersions(versions: Record<string, string>): string {
 }
 
 /** Runs `work` with a signal that Ctrl-C (or SIGTERM) aborts; null when it was. */
-async function withCancelOnInterrupt<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T | null> {
+export async function withCancelOnInterrupt<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T | null> {
   const controller = new AbortController();
   const abort = () => controller.abort();
   process.on("SIGINT", abort);

@@ -90,11 +90,12 @@ export async function simulateCommand(args: readonly string[], io: CommandIo): P
   });
   try {
     const python = new PythonService({ dataFolder: folder, requirementsFolder: REQUIREMENTS_FOLDER });
+    const rules = new Rules({ dataFolder: folder, builtInPolicyFile: join(PROFILES_FOLDER, "scan-policy.json") });
     const hparams = new HparamsService({
       profilesFolder: PROFILES_FOLDER,
       userProfilesFolder: join(folder, "hparams"),
+      appliedProfile: () => rules.applied()?.profile?.name ?? null,
     });
-    const rules = new Rules({ dataFolder: folder, builtInPolicyFile: join(PROFILES_FOLDER, "scan-policy.json") });
     const docker = new DockerBackend({
       dataFolder: folder,
       packageFolder: REQUIREMENTS_FOLDER,

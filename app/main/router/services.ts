@@ -45,6 +45,8 @@ export type ServicesOptions = {
   home?: string;
   /** Where a desktop is around the window. */
   dialogs?: SystemDialogs;
+  /** The production source may be a `file://` repository; for tests. */
+  allowFileRepositories?: boolean;
   /** Between two looks at a watched folder or at what other processes did, in milliseconds. */
   lookEveryMs?: number;
 };
@@ -57,6 +59,7 @@ export function createServices({
   moreBackends = [],
   home,
   dialogs,
+  allowFileRepositories = false,
   lookEveryMs = 1000,
 }: ServicesOptions) {
   const python = new PythonService({ dataFolder, requirementsFolder: PACKAGE_FOLDER, env });
@@ -75,6 +78,7 @@ export function createServices({
   const hparams = new HparamsService({
     profilesFolder: PROFILES_FOLDER,
     userProfilesFolder: join(dataFolder, "hparams"),
+    appliedProfile: () => rules.applied()?.profile?.name ?? null,
   });
   const secrets = new FileSecrets({ dataFolder });
   const servers = new ServerList({ dataFolder, secrets });
@@ -104,6 +108,19 @@ export function createServices({
     templatesFolder: TEMPLATES_FOLDER,
     watchEveryMs: lookEveryMs,
   });
+  const production = new ProductionService({
+    dataFolder,
+    packageFolder: join(PACKAGE_FOLDER, "crusades_eval"),
+    rules,
+    hparams,
+    runs: store,
+    ownFiles: (limit) => workspace.ownFiles(limit),
+    scan: (source, policy) => scan.scan(source, undefined, JSON.stringify(policy)),
+    env,
+    lookEveryMs,
+    ...(home === undefined ? {} : { home }),
+    git: { allowFiles: allowFileRepositories },
+  });
   return {
     dataFolder,
     lookEveryMs,
@@ -118,7 +135,7 @@ export function createServices({
     scan,
     servers,
     rules,
-    production: new ProductionService(),
+    production,
     tasks,
     machine: new MachineService({
       dataFolder,

@@ -27,7 +27,7 @@ class ScriptedWorker implements ScannerWorker {
   }
 
   say(message: FromScanner): void {
-    this.onmessage?.({ data: message } as MessageEvent<FromScanner>);
+    this.onmessage?.({ data: message });
   }
 
   begin(): void {
@@ -43,21 +43,28 @@ class ScriptedWorker implements ScannerWorker {
   }
 
   die(): void {
-    this.onerror?.({ message: "out of memory" } as ErrorEvent);
+    this.onerror?.({ message: "out of memory" });
   }
 }
 
 let workers: ScriptedWorker[];
+let elsewhere: string[];
 let client: ScannerClient;
 const last = () => workers.at(-1) as ScriptedWorker;
 
 beforeEach(() => {
   vi.useFakeTimers();
   workers = [];
+  elsewhere = [];
   client = new ScannerClient({
     startWorker(policyJson) {
       workers.push(new ScriptedWorker(policyJson));
       return last();
+    },
+    analyseElsewhere: async (question) => {
+      elsewhere.push(question.text);
+      if (question.text !== "too deep here") throw new Error("It fails there, too.");
+      return about(9);
     },
     timeLimitMs: 500,
     takesWithinMs: 50,
@@ -68,6 +75,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+const about = (line: number): Analysis => ({ ...crash(""), verdict: { ok: false, kind: "security", line, rule: "x" } });
 const crash = (why: string): Analysis => ({
   verdict: { ok: false, kind: "security", line: null, rule: "scanner-crash" },
   findings: [
@@ -161,6 +169,24 @@ test("a question about ranks is answered in its own shape where the text brings 
   last().break();
   const problem = "This file brings the scanner down.";
   expect(await answer).toEqual({ verdict: crash(problem).verdict, declared: null, problem, plan: null });
+});
+
+test("a text that only this scanner fails at is analysed elsewhere, but not one that nobody waits for", async () => {
+  const answer = client.analyse("too deep here", null);
+  last().say({ kind: "ready" });
+  last().begin();
+  last().break();
+  const turn = new AbortController();
+  const dropped = client.analyse("left", null, turn.signal).catch((reason: unknown) => reason);
+  last().say({ kind: "ready" });
+  last().begin();
+  turn.abort("typed on");
+  last().break();
+  expect({ answer: await answer, dropped: await dropped, elsewhere }).toEqual({
+    answer: about(9),
+    dropped: "typed on",
+    elsewhere: ["too deep here"],
+  });
 });
 
 test("a worker that was gone before it saw the question is no fault of the text", async () => {

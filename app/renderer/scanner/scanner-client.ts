@@ -5,21 +5,26 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import { CrusaderError } from "../../common/errors.ts";
 import type { Analysis } from "../../common/scan.ts";
-import { SCAN_TIME_LIMIT_MS, scannerCrash } from "../../common/scanner.ts";
+import { scannerCrash } from "../../common/scanner.ts";
 import type { PlanSizes, TopologyAnswer } from "../../common/topology.ts";
 import type { FromScanner, Question, ToScanner } from "./protocol.ts";
 
-/** What of a Worker is used. */
+/** What of a Worker is used, and of its events. */
 export type ScannerWorker = {
   postMessage: (message: ToScanner) => void;
   terminate: () => void;
-  onmessage: ((event: MessageEvent<FromScanner>) => void) | null;
-  onerror: ((event: ErrorEvent) => void) | null;
+  onmessage: ((event: { readonly data: FromScanner }) => void) | null;
+  onerror: ((event: { readonly message: string }) => void) | null;
 };
 
 export type ScannerOptions = {
   /** A worker that has been told where its files are and by which policy it scans; null: the window's own. */
   startWorker: (policyJson: string | null) => ScannerWorker;
+  /**
+   * Where a text is analysed that this window's scanner failed at: a browser gives a thread less stack than production
+   * has, so code that is nested deeply may bring down this scanner and no other.
+   */
+  analyseElsewhere: (question: { text: string; numGpus: number | null }) => Promise<Analysis>;
   /** For one text. */
   timeLimitMs?: number;
   /** A thread that has nothing else to do takes a question at once; one that does not within this is gone. */
@@ -42,6 +47,8 @@ type Job = {
 };
 
 const TAKES_WITHIN_MS = 3000;
+/** Shorter than that of the services, who are asked afterwards. */
+const TIME_LIMIT_MS = 8000;
 
 export class ScannerClient {
   readonly state: StoreApi<ScannerState> = createStore<ScannerState>(() => ({ status: "off", reason: "" }));
@@ -54,7 +61,7 @@ export class ScannerClient {
   #lastId = 0;
 
   constructor(options: ScannerOptions) {
-    this.#options = { timeLimitMs: SCAN_TIME_LIMIT_MS, takesWithinMs: TAKES_WITHIN_MS, ...options };
+    this.#options = { timeLimitMs: TIME_LIMIT_MS, takesWithinMs: TAKES_WITHIN_MS, ...options };
   }
 
   /** Loads it before it is first asked. */
@@ -64,8 +71,8 @@ export class ScannerClient {
 
   /**
    * What the scanner says about a text, as it would about the saved file. `numGpus` (null: 1) sizes a strategy declared
-   * as a string. A text that brings the scanner down, or takes it longer than the limit, gets a report that says so.
-   * Rejects with the signal's reason when it aborts; CrusaderError where the scanner cannot be loaded.
+   * as a string. A text that brings the scanner down, or takes it longer than the limit, is analysed elsewhere; where that
+   * fails, too, its report says so. Rejects with the signal's reason when it aborts; CrusaderError where the scanner cannot be loaded.
    */
   async analyse(text: string, numGpus: number | null, signal?: AbortSignal): Promise<Analysis> {
     return JSON.parse(await this.#ask({ kind: "analyse", text, numGpus }, signal)) as Analysis;
@@ -179,7 +186,11 @@ export class ScannerClient {
   #giveUp(why: string): void {
     const job = this.#endCurrent();
     this.#replace();
-    job?.resolve(JSON.stringify(crashAnswer(job.question, why)));
+    if (job === null || job.dropped) return;
+    const crash = crashAnswer(job.question, why);
+    const { question } = job;
+    const answer = question.kind === "analyse" ? this.#options.analyseElsewhere(question) : Promise.resolve(crash);
+    answer.catch(() => crash).then((known) => job.resolve(JSON.stringify(known)), job.reject);
   }
 
   #replace(): void {

@@ -12,7 +12,13 @@ import { ErrorState, Loading } from "./ui/states.tsx";
 export function AboutView() {
   const { open } = useStore(about);
   return (
-    <Modal opened={open} onClose={() => about.setState({ open: false })} title="About Crusader" size="40rem">
+    <Modal
+      returnFocus={false}
+      opened={open}
+      onClose={() => about.setState({ open: false })}
+      title="About Crusader"
+      size="40rem"
+    >
       {open && <About />}
     </Modal>
   );

@@ -49,9 +49,12 @@ export function followActivity(): () => void {
     });
   };
 
+  let told = false;
   const stopTasks = followStream((signal) => client.tasks.watch(undefined, { signal }), {
     onItem: (tasks) => {
-      for (const task of ended(activity.getState().tasks, tasks)) tell(task);
+      // What had ended before this window was there is no news.
+      if (told) for (const task of ended(activity.getState().tasks, tasks)) tell(task);
+      told = true;
       activity.setState({ tasks });
     },
     onError,

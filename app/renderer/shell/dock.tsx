@@ -8,7 +8,16 @@ import {
   type IDockviewPanelHeaderProps,
   type IDockviewPanelProps,
 } from "dockview-react";
-import { Component, createContext, type ReactNode, Suspense, useCallback, useContext } from "react";
+import {
+  Component,
+  createContext,
+  type ReactNode,
+  Suspense,
+  useCallback,
+  useContext,
+  useEffect,
+  useState,
+} from "react";
 import type { Settings } from "../../common/settings.ts";
 import { ARRANGEMENTS, arrange, DEFAULT_ARRANGEMENT, isUsableLayout, layout, PANEL_COMPONENT } from "./layout.ts";
 import { notify } from "./notifications.ts";
@@ -103,17 +112,32 @@ function PanelTab({ api }: IDockviewPanelHeaderProps) {
 
 function FramedPanel({ api }: IDockviewPanelProps) {
   const definition = useContext(PanelsContext).find(({ id }) => id === api.id);
+  const wasShown = useWasShown(api);
   if (definition === undefined) return null;
   const { id, title, component: Panel } = definition;
   return (
     <section className="panel" aria-label={title} data-panel={id}>
       <PanelWall>
-        <Suspense fallback={<Loading what={`Loading ${title}`} />}>
-          <Panel />
-        </Suspense>
+        <Suspense fallback={<Loading what={`Loading ${title}`} />}>{wasShown && <Panel />}</Suspense>
       </PanelWall>
     </section>
   );
+}
+
+/** True from the first time that the panel is in front: the library would load and run those behind it, too. */
+function useWasShown(api: IDockviewPanelProps["api"]): boolean {
+  const [wasShown, setWasShown] = useState(api.isVisible);
+  useEffect(() => {
+    if (wasShown) return;
+    // It may have come to the front since it was drawn.
+    if (api.isVisible) {
+      setWasShown(true);
+      return;
+    }
+    const following = api.onDidVisibilityChange(({ isVisible }) => isVisible && setWasShown(true));
+    return () => following.dispose();
+  }, [api, wasShown]);
+  return wasShown;
 }
 
 type WallProps = { children: ReactNode };

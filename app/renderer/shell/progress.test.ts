@@ -51,5 +51,5 @@ test("tells the tasks that ended, not those that had ended before", () => {
   });
   const before = [task("1", "failed"), task("2", "running"), task("3", "running")];
   const after = [task("1", "failed"), task("2", "succeeded"), task("3", "running"), task("4", "cancelled")];
-  expect(ended(before, after).map(({ id }) => id)).toEqual(["2"]);
+  expect(ended(before, after).map(({ id }) => id)).toEqual(["2", "4"]);
 });

@@ -16,10 +16,10 @@ export function advanced(before: RunProgress, { runId, events, status }: RunUpda
   };
 }
 
-/** Tasks that ended between two states. */
+/** Tasks that ended between two states, also those that began between them. */
 export function ended(before: readonly Task[], after: readonly Task[]): Task[] {
-  const wasRunning = new Set(before.filter(({ state }) => state === "running").map(({ id }) => id));
-  return after.filter(({ id, state }) => state !== "running" && wasRunning.has(id));
+  const hadEnded = new Set(before.filter(({ state }) => state !== "running").map(({ id }) => id));
+  return after.filter(({ id, state }) => state !== "running" && !hadEnded.has(id));
 }
 
 /** Share of the run's stages that are behind it; a stage counts the same however long it takes. */

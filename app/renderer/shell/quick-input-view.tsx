@@ -12,6 +12,7 @@ export function QuickInputView() {
     <Modal
       opened={shown !== null}
       onClose={hideQuickInput}
+      returnFocus={false}
       withCloseButton={false}
       padding={0}
       size="36rem"

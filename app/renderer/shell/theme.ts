@@ -42,7 +42,15 @@ export const theme = createTheme({
     Select: { defaultProps: { size: "xs" } },
     Textarea: { defaultProps: { size: "xs" } },
     Tooltip: { defaultProps: { openDelay: 400, withArrow: false, fz: "xs" } },
-    Menu: { defaultProps: { shadow: "sm", position: "bottom-start" } },
+    // A menu holds its items and nothing else: the first of them has the focus, and no placeholder that is none.
+    Menu: {
+      defaultProps: {
+        shadow: "sm",
+        position: "bottom-start",
+        withInitialFocusPlaceholder: false,
+        transitionProps: { duration: 0 },
+      },
+    },
     Modal: { defaultProps: { transitionProps: { duration: 0 }, closeButtonProps: { "aria-label": "Close" } } },
   },
 });

@@ -210,3 +210,35 @@ test("the user's profiles stand beside the bundled ones and cannot take their na
     join(profilesFolder, "rehearsal.json"),
   ]);
 });
+
+test("a rehearsal shows the production limits in force beside its own, and keeps what was not taken over", async () => {
+  const limits = async (appliedProfile: () => string | null) => {
+    const userProfilesFolder = join(folder, "profiles");
+    const { raw, resolved, sha256 } = await new HparamsService({
+      profilesFolder,
+      userProfilesFolder,
+      appliedProfile,
+    }).load("rehearsal");
+    const { verification, crusader } = resolved as { verification: unknown; crusader: { production: unknown } };
+    return { raw, sha256, verification, production: crusader.production };
+  };
+  const builtIn = await limits(() => null);
+  await mkdir(join(folder, "profiles"));
+  await file(
+    { ...minimal, verification: { weight_relative_error_max: 0.02 }, mfu: { min_mfu: 55 } },
+    "profiles/new.json",
+  );
+  await file("{", "profiles/broken.json");
+  const production = {
+    verification: {
+      max_loss_difference: expect.any(Number),
+      min_params_changed_ratio: expect.any(Number),
+      weight_relative_error_max: 0.02,
+      timer_divergence_threshold: expect.any(Number),
+    },
+    mfu: { max_plausible_mfu: expect.any(Number), min_mfu: 55 },
+  };
+  expect(await limits(() => "new")).toEqual({ ...builtIn, production });
+  expect(await limits(() => "gone")).toEqual(builtIn);
+  expect(await limits(() => "broken")).toEqual(builtIn);
+});

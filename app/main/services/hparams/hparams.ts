@@ -44,15 +44,25 @@ const MAX_PROFILE_BYTES = 1024 * 1024;
 export class HparamsService {
   readonly #profilesFolder: string;
   readonly #userProfilesFolder: string | null;
+  readonly #appliedProfile: () => string | null;
   #validator: Promise<ProfileValidator> | null = null;
 
-  /** `profilesFolder` is the bundled `hparams/`; `userProfilesFolder` may be missing. */
+  /**
+   * `profilesFolder` is the bundled `hparams/`; `userProfilesFolder` may be missing. `appliedProfile` names the profile
+   * that was taken over from the production source; null: none was.
+   */
   constructor({
     profilesFolder,
     userProfilesFolder = null,
-  }: { profilesFolder: string; userProfilesFolder?: string | null }) {
+    appliedProfile = () => null,
+  }: {
+    profilesFolder: string;
+    userProfilesFolder?: string | null;
+    appliedProfile?: () => string | null;
+  }) {
     this.#profilesFolder = profilesFolder;
     this.#userProfilesFolder = userProfilesFolder;
+    this.#appliedProfile = appliedProfile;
   }
 
   /** The bundled profiles, then the user's; those that cannot be used with the reason. */
@@ -80,11 +90,28 @@ export class HparamsService {
   }
 
   /**
-   * The profile of that name, or in that file (anything with a separator in it, or ending in ".json").
+   * The profile of that name, or in that file (anything with a separator in it, or ending in ".json"). The limits of
+   * production that a rehearsal shows beside its own are, in `resolved`, those in force.
    *
    * Throws `not_found` naming the profiles there are, and `invalid_profile` naming every wrong value.
    */
   async load(nameOrPath: string): Promise<Profile> {
+    const profile = await this.#find(nameOrPath);
+    const applied = profile.kind === "rehearsal" ? await this.#applied() : null;
+    return applied === null ? profile : besideProduction(profile, applied);
+  }
+
+  /** Null where nothing was taken over, or what was is gone or can no longer be used: then the built-in limits are shown. */
+  async #applied(): Promise<Profile | null> {
+    const name = this.#appliedProfile();
+    if (name === null) return null;
+    return this.#find(name).catch((error: unknown) => {
+      if (error instanceof CrusaderError) return null;
+      throw error;
+    });
+  }
+
+  async #find(nameOrPath: string): Promise<Profile> {
     if (/[/\\]|\.json$/i.test(nameOrPath)) return this.#read(resolve(nameOrPath));
     const files = (await this.#files()).filter(({ takenBy }) => takenBy === null);
     const file = files.find(({ name }) => name === nameOrPath);
@@ -159,6 +186,20 @@ export class HparamsService {
       throw notFound(`There is no profile at ${path}.`, profileName(path), names);
     }
   }
+}
+
+type Sections = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+/** `profile` with the values of `applied` in place of the ones that it gives as production's. */
+function besideProduction(profile: Profile, applied: Profile): Profile {
+  const crusader = profile.resolved.crusader as { production?: Sections };
+  const inForce = applied.resolved as Sections;
+  const sections = Object.entries(crusader.production ?? {}).map(([section, limits]) => {
+    const values = Object.entries(limits).map(([name, limit]) => [name, inForce[section]?.[name] ?? limit]);
+    return [section, Object.fromEntries(values)];
+  });
+  const production = Object.fromEntries(sections);
+  return { ...profile, resolved: { ...profile.resolved, crusader: { ...crusader, production } } };
 }
 
 function profileName(path: string): string {

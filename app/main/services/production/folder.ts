@@ -1,5 +1,5 @@
 /** Reads a local folder that holds the production source. Nothing is written there, and no program is run on it. */
-import { closeSync, constants, fstatSync, opendirSync, openSync, readSync, realpathSync } from "node:fs";
+import { closeSync, constants, fstatSync, opendirSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { CrusaderError } from "../../../common/errors.ts";
 import {
@@ -17,7 +17,7 @@ const MAX_DEPTH = 12;
 /** Throws `not_found` where there is no such folder, `access_denied`, `too_large`, or the signal's reason. */
 export function readFolder(path: string, limits: SnapshotLimits, signal?: AbortSignal): Snapshot {
   const root = realRoot(path);
-  const found: { path: string; bytes: number; file: string }[] = [];
+  const found: { path: string; file: string }[] = [];
   const leftOut = { links: 0, unreadable: 0 };
   let visited = 0;
   const visit = (folder: string, prefix: string, depth: number) => {
@@ -32,23 +32,25 @@ export function readFolder(path: string, limits: SnapshotLimits, signal?: AbortS
       } else if (isRelevant(name)) {
         const file = realFile(root, join(folder, entry.name));
         if (file === null) leftOut.links += 1;
-        else found.push({ path: name, file, bytes: 0 });
+        else found.push({ path: name, file });
       }
     }
   };
   visit(root, "", 1);
 
   const files: SourceFiles = new Map();
-  const read = found.flatMap((entry) => {
-    const content = readRegular(entry.file, limits.maxFileBytes);
-    if (content === null) {
-      leftOut.unreadable += 1;
-      return [];
-    }
-    return [{ ...entry, content: content.bytes, bytes: content.size }];
+  // By size first: many links to one file, or many files, would not fit into memory together.
+  const sized = found.flatMap((entry) => {
+    const bytes = sizeOf(entry.file);
+    if (bytes === null) leftOut.unreadable += 1;
+    return bytes === null ? [] : [{ ...entry, bytes }];
   });
-  const chosen = chooseEntries(read, limits);
-  for (const { path: name, content } of chosen.taken) files.set(name, content);
+  const chosen = chooseEntries(sized, limits);
+  for (const { path: name, file, bytes } of chosen.taken) {
+    const content = readRegular(file, bytes);
+    if (content === null) leftOut.unreadable += 1;
+    else files.set(name, content);
+  }
   return {
     files,
     leftOut: [
@@ -108,8 +110,14 @@ function realFile(root: string, path: string): string | null {
   }
 }
 
-/** A regular file's content, not more than one byte past the limit; null for pipes, devices and what may not be read. */
-function readRegular(path: string, maxBytes: number): { bytes: Uint8Array; size: number } | null {
+/** Null for pipes, devices and what is gone. */
+function sizeOf(path: string): number | null {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found?.isFile() ? found.size : null;
+}
+
+/** A regular file's content; null for pipes, devices, what may not be read, and what has grown past `maxBytes`. */
+function readRegular(path: string, maxBytes: number): Uint8Array | null {
   let descriptor: number;
   try {
     // A pipe would wait for its writer; a link that appeared since is refused.
@@ -119,8 +127,7 @@ function readRegular(path: string, maxBytes: number): { bytes: Uint8Array; size:
   }
   try {
     const found = fstatSync(descriptor);
-    if (!found.isFile()) return null;
-    if (found.size > maxBytes) return { bytes: new Uint8Array(), size: found.size };
+    if (!found.isFile() || found.size > maxBytes) return null;
     const bytes = new Uint8Array(found.size);
     let filled = 0;
     while (filled < bytes.length) {
@@ -128,7 +135,7 @@ function readRegular(path: string, maxBytes: number): { bytes: Uint8Array; size:
       if (count === 0) break;
       filled += count;
     }
-    return { bytes: bytes.subarray(0, filled), size: filled };
+    return bytes.subarray(0, filled);
   } catch {
     return null;
   } finally {

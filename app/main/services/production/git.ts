@@ -262,7 +262,9 @@ class Git {
       else stop(new CrusaderError("too_large", "The repository's list of files is too long.", "Check the address."));
     });
     let said = "";
-    child.stderr.setEncoding("utf8").on("data", (part: string) => {
+    child.stderr.setEncoding("utf8").on("data", (raw: string) => {
+      // The server's own words are among them.
+      const part = raw.replaceAll(/[\p{Cf}\p{Zl}\p{Zp}]|(?![\r\n\t])\p{Cc}/gu, "\u{FFFD}");
       said = (said + part).slice(-KEPT_MESSAGE_CHARACTERS);
       for (const line of part.split(/[\r\n]+/)) if (line !== "") onLine?.(line);
     });

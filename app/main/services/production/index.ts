@@ -1,1 +1,6 @@
-export { type ChosenSource, ProductionService } from "./production-service.ts";
+export type { OwnFile } from "./consequences.ts";
+export { readFolder } from "./folder.ts";
+export { APPLIED_PROFILE, ProductionService, type ProductionServiceOptions } from "./production-service.ts";
+export { readSnapshot } from "./reader.ts";
+export { SNAPSHOT_LIMITS } from "./snapshot.ts";
+export type { ChosenSource } from "./store.ts";

@@ -7,12 +7,18 @@ import type { ReaderMessage, ReaderSetup } from "./reader-worker.ts";
 export type ReaderOptions = ReaderSetup & {
   /** Loading Pyodide takes 2 s, reading the validator's repository less; a slow machine may need several times that. */
   timeLimitMs?: number;
+  signal?: AbortSignal | undefined;
 };
 
 const DEFAULT_TIME_LIMIT_MS = 60_000;
 
-/** Throws `fetch_failed` where the files bring the reader down or take it longer than the limit. */
-export async function readSnapshot({ timeLimitMs = DEFAULT_TIME_LIMIT_MS, ...setup }: ReaderOptions): Promise<Reading> {
+/** Throws `fetch_failed` where the files bring the reader down or take it longer than the limit, or the signal's reason. */
+export async function readSnapshot({
+  timeLimitMs = DEFAULT_TIME_LIMIT_MS,
+  signal,
+  ...setup
+}: ReaderOptions): Promise<Reading> {
+  signal?.throwIfAborted();
   const worker = new Worker(new URL("./reader-worker.ts", import.meta.url), {
     workerData: setup satisfies ReaderSetup,
     // Flags of the process that are meant for its own input (--input-type) would fail the thread.
@@ -28,11 +34,23 @@ export async function readSnapshot({ timeLimitMs = DEFAULT_TIME_LIMIT_MS, ...set
     () => answer.reject(unreadable(`takes longer than ${timeLimitMs / 1000} s to read`)),
     timeLimitMs,
   );
+  const abort = () => answer.reject(signal?.reason);
+  signal?.addEventListener("abort", abort, { once: true });
   try {
-    return readingSchema.parse(JSON.parse(await answer.promise));
+    return parsed(await answer.promise);
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener("abort", abort);
     await worker.terminate();
+  }
+}
+
+/** Numbers and names of others: what JSON or the schema cannot hold is theirs, too. */
+function parsed(readingJson: string): Reading {
+  try {
+    return readingSchema.parse(JSON.parse(readingJson));
+  } catch (error) {
+    throw unreadable("holds values that no rule has", error as Error);
   }
 }
 

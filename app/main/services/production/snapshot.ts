@@ -69,10 +69,11 @@ export function isSkippedFolder(path: string): boolean {
   return SKIPPED.test(path);
 }
 
-/** Relative, without "..", control characters or the separators of other systems. */
+/** Relative, without "..", without what is not seen or reorders what is, and without the separators of other systems. */
 function isPlainPath(path: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
-  return !/[\u0000-\u001f\u007f\\]/.test(path) && path.split("/").every((part) => !["", ".", ".."].includes(part));
+  return (
+    !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\\]/u.test(path) && path.split("/").every((part) => !["", ".", ".."].includes(part))
+  );
 }
 
 /** SHA-256 over paths and contents: what a folder's revision is called. */

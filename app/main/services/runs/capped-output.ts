@@ -2,6 +2,7 @@
  * The log of a run under a cap: its beginning as it comes, its end once it is over, the number of bytes dropped between
  * them. A submission that prints without end fills neither disk nor memory.
  */
+import { truncateSync } from "node:fs";
 import { AppendFile } from "./files.ts";
 
 export type OutputLimits = { headBytes: number; tailBytes: number };
@@ -9,6 +10,7 @@ export const OUTPUT_LIMITS: OutputLimits = { headBytes: 3 * 1024 * 1024, tailByt
 
 export class CappedOutput {
   readonly #file: AppendFile;
+  readonly #path: string;
   readonly #limits: OutputLimits;
   /** Ring of the last bytes; `#tailBytes` counts all that ever went through it. */
   #tail: Buffer | null = null;
@@ -16,6 +18,7 @@ export class CappedOutput {
   #headBytes: number;
   readonly #earlierBytes: number;
   readonly #lostBytes: number;
+  #finished = { headBytes: 0, allBytes: 0 };
 
   /** `earlier`: an earlier process wrote `fileBytes` of `seenBytes` that it saw; what it held in memory is lost. */
   constructor(
@@ -24,6 +27,7 @@ export class CappedOutput {
     earlier: { fileBytes: number; seenBytes: number } = { fileBytes: 0, seenBytes: 0 },
   ) {
     this.#file = new AppendFile(path);
+    this.#path = path;
     this.#limits = limits;
     this.#earlierBytes = earlier.fileBytes;
     this.#lostBytes = earlier.seenBytes - earlier.fileBytes;
@@ -71,8 +75,20 @@ export class CappedOutput {
     const tailWritten = Math.max(0, this.#file.writtenBytes - headBytes - mark.length);
     this.#file.close();
     const writtenBytes = headBytes + tailWritten;
-    const droppedBytes = this.#lostBytes + headBytes + this.#tailBytes - writtenBytes;
-    return { keptBytes: this.#earlierBytes + writtenBytes, droppedBytes, error };
+    this.#finished = {
+      headBytes: this.#earlierBytes + headBytes,
+      allBytes: this.#earlierBytes + this.#lostBytes + headBytes + this.#tailBytes,
+    };
+    const keptBytes = this.#earlierBytes + writtenBytes;
+    return { keptBytes, droppedBytes: this.#finished.allBytes - keptBytes, error };
+  }
+
+  /** After `finish`, on a full disk: keeps half of the beginning only, so that there is space for what is worth more. */
+  makeRoom(): { keptBytes: number; droppedBytes: number } {
+    const { headBytes, allBytes } = this.#finished;
+    const keptBytes = Math.floor(headBytes / 2);
+    if (headBytes > 0) truncateSync(this.#path, keptBytes);
+    return { keptBytes, droppedBytes: allBytes - keptBytes };
   }
 
   #keepTail(bytes: Uint8Array): void {

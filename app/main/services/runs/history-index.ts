@@ -60,6 +60,8 @@ export class HistoryIndex {
   #database: DatabaseSync | null = null;
   /** Of the open file: another process may have set it aside, a person may have deleted it. */
   #inode: number | null = null;
+  /** What the folders hold, in memory, while the file cannot be opened; `of` tells which state of the file it stands for. */
+  #snapshot: { database: DatabaseSync; of: string } | null = null;
   #setAside: { file: string; reason: string } | null = null;
 
   /** `scan` reads the run folders but for those with known ids. */
@@ -76,6 +78,7 @@ export class HistoryIndex {
   close(): void {
     this.#database?.close();
     this.#database = null;
+    this.#dropSnapshot();
   }
 
   /** Differs after every change, also by another process; says nothing else. */
@@ -105,7 +108,7 @@ export class HistoryIndex {
 
   /** Newest first. */
   list(filter: RunFilter, limit: number, offset: number): { runs: RunSummary[]; total: number } {
-    return this.#use((database) => {
+    return this.#read((database) => {
       const { where, values } = conditions(filter);
       const rows = database
         .prepare(`SELECT summary FROM runs ${where} ORDER BY id DESC LIMIT ? OFFSET ?`)
@@ -116,7 +119,7 @@ export class HistoryIndex {
   }
 
   unreadable(): UnreadableRun[] {
-    return this.#use((database) =>
+    return this.#read((database) =>
       database
         .prepare("SELECT id, reason, bytes FROM unreadable ORDER BY id DESC")
         .all()
@@ -170,10 +173,43 @@ export class HistoryIndex {
   }
 
   #use<T>(action: (database: DatabaseSync) => T): T {
+    return this.#guarded(() => this.#inFile(action));
+  }
+
+  /** For what changes nothing: on a disk that may only be read, or is full, the folders still tell all. */
+  #read<T>(action: (database: DatabaseSync) => T): T {
     return this.#guarded(() => {
-      if (this.#database !== null && this.#inode !== inodeOf(this.#path)) this.close();
-      return action(this.#database ?? this.#keep(this.#open()));
+      try {
+        return this.#inFile(action);
+      } catch (error) {
+        if (!UNOPENED.has(sqliteCode(error) ?? 0)) throw error;
+        return action(this.#snapshotNow());
+      }
     });
+  }
+
+  #inFile<T>(action: (database: DatabaseSync) => T): T {
+    if (this.#database !== null && this.#inode !== inodeOf(this.#path)) this.close();
+    const result = action(this.#database ?? this.#keep(this.#open()));
+    this.#dropSnapshot();
+    return result;
+  }
+
+  #snapshotNow(): DatabaseSync {
+    const of = this.fingerprint();
+    const known = this.#snapshot;
+    // Nobody tells it how a run ends.
+    if (known !== null && known.of === of && !hasRunning(known.database)) return known.database;
+    this.#dropSnapshot();
+    const database = new DatabaseSync(":memory:");
+    build(database, this.#scan);
+    this.#snapshot = { database, of };
+    return database;
+  }
+
+  #dropSnapshot(): void {
+    this.#snapshot?.database.close();
+    this.#snapshot = null;
   }
 
   #keep(database: DatabaseSync): DatabaseSync {
@@ -241,6 +277,10 @@ export class HistoryIndex {
 
 function inodeOf(path: string): number | null {
   return statSync(path, { throwIfNoEntry: false })?.ino ?? null;
+}
+
+function hasRunning(database: DatabaseSync): boolean {
+  return database.prepare("SELECT 1 FROM runs WHERE state = 'running' LIMIT 1").get() !== undefined;
 }
 
 function schemaVersion(database: DatabaseSync): number {
@@ -382,6 +422,9 @@ const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
 const SQLITE_CORRUPT = 11;
 const SQLITE_NOTADB = 26;
+
+/** Without the right or the room to write beside the file, SQLite cannot read it either: permission, read-only, I/O, full, no file. */
+const UNOPENED: ReadonlySet<number> = new Set([3, 8, 10, 13, 14]);
 
 /** SQLite's primary result code; the extended ones keep it in the low byte. */
 function sqliteCode(error: unknown): number | null {

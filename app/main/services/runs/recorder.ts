@@ -81,22 +81,20 @@ export class Recorder {
 
   /** The last call. Tries once more to write what could not be written before. */
   finish(outcome: RunOutcome): RunResult {
-    const { keptBytes, droppedBytes, error: outputError } = this.#output.finish();
+    const finished = this.#output.finish();
+    let output: RunResult["output"] = { keptBytes: finished.keptBytes, droppedBytes: finished.droppedBytes };
+    const refused = this.#events.append(new Uint8Array()) ?? attempt(() => this.#writeResult(outcome, output));
+    // The verdict is worth more than the log.
+    if (refused !== null && isDiskFull(refused)) output = this.#output.makeRoom();
     const eventsError = this.#events.append(new Uint8Array());
     this.#events.close();
-    const result: RunResult = {
-      version: RECORD_VERSION,
-      runId: this.runId,
-      ...outcome,
-      output: { keptBytes, droppedBytes },
-    };
-    const resultError = attempt(() =>
-      writeAtomically(join(this.folder, "result.json"), `${JSON.stringify(result, null, 2)}\n`),
-    );
+    const resultError = refused === null ? null : attempt(() => this.#writeResult(outcome, output));
+    const result = this.#resultOf(outcome, output);
     // Nobody is to go on, also where the result could not be written.
     attempt(() => rmSync(join(this.folder, UNFINISHED_FILE), { force: true }));
     this.#onFinished(result);
-    const error = resultError ?? eventsError ?? outputError;
+    const error = resultError ?? eventsError ?? refused ?? finished.error;
+    const { keptBytes, droppedBytes } = output;
     if (error === null && !this.#outputLost(droppedBytes)) this.#problem = null;
     else {
       const kept = [
@@ -109,6 +107,15 @@ export class Recorder {
       this.#problem = recordingProblem(error, this.runId, `Kept: ${kept.join(", ")}.${lost}`, this.#problem);
     }
     return result;
+  }
+
+  #resultOf(outcome: RunOutcome, output: RunResult["output"]): RunResult {
+    return { version: RECORD_VERSION, runId: this.runId, ...outcome, output };
+  }
+
+  #writeResult(outcome: RunOutcome, output: RunResult["output"]): void {
+    const content = `${JSON.stringify(this.#resultOf(outcome, output), null, 2)}\n`;
+    writeAtomically(join(this.folder, "result.json"), content);
   }
 
   /** Output is held back by the cap alone unless the disk refused some. */

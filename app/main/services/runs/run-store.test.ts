@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   unlinkSync,
@@ -359,6 +360,26 @@ test("a missing index is rebuilt from the folders", () => {
   for (const file of readdirSync(dataFolder).filter((name) => name.startsWith("history.db")))
     unlinkSync(join(dataFolder, file));
   expect(listed()).toEqual(["1 passed"]);
+});
+
+test("runs are listed from their folders while the index cannot be opened, and nothing is begun", () => {
+  record("one");
+  record("two");
+  const known = store.list();
+  store.close();
+  const [index, elsewhere] = [join(dataFolder, "history.db"), join(dataFolder, "elsewhere.db")];
+  renameSync(index, elsewhere);
+  // What cannot be opened, for root either.
+  mkdirSync(index);
+  expect(store.list()).toEqual(known);
+  expect(listed({ search: "v2" })).toEqual(["2 passed"]);
+  expect(() => create("three")).toThrow(code("data_folder"));
+  expect(readdirSync(join(dataFolder, "runs"))).toEqual(["1", "2"]);
+
+  rmSync(index, { recursive: true });
+  renameSync(elsewhere, index);
+  expect(record("three")).toBe("3");
+  expect(listed()).toEqual(["3 passed", "2 passed", "1 passed"]);
 });
 
 test("an index that vanishes under an open store is rebuilt", () => {

@@ -5,13 +5,14 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
   truncateSync,
   utimesSync,
 } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { ZodType } from "zod";
 import { CrusaderError } from "../../../common/errors.ts";
 import type { Event } from "../../../common/events.ts";
@@ -244,6 +245,19 @@ export class RunStore {
   /** The log; untrusted bytes. */
   output(id: string): Buffer {
     return readIfThere(join(this.#existing(id), "output.log")) ?? Buffer.alloc(0);
+  }
+
+  /** Whose code a file is: set for the `train.py` of a run of another's code, by whatever way the path leads there. */
+  originOf(path: string): CodeOrigin | undefined {
+    let [folder, runs] = ["", ""];
+    try {
+      [folder, runs] = [dirname(realpathSync(path)), realpathSync(this.#runsFolder)];
+    } catch {
+      // No such file, or no runs yet.
+      return undefined;
+    }
+    const id = basename(folder);
+    return dirname(folder) === runs && RUN_ID.test(id) ? this.show(id).plan.submission.origin : undefined;
   }
 
   /** The judged bytes. */

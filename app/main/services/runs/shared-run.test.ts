@@ -206,6 +206,22 @@ const REFUSED: [string, string, RegExp, (of: Bench) => void][] = [
     changed("plan.json", ({ submission }) => ({ submission: { ...submission, name: "a\u001b[2J.py" } })),
   ],
   [
+    "a name that reads backwards",
+    "invalid_record",
+    /the name of its submission is none/,
+    changed("plan.json", ({ submission }) => ({ submission: { ...submission, name: "\u202eyp.niart" } })),
+  ],
+  [
+    "a profile without a bottom",
+    "invalid_record",
+    /its profile is nested too deeply/,
+    ({ shared, plan }) => {
+      const deep = JSON.stringify({ ...plan, profile: { ...plan.profile, content: { a: 0 } } });
+      const text = deep.replace('{"a":0}', `{"a":${"[".repeat(100_000)}${"]".repeat(100_000)}}`);
+      writeFileSync(join(shared, "plan.json"), text);
+    },
+  ],
+  [
     "a book for a reason",
     "invalid_record",
     /too long to be shown/,

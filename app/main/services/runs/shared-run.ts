@@ -37,6 +37,8 @@ const MAX_EXPORT_BYTES = 128 * MIB;
 /** Of what lists show of every run: name, message, reasons. */
 const MAX_SHOWN_CHARACTERS = 10_000;
 const MAX_NAME_LENGTH = 255;
+/** A profile's sections have sections of their own, and no more. */
+const MAX_PROFILE_DEPTH = 20;
 
 type RecordFile = keyof typeof MAX_BYTES;
 
@@ -110,11 +112,18 @@ function verified({ plan: unknownPlan, result: unknownResult, events, source, ou
   const repeats = plan.seeds.length;
   const { name, sha256, bytes } = plan.submission;
   const judged = result.repeats.some(({ outcome }) => outcome === "passed" || outcome === "failed");
-  const shown = [plan.profile.name, plan.backend, result.failure?.message ?? "", ...result.notComparable];
+  const shown = [
+    plan.profile.name,
+    plan.backend,
+    plan.policy?.origin ?? "",
+    result.failure?.message ?? "",
+    ...result.notComparable,
+  ];
   const claims: [boolean, string][] = [
     [runIdSchema.safeParse(plan.runId).success, "its number is none"],
     [result.runId === plan.runId, `its plan is that of run ${plan.runId}, its result that of another`],
     [isFileName(name), "the name of its submission is none"],
+    [isNestedWithin(MAX_PROFILE_DEPTH, plan.profile.content), "its profile is nested too deeply"],
     [repeats <= MAX_REPEATS && plan.numRanks <= MAX_RANKS, "it has more repeats or ranks than a run may have"],
     [result.repeatsPlanned === repeats && result.repeats.length <= repeats, "plan and result differ in their repeats"],
     [recorded.every((event) => event.repeat < repeats), "it has events of a repeat that was not planned"],
@@ -129,8 +138,19 @@ function verified({ plan: unknownPlan, result: unknownResult, events, source, ou
 }
 
 function isFileName(name: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
-  return name !== "" && name.length <= MAX_NAME_LENGTH && !/[\u0000-\u001f\u007f/\\]/.test(name);
+  // Cc: control characters. The others change the direction of reading.
+  const refused = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069/\\]/u;
+  return name !== "" && name.length <= MAX_NAME_LENGTH && !refused.test(name);
+}
+
+/** Whether no more than `depth` lists and objects lie in each other; further down, writing it would end in an error. */
+function isNestedWithin(depth: number, value: unknown): boolean {
+  let level = [value];
+  for (let left = depth; left >= 0; left -= 1) {
+    level = level.flatMap((one) => (typeof one === "object" && one !== null ? Object.values(one) : []));
+    if (level.length === 0) return true;
+  }
+  return false;
 }
 
 function checkedRecord<T>(file: string, value: unknown, schema: ZodType<T>): T {

@@ -3,7 +3,7 @@
  * analyses must be identical. CPython is `$CRUSADER_PYTHON`, else python3.11 or python3 (3.11 or later).
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -192,7 +192,9 @@ def analyse(source, policy, num_gpus=None):
     return {"verdict": {"ok": True, "kind": "pass", "line": None, "rule": None}, "findings": [], "strategy": None, "cudaNeeds": [], "lints": [], "fixes": []}
 `,
     );
-    for (const name of SCANNER_FILES) if (name !== "analysis.py") writeFileSync(join(folder, name), "");
+    for (const name of SCANNER_FILES) {
+      if (name !== "analysis.py") copyFileSync(join(packageFolder, name), join(folder, name));
+    }
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 

@@ -256,7 +256,8 @@ export class SimulationService {
   }
 
   async #draft(request: SimulationRequest, backend: Backend) {
-    const { origin, container } = request;
+    const { container } = request;
+    const origin = request.origin ?? this.#options.store.originOf(request.path);
     const sandbox = backend.confinement ?? request.sandbox;
     if (origin !== undefined && (sandbox === "none" || container?.runProfile === "public")) {
       throw new CrusaderError(

@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { CrusaderError } from "../../../common/errors.ts";
 import type { RunResult } from "../../../common/runs.ts";
 import { HparamsService } from "../hparams/index.ts";
-import { RunStore } from "../runs/index.ts";
+import { RunStore, readSharedRun } from "../runs/index.ts";
 import { type SimulationEvent, type SimulationRequest, SimulationService } from "./index.ts";
 import { MARKER_VARIABLE, markedProcesses, markerOf, runOfMarker } from "./marked-processes.ts";
 import { ScriptedBackend } from "./scripted-backend.ts";
@@ -70,6 +70,24 @@ const outcomes = ({ outcome, repeats, successRate, failure }: RunResult) => ({
   successRate,
   code: failure?.code ?? failure?.kind ?? null,
   repeats: repeats.map((repeat) => repeat.failure?.code ?? repeat.failure?.kind ?? repeat.outcome),
+});
+
+test("the file of an imported run is another's code, also where it is named by its path", async () => {
+  const { dataFolder, store, service, request } = bench();
+  const first = await service.start(request("pass"));
+  await first.done;
+  const { runId, origin } = store.import(readSharedRun(join(dataFolder, "runs", "1")));
+  const path = join(dataFolder, "runs", runId, "train.py");
+  await expect(service.start(request("pass", { path }))).rejects.toMatchObject({ code: "foreign_code" });
+  symlinkSync(join(dataFolder, "runs", runId), join(dataFolder, "elsewhere"));
+  const b = { path: join(dataFolder, "elsewhere", "train.py") };
+  await expect(service.startComparison({ a: request("pass"), b })).rejects.toMatchObject({ code: "foreign_code" });
+  const inside = await service.start(request("pass", { path, sandbox: "bubblewrap" }));
+  expect(inside.plans.map(({ submission }) => submission.origin)).toEqual([origin]);
+  await inside.done;
+  const own = await service.start(request("pass", { path: join(dataFolder, "runs", "1", "train.py") }));
+  expect(own.plans.map(({ submission }) => submission.origin)).toEqual([undefined]);
+  await own.done;
 });
 
 test("a run is planned, evaluated, recorded and told", async () => {

@@ -254,9 +254,22 @@ function translated<T>(name: string, action: () => T): T {
     if (code === "ENOENT") throw new CrusaderError("not_found", `${name} does not exist.`, "It may have been renamed.");
     if (code === "EEXIST") throw conflict(name, "present", null);
     if (code === "ENOSPC" || code === "EDQUOT") {
-      throw new CrusaderError("disk_full", `The disk is full: ${name} was not written.`, "Free some space.", message);
+      throw new CrusaderError(
+        "disk_full",
+        `The disk is full: ${name} was not written.`,
+        "Free some space, then try again. Nothing was lost.",
+        message,
+      );
     }
-    if (["EACCES", "EPERM", "EROFS", "ELOOP", "EISDIR", "ENOTDIR", "ENAMETOOLONG"].includes(code)) {
+    if (code === "EROFS") {
+      throw new CrusaderError(
+        "access_denied",
+        `${name} was not written: its disk may only be read.`,
+        "Copy the text to a file in another folder.",
+        message,
+      );
+    }
+    if (["EACCES", "EPERM", "ELOOP", "EISDIR", "ENOTDIR", "ENAMETOOLONG"].includes(code)) {
       throw new CrusaderError("access_denied", `${name} cannot be used: ${code}.`, "Check its rights.", message);
     }
     throw error;

@@ -145,6 +145,23 @@ export class WorkspaceService {
     return this.read(file);
   }
 
+  /** The first `limit` files of all open folders that can be read as text. */
+  ownFiles(limit: number): { files: { file: FileReference; source: Uint8Array }[]; truncated: boolean } {
+    const names = this.folders()
+      .filter(({ available }) => available)
+      .flatMap(({ id }) => this.list(id).files.map(({ name }) => ({ folderId: id, name })));
+    const files = names.slice(0, limit).flatMap((file) => {
+      try {
+        return [{ file, source: Buffer.from(this.read(file).text, "utf8") }];
+      } catch (error) {
+        // Gone since it was listed, too large or no text: nothing is scanned that could not be submitted.
+        if (error instanceof CrusaderError) return [];
+        throw error;
+      }
+    });
+    return { files, truncated: names.length > limit };
+  }
+
   /** Where a file lies or would lie; for a run of an unsaved buffer of it. */
   place({ folderId, name }: FileReference): string {
     return pathInside(this.#folders.rootOf(folderId), name);

@@ -22,6 +22,7 @@ import { type Mark, VerdictMark } from "../../shell/ui/verdict-mark.tsx";
 import { openDiff } from "../editor/index.ts";
 import { useHistory } from "../history/use-history.ts";
 import { openFeature } from "../open-feature.ts";
+import { OtherRules } from "../production/other-rules.tsx";
 import { checkCells, checkTitle, spreadText } from "../result/verdict.ts";
 import classes from "./compare.module.css";
 import { checkDeltas, type Metric, metricDeltas } from "./deltas.ts";
@@ -129,6 +130,7 @@ function ComparisonOf({ a, b }: { a: string; b: string }) {
   return (
     <>
       <Speed comparison={comparison} />
+      <OtherRules runIds={[a, b]} meaning="Its numbers are those of its own rules." />
       <InTurns a={loaded.a} b={loaded.b} />
       <Metrics metrics={metricDeltas(loaded.a.result, loaded.b.result)} />
       <Checks loaded={loaded} />
@@ -186,7 +188,9 @@ const DEFAULT_TURNS = 3;
 function InTurns({ a, b }: { a: ShownRun; b: ShownRun }) {
   const [repeats, setRepeats] = useState(DEFAULT_TURNS);
   const [starting, setStarting] = useState(false);
-  const { profile, backend, sandbox, numRanks } = b.plan;
+  const { profile, backend, numRanks } = b.plan;
+  const isForeign = [a, b].some(({ plan }) => plan.submission.origin !== undefined);
+  const sandbox = isForeign ? "bubblewrap" : b.plan.sandbox;
   const start = async () => {
     setStarting(true);
     try {

@@ -19,7 +19,7 @@ export type Problem = Finding & {
 export const STANDING_WORDS = {
   stops: "Production stops here.",
   next: "Would be next.",
-  later: "Not reached before those.",
+  later: "Not reached.",
 } as const;
 
 /** Rejections in production's order, then lints and notes by line. */
@@ -43,7 +43,7 @@ export function problemsOf({ verdict, findings, lints, cudaNeeds, fixes }: Analy
     ),
     ...lints.toSorted(byLine).map((lint, index) => shown(lint, "lint", index, null)),
     ...cudaNeeds.toSorted(byLine).map(({ line, what }, index) => {
-      const message = `${what} needs CUDA: a rehearsal on a CPU cannot run it.`;
+      const message = `This line ${what}, which needs CUDA: a rehearsal on a CPU cannot run it.`;
       const place = { line, column: 1, endLine: line, endColumn: Number.MAX_SAFE_INTEGER };
       return shown({ rule: "needs-cuda", message, ...place }, "note", index, null);
     }),

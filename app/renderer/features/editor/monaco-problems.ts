@@ -2,6 +2,7 @@
 import * as monaco from "monaco-editor/editor/editor.api";
 import { RULE_HELP } from "../../../common/rules.ts";
 import type { Fix } from "../../../common/scan.ts";
+import { adviceHelp } from "./advice-help.ts";
 import { type Problem, type ProblemKind, STANDING_WORDS, unitColumn } from "./findings.ts";
 
 /** Each kind is an owner of its own, so that advice is never taken for a rejection. */
@@ -15,6 +16,8 @@ const SEVERITIES: Record<ProblemKind, monaco.MarkerSeverity> = {
   lint: monaco.MarkerSeverity.Warning,
   note: monaco.MarkerSeverity.Info,
 };
+/** Advice on what is a choice, no mistake: marked so that it can be seen, and F8 passes it by. */
+const CHOICES: ReadonlySet<string> = new Set(["gradient-checkpointing"]);
 const SOURCES: Record<ProblemKind, string> = { rejection: "scan", lint: "advice", note: "note" };
 /** More underlines help nobody and cost time in the window's own thread. */
 const MAX_MARKERS = 500;
@@ -42,7 +45,7 @@ export function markProblems(model: monaco.editor.ITextModel, problems: readonly
     const markers = shown
       .filter((problem) => problem.kind === kind)
       .map((problem) => ({
-        severity: SEVERITIES[kind],
+        severity: CHOICES.has(problem.rule) ? monaco.MarkerSeverity.Hint : SEVERITIES[kind],
         ...rangeOf(model, problem),
         message: problem.standing === null ? problem.message : `${problem.message} ${STANDING_WORDS[problem.standing]}`,
         source: SOURCES[kind],
@@ -82,17 +85,17 @@ function editsOf(model: monaco.editor.ITextModel, edits: Fix["edits"]) {
 /** `problemsAt` gives what is known about a text as it is now; nothing while it is being scanned. */
 export function registerProblemHelp(problemsAt: (model: monaco.editor.ITextModel) => readonly Problem[]): void {
   monaco.languages.registerHoverProvider("python", {
-    provideHover(model, position) {
-      const rules = new Set(
-        problemsAt(model)
-          .filter((problem) => monaco.Range.containsPosition(rangeOf(model, problem), position))
-          .map(({ rule }) => rule),
+    async provideHover(model, position) {
+      const here = problemsAt(model).filter((problem) =>
+        monaco.Range.containsPosition(rangeOf(model, problem), position),
       );
-      const contents = [...rules].flatMap((rule) => {
+      const advice = here.some(({ kind }) => kind === "lint") ? await adviceHelp() : null;
+      const texts = here.flatMap(({ kind, rule }) => {
         const help = RULE_HELP[rule];
-        return help === undefined ? [] : [{ value: helpText(rule, help) }];
+        if (kind === "lint") return [`**${rule}** (docs/lints.md)\n\n${advice?.get(rule) ?? ""}`];
+        return help === undefined ? [] : [helpText(rule, help)];
       });
-      return contents.length === 0 ? null : { contents };
+      return texts.length === 0 ? null : { contents: [...new Set(texts)].map((value) => ({ value })) };
     },
   });
   monaco.languages.registerCodeActionProvider(

@@ -5,6 +5,7 @@ import { formatInteger } from "../../../common/format.ts";
 import { runCommand } from "../../shell/commands.ts";
 import { EmptyState } from "../../shell/ui/states.tsx";
 import { VerdictMark } from "../../shell/ui/verdict-mark.tsx";
+import { OpinionNote } from "../production/opinion-note.tsx";
 import {
   filteredProblems,
   type Problem,
@@ -15,7 +16,7 @@ import {
 } from "./findings.ts";
 import { applyFix, revealProblem, useBuffers } from "./index.ts";
 import type { Scanned } from "./live-scan.ts";
-import { useProblems } from "./problems.ts";
+import { useProblemsInPieces } from "./problems.ts";
 import classes from "./problems-panel.module.css";
 
 const KINDS: readonly { kind: ProblemKind; one: string; many: string }[] = [
@@ -28,7 +29,7 @@ const MAX_SHOWN = 200;
 
 export default function ProblemsPanel() {
   const buffers = useBuffers((state) => state.buffers);
-  const byBuffer = useProblems((state) => state.byBuffer);
+  const byBuffer = useProblemsInPieces();
   const [filter, setFilter] = useState<ProblemFilter>({ text: "", kinds: KINDS.map(({ kind }) => kind) });
   const files = buffers.flatMap(({ id, title }) => {
     const scanned = byBuffer[id];
@@ -46,6 +47,7 @@ export default function ProblemsPanel() {
     <div className={classes.panel}>
       <div className={classes.toolbar}>
         <TextInput
+          className={classes.filter}
           size="xs"
           aria-label="Filter the problems"
           placeholder="Filter: words, a rule, line 12"
@@ -70,7 +72,8 @@ export default function ProblemsPanel() {
           Check the open file
         </Button>
       </div>
-      <div className={classes.files} onKeyDown={moveInList}>
+      <OpinionNote />
+      <div className={classes.files} data-problems>
         {files.map(({ id, title, scanned }) => (
           <FileProblems key={id} id={id} title={title} scanned={scanned} filter={filter} />
         ))}
@@ -81,9 +84,9 @@ export default function ProblemsPanel() {
 
 /** Up and down, to the first and to the last, as in a list of the editor. */
 function moveInList(event: KeyboardEvent<HTMLElement>): void {
-  const entries = [...event.currentTarget.querySelectorAll<HTMLElement>("[data-problem]")];
-  const index = entries.findIndex((entry) => entry === document.activeElement);
-  if (index === -1) return;
+  const list = event.currentTarget.closest("[data-problems]");
+  const entries = [...(list?.querySelectorAll<HTMLElement>("[data-problem]") ?? [])];
+  const index = entries.indexOf(event.currentTarget);
   const target = { ArrowDown: index + 1, ArrowUp: index - 1, Home: 0, End: entries.length - 1 }[event.key];
   if (target === undefined) return;
   event.preventDefault();
@@ -146,6 +149,7 @@ function ProblemEntry({ bufferId, problem, current }: { bufferId: string; proble
         aria-keyshortcuts={fix === undefined ? undefined : "Control+."}
         onClick={() => revealProblem(bufferId, problem)}
         onKeyDown={(event) => {
+          moveInList(event);
           if (event.key !== "." || !(event.ctrlKey || event.metaKey) || fix === undefined) return;
           event.preventDefault();
           mend();

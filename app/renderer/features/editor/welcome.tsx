@@ -23,9 +23,22 @@ export function Welcome() {
   return (
     <div className={classes.welcome}>
       <section aria-labelledby="welcome-start">
-        <h1 id="welcome-start" className={classes.title}>
-          Start from a template
-        </h1>
+        <header className={classes.header}>
+          <h1 id="welcome-start" className={classes.title}>
+            Start from a template
+          </h1>
+          <div className={classes.others}>
+            <Button
+              leftSection={<IconFolderOpen size="1rem" aria-hidden />}
+              onClick={() => runCommand("workspace.openFolder")}
+            >
+              Open a folder
+            </Button>
+            <Button leftSection={<IconHistory size="1rem" aria-hidden />} onClick={() => runCommand("panel.history")}>
+              Browse the runs
+            </Button>
+          </div>
+        </header>
         <ul className={classes.templates}>
           {templates.map(({ name, title }) => (
             <li key={name}>
@@ -37,17 +50,6 @@ export function Welcome() {
             </li>
           ))}
         </ul>
-      </section>
-      <section className={classes.others} aria-label="Other ways to begin">
-        <Button
-          leftSection={<IconFolderOpen size="1rem" aria-hidden />}
-          onClick={() => runCommand("workspace.openFolder")}
-        >
-          Open a folder
-        </Button>
-        <Button leftSection={<IconHistory size="1rem" aria-hidden />} onClick={() => runCommand("panel.history")}>
-          Browse the runs
-        </Button>
       </section>
       <MachineLines />
     </div>

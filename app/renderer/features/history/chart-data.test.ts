@@ -48,6 +48,8 @@ test("scores of one kind, oldest first", () => {
     ["4", 1.5],
     ["5", 1.9],
   ]);
+  const another = RUNS.map((run) => ({ ...run, imported: true as const }));
+  expect(scoresOverTime([...RUNS, ...another], "relative_speed")).toEqual(scoresOverTime(RUNS, "relative_speed"));
   expect(usualScoreKind(RUNS)).toBe("relative_speed");
   expect(usualScoreKind([])).toBeNull();
 });

@@ -37,11 +37,14 @@ function columnOf(x: number, from: number, width: number, columns: number): numb
 export type ScoreKind = "mfu_percent" | "relative_speed";
 export type ScorePoint = Point & { runId: string; name: string; version: number };
 
-/** Scores over time, oldest first. `x`: milliseconds since 1970. Unlike scores never share a chart. */
+/**
+ * Scores over time, oldest first. `x`: milliseconds since 1970. Unlike scores never share a chart; imported ones, which
+ * nobody here measured, are in none.
+ */
 export function scoresOverTime(runs: readonly HistoryRun[], kind: ScoreKind): ScorePoint[] {
   return runs
-    .flatMap(({ id, score, createdAt, submission }) =>
-      score?.kind === kind
+    .flatMap(({ id, score, createdAt, submission, imported }) =>
+      score?.kind === kind && imported !== true
         ? [{ x: Date.parse(createdAt), y: score.value, runId: id, name: submission.name, version: submission.version }]
         : [],
     )
@@ -80,8 +83,8 @@ export function paddedRange(values: readonly number[]): [number, number] {
 export function usualScoreKind(runs: readonly HistoryRun[]): ScoreKind | null {
   let balance = 0;
   let any = false;
-  for (const { score } of runs) {
-    if (score === null) continue;
+  for (const { score, imported } of runs) {
+    if (score === null || imported === true) continue;
     any = true;
     balance += score.kind === "mfu_percent" ? 1 : -1;
   }

@@ -1,6 +1,6 @@
 /** The history in pictures: scores over time and by version, and where the time of the stages goes. */
 import { Select } from "@mantine/core";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { type ReactNode, startTransition, useEffect, useMemo, useRef, useState } from "react";
 import {
   Area,
   Bar,
@@ -45,6 +45,7 @@ export type ChartsProps = {
 const MARGIN = { top: 8, right: 16, bottom: 4, left: 4 };
 const AXIS = { stroke: "var(--text-dim)", tick: { fill: "var(--text-dim)", fontSize: 11 }, tickLine: false } as const;
 const Y_WIDTH = 64;
+const ACTIVE_DOT_RADIUS = 4;
 
 export default function Charts({ runs, all, baselineRunId }: ChartsProps) {
   const kind = usualScoreKind(runs);
@@ -53,10 +54,24 @@ export default function Charts({ runs, all, baselineRunId }: ChartsProps) {
   return (
     <div className={classes.charts}>
       <ScoresOverTime runs={runs} kind={kind} baseline={baseline} />
-      <ScoresByVersion runs={runs} kind={kind} baseline={baseline} />
-      <StageDurations runs={runs} />
+      <AfterFirstFrame>
+        <ScoresByVersion runs={runs} kind={kind} baseline={baseline} />
+        <StageDurations runs={runs} />
+      </AfterFirstFrame>
     </div>
   );
+}
+
+/** What lies further down does not hold up the first chart. */
+function AfterFirstFrame({ children }: { children: ReactNode }) {
+  const [isShown, setShown] = useState(false);
+  useEffect(() => {
+    let frame = requestAnimationFrame(() => {
+      frame = requestAnimationFrame(() => startTransition(() => setShown(true)));
+    });
+    return () => cancelAnimationFrame(frame);
+  }, []);
+  return isShown ? children : null;
 }
 
 const scoreText = (kind: ScoreKind) => (kind === "mfu_percent" ? formatMfu : formatRelativeSpeed);
@@ -109,6 +124,12 @@ function TimeChart({ points, width, height, zoom, setZoom, shown, extent, baseli
     const within = zoom === null ? points : points.filter(({ x }) => x >= zoom[0] && x <= zoom[1]);
     return downSample(within, Math.max(1, Math.floor(width - Y_WIDTH)));
   }, [points, zoom, width]);
+  const domain = useMemo((): [number, number] => {
+    const [least, most] = zoom ?? [points[0]?.x ?? 0, points.at(-1)?.x ?? 0];
+    // Room for the first and the last dot: what lies outside the axis is cut off.
+    const room = ((most - least) * ACTIVE_DOT_RADIUS) / Math.max(1, width - Y_WIDTH - 2 * ACTIVE_DOT_RADIUS);
+    return [least - room, most + room];
+  }, [points, zoom, width]);
   const [dragged, setDragged] = useState<[number, number] | null>(null);
   const from = useRef<number | null>(null);
   const place = (label: string | number | undefined) => (label === undefined ? null : Number(label));
@@ -137,7 +158,7 @@ function TimeChart({ points, width, height, zoom, setZoom, shown, extent, baseli
         {...AXIS}
         dataKey="x"
         type="number"
-        domain={zoom === null ? ["dataMin", "dataMax"] : [...zoom]}
+        domain={domain}
         allowDataOverflow
         tickFormatter={(value: number) => days.format(value)}
         minTickGap={48}
@@ -177,7 +198,7 @@ function TimeChart({ points, width, height, zoom, setZoom, shown, extent, baseli
         strokeWidth={1.5}
         dot={drawn.length <= 60 ? { r: 2.5, fill: "var(--series-own)" } : false}
         activeDot={{
-          r: 4,
+          r: ACTIVE_DOT_RADIUS,
           onClick: (_event, dot) => {
             const point = (dot as { payload?: ScorePoint }).payload;
             if (point !== undefined) showRun(point.runId);

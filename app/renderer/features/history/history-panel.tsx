@@ -8,12 +8,13 @@ import {
   IconSearch,
   IconTrash,
 } from "@tabler/icons-react";
-import { lazy, Suspense, useDeferredValue, useMemo, useRef, useState } from "react";
+import { lazy, Suspense, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import { formatBytes } from "../../../common/format.ts";
 import { RUN_STATES, type RunState } from "../../../common/runs.ts";
 import { runCommand } from "../../shell/commands.ts";
 import { panelSetting, savePanelSetting } from "../../shell/settings.ts";
 import { EmptyState, ErrorState, Loading } from "../../shell/ui/states.tsx";
+import { useStaleRuns } from "../production/use-stale-runs.ts";
 import { compareSelected, deleteRuns, exportList, pinBaseline, runsText } from "./actions.ts";
 import { historyCommands } from "./commands.ts";
 import classes from "./history.module.css";
@@ -32,7 +33,8 @@ import {
 import { RunTable } from "./run-table-view.tsx";
 import { history, useHistory } from "./use-history.ts";
 
-const Charts = lazy(() => import("./charts.tsx"));
+const loadCharts = () => import("./charts.tsx");
+const Charts = lazy(loadCharts);
 
 const SETTING = "history";
 type Saved = { sorting: Sorting; charts: boolean };
@@ -49,11 +51,18 @@ export default function HistoryPanel() {
   const [setting, setSetting] = useState(savedSetting);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const [pruning, setPruning] = useState(false);
+  const stale = useStaleRuns();
   const searchField = useRef<HTMLInputElement>(null);
   const asked = useDeferredValue(query);
   const shown = useMemo(() => sortRuns(filterRuns(runs, asked), setting.sorting), [runs, asked, setting.sorting]);
   const choices = useMemo(() => choicesOf(runs), [runs]);
   const chosen = useMemo(() => runs.filter(({ id }) => selected.has(id)), [runs, selected]);
+
+  useEffect(() => {
+    // When there is nothing else to do, so that the first chart does not wait for it. Where that fails, it asks again.
+    const idle = requestIdleCallback(() => void loadCharts().catch(() => undefined));
+    return () => cancelIdleCallback(idle);
+  }, []);
 
   const change = (changed: Partial<Saved>) => {
     const next = { ...setting, ...changed };
@@ -115,7 +124,16 @@ export default function HistoryPanel() {
             w={120}
           />
         )}
-        <span className={classes.spring} />
+      </search>
+      <div className={classes.bar}>
+        <output className={classes.count}>
+          {shown.length === runs.length
+            ? runsText(runs.length)
+            : `${runsText(shown.length)} of ${runsText(runs.length)}`}
+          , {formatBytes(bytes)} on the disk
+          {selected.size > 0 && `; ${runsText(ids.length)} selected`}
+          {error !== null && `; ${error.message}`}
+        </output>
         <Button
           leftSection={<IconGitCompare size="1em" aria-hidden />}
           disabled={pair === null}
@@ -153,13 +171,7 @@ export default function HistoryPanel() {
           </Menu.Dropdown>
         </Menu>
         <Button onClick={() => setPruning(true)}>Prune</Button>
-      </search>
-      <output className={classes.count}>
-        {shown.length === runs.length ? runsText(runs.length) : `${runsText(shown.length)} of ${runsText(runs.length)}`}
-        , {formatBytes(bytes)} on the disk
-        {selected.size > 0 && `; ${runsText(ids.length)} selected`}
-        {error !== null && `; ${error.message}`}
-      </output>
+      </div>
       {unreadable.length > 0 && (
         <details className={classes.caution}>
           <summary>
@@ -187,6 +199,7 @@ export default function HistoryPanel() {
         <RunTable
           runs={shown}
           baselineRunId={baselineRunId}
+          stale={stale}
           sorting={setting.sorting}
           onSort={(sorting) => change({ sorting })}
           selected={selected}
@@ -195,6 +208,11 @@ export default function HistoryPanel() {
           onPin={(runId) => void pinBaseline(runId === baselineRunId ? null : runId)}
           onSearch={() => searchField.current?.focus()}
         />
+      )}
+      {only !== undefined && stale.has(only.id) && (
+        <p className={classes.caution}>
+          Run {only.id} was made under other rules than those in force: {stale.get(only.id)?.join(" ")}
+        </p>
       )}
       {only !== undefined && <Notes key={only.id} run={only} isBaseline={only.id === baselineRunId} />}
       {setting.charts && (

@@ -2,7 +2,8 @@
 import { Button, TagsInput, Textarea } from "@mantine/core";
 import { IconPin } from "@tabler/icons-react";
 import { useState } from "react";
-import { type HistoryRun, tagSchema } from "../../../common/history.ts";
+import type { HistoryRun } from "../../../common/history.ts";
+import { MAX_TAGS, tagOf } from "../../../common/tags.ts";
 import { client } from "../../client.ts";
 import { notifyError } from "../../shell/notifications.ts";
 import { openRunSource } from "../editor/index.ts";
@@ -11,7 +12,6 @@ import classes from "./history.module.css";
 import { history } from "./use-history.ts";
 
 const MAX_NOTE = 10_000;
-const MAX_TAGS = 20;
 
 export function Notes({ run, isBaseline }: { run: HistoryRun; isBaseline: boolean }) {
   const [tags, setTags] = useState(run.tags);
@@ -45,7 +45,7 @@ export function Notes({ run, isBaseline }: { run: HistoryRun; isBaseline: boolea
         maxTags={MAX_TAGS}
         value={tags}
         onChange={(entered) => {
-          const usable = entered.flatMap((tag) => tagSchema.safeParse(tag).data ?? []);
+          const usable = entered.flatMap((tag) => tagOf(tag) ?? []);
           setTags(usable);
           void save({ tags: usable });
         }}

@@ -1,7 +1,7 @@
 // biome-ignore-all lint/a11y/useSemanticElements: rows that are placed by hand are no table to a browser
 // biome-ignore-all lint/a11y/useFocusableInteractive: the focus goes from row to row
 /** The list itself: only the rows in sight exist; all of it works by keyboard. */
-import { IconArrowDown, IconArrowUp, IconFileImport, IconPin } from "@tabler/icons-react";
+import { IconAlertTriangle, IconArrowDown, IconArrowUp, IconFileImport, IconPin } from "@tabler/icons-react";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, type MouseEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import {
@@ -34,6 +34,8 @@ const COLUMNS: readonly { key: SortKey; title: string; isNumber: boolean }[] = [
 export type RunTableProps = {
   runs: readonly HistoryRun[];
   baselineRunId: string | null;
+  /** What differs between a run's rules and those in force, by its number. */
+  stale: ReadonlyMap<string, readonly string[]>;
   sorting: Sorting;
   onSort: (sorting: Sorting) => void;
   selected: ReadonlySet<string>;
@@ -44,7 +46,7 @@ export type RunTableProps = {
 };
 
 export function RunTable(props: RunTableProps) {
-  const { runs, baselineRunId, sorting, onSort, selected, onSelect, onDelete, onPin, onSearch } = props;
+  const { runs, baselineRunId, stale, sorting, onSort, selected, onSelect, onDelete, onPin, onSearch } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const [activeId, setActiveId] = useState<string | null>(null);
   const anchor = useRef<string | null>(null);
@@ -168,7 +170,7 @@ export function RunTable(props: RunTableProps) {
               onClick={(event) => onClick(event, index)}
               onDoubleClick={() => showRun(run.id)}
             >
-              <Cells run={run} isBaseline={run.id === baselineRunId} />
+              <Cells run={run} isBaseline={run.id === baselineRunId} stale={stale.get(run.id) ?? []} />
             </div>
           );
         })}
@@ -188,7 +190,9 @@ const MARKS: Record<HistoryRun["state"], Mark> = {
 
 const dates = new Intl.DateTimeFormat("en-CA", { dateStyle: "short", timeStyle: "short", hour12: false });
 
-function Cells({ run, isBaseline }: { run: HistoryRun; isBaseline: boolean }) {
+type CellsProps = { run: HistoryRun; isBaseline: boolean; stale: readonly string[] };
+
+function Cells({ run, isBaseline, stale }: CellsProps) {
   const { id, state, submission, failure, score, profile, wallSeconds, createdAt, bytes, tags, note } = run;
   const mark = state === "passed" && !run.comparable ? "notComparable" : MARKS[state];
   const word = state === "failed" ? (failure?.code ?? failure?.kind ?? state) : state;
@@ -219,13 +223,16 @@ function Cells({ run, isBaseline }: { run: HistoryRun; isBaseline: boolean }) {
         false,
         submission.origin === undefined ? submission.path : originText(submission.origin),
       )}
-      {cell(scoreCell(run), true, score === null || run.comparable ? undefined : "not a score of the leaderboard's")}
+      {cell(scoreCell(run), true, score === null ? undefined : scoreTitle(run, stale))}
       {cell(
         <>
-          {profile.name} <span className={classes.dim}>x{run.numRanks}</span>
+          {/* The words make way where the column is narrow; the mark does not. */}
+          {stale.length > 0 && <IconAlertTriangle size="1em" className={classes.stale} aria-hidden />} {profile.name}{" "}
+          <span className={classes.dim}>x{run.numRanks}</span>
+          {stale.length > 0 && <span className={classes.stale}> other rules</span>}
         </>,
         false,
-        `${run.numRanks} ranks, ${run.backend}`,
+        [`${run.numRanks} ranks, ${run.backend}`, ...stale].join("; "),
       )}
       {cell(wallSeconds === null ? "" : formatSeconds(wallSeconds), true)}
       {cell(<time dateTime={createdAt}>{dates.format(new Date(createdAt))}</time>, false)}
@@ -244,6 +251,11 @@ function Cells({ run, isBaseline }: { run: HistoryRun; isBaseline: boolean }) {
       )}
     </>
   );
+}
+
+function scoreTitle({ comparable }: HistoryRun, stale: readonly string[]): string | undefined {
+  if (!comparable) return "not a score of the leaderboard's";
+  return stale.length === 0 ? undefined : "under other rules than those in force";
 }
 
 function scoreCell({ score, successRate, repeatsPlanned }: HistoryRun): string {

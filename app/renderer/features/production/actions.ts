@@ -8,9 +8,10 @@ import { activeText } from "../editor/index.ts";
 import { allFiles } from "../workspace/folders.ts";
 import { pickFolder } from "../workspace/picker.ts";
 import { loadCorpus } from "./corpus.ts";
+import { type OpinionBatch, secondOpinion } from "./opinion-store.ts";
 import { production } from "./production-store.ts";
 import { reportFiles } from "./report.ts";
-import { type AskedFile, askAll, type OpinionBatch } from "./second-opinion.ts";
+import { type AskedFile, askAll } from "./second-opinion.ts";
 
 const show = (status: ProductionStatus) => production.setState({ status, error: null });
 
@@ -77,7 +78,9 @@ export async function askAboutCorpus(entry?: string): Promise<void> {
 }
 
 async function ask(files: readonly AskedFile[], entry: string | undefined): Promise<void> {
-  const { pinned, newest } = (await client.production.read()) ?? {};
+  secondOpinion.getState().running?.cancel();
+  secondOpinion.setState({ batch: null });
+  const { pinned, newest } = await client.production.read();
   const revision = newest ?? pinned;
   if (revision === null) {
     const hint = "Fetch the validator's source first: its scanner is taken from there.";

@@ -17,7 +17,7 @@ import { openFeature } from "../open-feature.ts";
 import { applyRules, doing } from "./actions.ts";
 import classes from "./production.module.css";
 import { useLoaded } from "./use-loaded.ts";
-import { shownValue } from "./words.ts";
+import { shownText, shownValue } from "./words.ts";
 
 const AREAS: Readonly<Record<RuleChange["area"], string>> = {
   policy: "Scan policy",
@@ -31,29 +31,36 @@ type From = keyof typeof FROM_WORDS;
 
 export function ChangesView({ status }: { status: ProductionStatus }) {
   const { pinned, newest, inForce } = status;
-  const [from, setFrom] = useState<From>("in_force");
+  const [wanted, setFrom] = useState<From>("in_force");
   const [applying, setApplying] = useState(false);
+  const isThere = {
+    in_force: true,
+    pinned: pinned !== null && pinned.id !== newest?.id,
+    builtin: inForce.appliedFrom !== null,
+  };
+  const from = isThere[wanted] ? wanted : "in_force";
   const to: RulesSide = newest === null ? "pinned" : "newest";
   const key = [from, to, newest?.id, pinned?.id, inForce.policySha256, inForce.productionProfile].join(" ");
   const { value, error, again } = useLoaded(key, (signal) => client.production.changes({ from, to }, { signal }));
   const revision = newest ?? pinned;
+  const choices = [
+    { value: "in_force", label: "Against the rules in force" },
+    ...(isThere.pinned ? [{ value: "pinned", label: `Against the pinned ${pinned?.label}` }] : []),
+    ...(isThere.builtin ? [{ value: "builtin", label: "Against the built-in rules" }] : []),
+  ];
   const applicable = value?.changes.filter(({ applies }) => applies) ?? [];
   return (
     <section className={classes.part} aria-label="Changes">
       <h2 className={classes.title}>What changed in the rules</h2>
-      <SegmentedControl
-        aria-label="Compared with"
-        size="xs"
-        value={from}
-        onChange={(chosen) => setFrom(chosen as From)}
-        data={[
-          { value: "in_force", label: "Against the rules in force" },
-          ...(pinned === null || pinned.id === newest?.id
-            ? []
-            : [{ value: "pinned", label: `Against the pinned ${pinned.label}` }]),
-          ...(inForce.appliedFrom === null ? [] : [{ value: "builtin", label: "Against the built-in rules" }]),
-        ]}
-      />
+      {choices.length > 1 && (
+        <SegmentedControl
+          aria-label="Compared with"
+          size="xs"
+          value={from}
+          onChange={(chosen) => setFrom(chosen as From)}
+          data={choices}
+        />
+      )}
       {error !== null && <ErrorState error={error} retry={again} />}
       {error === null && value === null && <Loading what="Comparing the rules" />}
       {value !== null && <Changes comparison={value} from={from} />}
@@ -101,7 +108,7 @@ function Changes({ comparison, from }: { comparison: RulesComparison; from: From
           </summary>
           <ul className={classes.list}>
             {notFound.map((what) => (
-              <li key={what}>{what}</li>
+              <li key={what}>{shownText(what)}</li>
             ))}
           </ul>
         </details>
@@ -133,10 +140,10 @@ function Change({ change }: { change: RuleChange }) {
   return (
     <li data-area={area} data-name={name}>
       <div className={classes.line}>
-        <b>{title}</b>
+        <b>{shownText(title)}</b>
         <span className={classes.badge}>{KINDS[kind]}</span>
         <span className={classes.dim}>
-          {AREAS[area]}, <span className="mono">{name}</span>
+          {AREAS[area]}, <span className="mono">{shownText(name)}</span>
           {place !== null && ` in ${place.file}:${place.line}`}
           {!applies && "; shown only"}
         </span>
@@ -155,7 +162,7 @@ function Change({ change }: { change: RuleChange }) {
       )}
       {consequences.map(({ text, runIds, files }) => (
         <div key={text} className={classes.consequence}>
-          {text}{" "}
+          {shownText(text)}{" "}
           {runIds.slice(0, MAX_LINKS).map((runId) => (
             <button
               key={runId}
@@ -193,7 +200,7 @@ function SetDifference({ sign, word, names }: { sign: string; word: string; name
   if (names.length === 0) return null;
   return (
     <div className={classes.difference} data-sign={sign}>
-      {sign} {word}: {names.slice(0, MAX_NAMES).join(", ")}
+      {sign} {word}: {names.slice(0, MAX_NAMES).map(shownText).join(", ")}
       {names.length > MAX_NAMES && ` and ${names.length - MAX_NAMES} more`}
     </div>
   );

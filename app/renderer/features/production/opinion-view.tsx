@@ -1,18 +1,19 @@
 /** The validator's own scanner, asked in the sandbox, beside ours. */
 import { Button, Menu, Select } from "@mantine/core";
 import { IconChevronDown, IconDownload } from "@tabler/icons-react";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useStore } from "zustand";
 import { formatInteger } from "../../../common/format.ts";
 import type { Revision, Scanner } from "../../../common/production.ts";
-import { type Mark, VerdictMark } from "../../shell/ui/verdict-mark.tsx";
+import { VerdictMark } from "../../shell/ui/verdict-mark.tsx";
 import { useBuffers } from "../editor/index.ts";
 import { useWorkspace } from "../workspace/folders.ts";
 import { askAboutCorpus, askAboutOpenFile, askAboutWorkspace, doing, exportReport } from "./actions.ts";
 import type { Opinion } from "./answers.ts";
+import { MARKS, markOf } from "./marks.ts";
+import { inWords, type OpinionBatch, secondOpinion } from "./opinion-store.ts";
 import classes from "./production.module.css";
 import { AGREEMENT, shownOurs, shownTheirs } from "./report.ts";
-import { inWords, type OpinionBatch, secondOpinion } from "./second-opinion.ts";
 
 /** `scanners` null: the source is still being read. */
 export function OpinionView({
@@ -24,6 +25,12 @@ export function OpinionView({
 }) {
   const { running, batch } = useStore(secondOpinion);
   const [entry, setEntry] = useState<string | null>(null);
+  const section = useRef<HTMLElement>(null);
+  const isAsking = running !== null;
+  useEffect(() => {
+    // Asked from the palette, it may be out of sight.
+    if (isAsking) section.current?.scrollIntoView({ block: "start" });
+  }, [isAsking]);
   const hasFile = useBuffers(({ buffers, activeId }) => buffers.find(({ id }) => id === activeId)?.kind === "file");
   const hasFiles = useWorkspace(
     ({ folders }) => folders?.some(({ listing }) => (listing?.files.length ?? 0) > 0) ?? false,
@@ -31,7 +38,7 @@ export function OpinionView({
   if (scanners === null || revision === null) return null;
   const scanner = scanners.find(({ entry: { name } }) => name === entry) ?? scanners[0];
   return (
-    <section className={classes.part} aria-label="Second opinion">
+    <section ref={section} className={classes.part} aria-label="Second opinion">
       <h2 className={classes.title}>Second opinion</h2>
       {scanner === undefined ? (
         <p>
@@ -117,21 +124,6 @@ function Limits({ scanner: { unresolved, notes } }: { scanner: Scanner }) {
       </ul>
     </details>
   );
-}
-
-const MARKS: Readonly<Record<Opinion["agreement"], Mark>> = {
-  agree: "passed",
-  elsewhere: "notComparable",
-  disagree: "failed",
-  unasked: "error",
-};
-
-function markOf({ how, opinions }: OpinionBatch): Mark {
-  if (how === null) return "error";
-  const worst = (["disagree", "unasked", "elsewhere"] as const).find((one) =>
-    opinions.some(({ agreement }) => agreement === one),
-  );
-  return MARKS[worst ?? "agree"];
 }
 
 function Batch({ batch, isRunning }: { batch: OpinionBatch; isRunning: boolean }) {

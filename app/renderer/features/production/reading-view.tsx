@@ -5,6 +5,7 @@ import { ErrorState, Loading } from "../../shell/ui/states.tsx";
 import { VerdictMark } from "../../shell/ui/verdict-mark.tsx";
 import classes from "./production.module.css";
 import type { Loaded } from "./use-loaded.ts";
+import { shownText } from "./words.ts";
 
 export function ReadingView({ reading: { value, error, again } }: { reading: Loaded<Reading> }) {
   return (
@@ -53,16 +54,18 @@ function Found({ reading }: { reading: Reading }) {
 function Missing({ title, what }: { title: string; what: readonly string[] }) {
   if (what.length === 0) return null;
   return (
-    <div>
-      <VerdictMark
-        mark="error"
-        word={`${what.length === 1 ? "1 part" : `${what.length} parts`} ${title}; the rest is used`}
-      />
+    <details>
+      <summary>
+        <VerdictMark
+          mark="error"
+          word={`${what.length === 1 ? "1 part" : `${what.length} parts`} ${title}; the rest is used`}
+        />
+      </summary>
       <ul className={classes.list}>
         {what.map((one) => (
-          <li key={one}>{one}</li>
+          <li key={one}>{shownText(one)}</li>
         ))}
       </ul>
-    </div>
+    </details>
   );
 }

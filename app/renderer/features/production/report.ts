@@ -3,7 +3,7 @@ import type { ExportedFile } from "../../../common/history.ts";
 import type { ProductionSource } from "../../../common/production.ts";
 import type { Verdict } from "../../../common/scan.ts";
 import type { Opinion, TheirVerdict } from "./answers.ts";
-import { inWords, type OpinionBatch } from "./second-opinion.ts";
+import { inWords, type OpinionBatch } from "./opinion-store.ts";
 
 /** `versions` as `app.versions` tells them, `at` when it is written. */
 export type ReportContext = { versions: Readonly<Record<string, string>>; at: Date };

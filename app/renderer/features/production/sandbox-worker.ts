@@ -73,9 +73,12 @@ function serveParts({ wasm, standardLibrary }: StartOrder): void {
   };
 }
 
-/** What makes, reads and calls JavaScript's objects for Python; converting a text from one to the other is not of it. */
+/**
+ * What makes, reads and calls JavaScript's objects for Python, and what finds and calls a function by its name (ctypes:
+ * all of the interpreter's own JavaScript is there by name). Converting a text from one to the other is not of it.
+ */
 const JAVASCRIPT_USE =
-  /^(?:Jsv(?:Array_(?:New|Push|Extend|Set|Insert|slice|Shallow)|Object|Buffer|Map|Set|Function|Promise)|JsArray_|JsBuffer_|JsMap_|JsObjMap_|JsProxy_(?!compute)|raw_call|create_once|create_promise|_python2js_buffer_inner|_dlopen_js)/;
+  /^(?:Jsv(?:Array_(?:New|Push|Extend|Set|Insert|slice|Shallow)|Object|Buffer|Map|Set|Function|Promise)|JsArray_|JsBuffer_|JsMap_|JsObjMap_|JsProxy_(?!compute)|raw_call|create_once|create_promise|_python2js_buffer_inner|_dlopen_js|_dlsym_|ffi_call)/;
 let isClosed = false;
 
 /** Once the realm is closed, these end the interpreter: their objects would lie outside its share of memory. */
@@ -91,15 +94,11 @@ function closeJavaScript(functions: Record<string, WebAssembly.ImportValue>): vo
 
 /** The interpreter's memory: what it asks for, but no more than its share. */
 function limitMemory(): void {
-  const { Memory } = WebAssembly;
   const maximum = PYTHON_MEMORY_MAX_BYTES / WASM_PAGE_BYTES;
-  const limited = ((descriptor: WebAssembly.MemoryDescriptor) =>
-    new Memory({
-      ...descriptor,
-      maximum: Math.min(maximum, descriptor.maximum ?? maximum),
-    })) as unknown as typeof Memory;
-  limited.prototype = Memory.prototype;
-  WebAssembly.Memory = limited;
+  WebAssembly.Memory = new Proxy(WebAssembly.Memory, {
+    construct: (Memory, [asked]: [WebAssembly.MemoryDescriptor]) =>
+      new Memory({ ...asked, maximum: Math.min(maximum, asked.maximum ?? maximum) }),
+  });
 }
 
 /** Files lie in JavaScript's memory, not in the interpreter's: so much is ever written, overwritten or not. */

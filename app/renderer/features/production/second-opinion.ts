@@ -1,35 +1,15 @@
 /** Asks the validator's own scanner about files, and sets its verdicts beside ours. */
-import { createStore } from "zustand/vanilla";
 import type { Scanner as FoundScanner, Revision } from "../../../common/production.ts";
 import type { Verdict } from "../../../common/scan.ts";
 import { client } from "../../client.ts";
-import { agreementOf, type Opinion, unasked } from "./answers.ts";
+import { agreementOf, unasked } from "./answers.ts";
+import { type OpinionBatch, secondOpinion } from "./opinion-store.ts";
 import { Sandbox, type Scanner } from "./sandbox.ts";
 
 /** Sandboxes for one batch: a scanner that kills one on each file is not asked about them all. */
 const MAX_SANDBOXES = 5;
 
 export type AskedFile = { name: string; text: string; numGpus?: number };
-
-/** One batch, as it is and as it is exported. */
-export type OpinionBatch = {
-  /** What the scanner was taken from. */
-  revision: Revision;
-  scanner: FoundScanner;
-  /** How it is called and what it answers for a file that is fine; null where it could not be asked at all. */
-  how: string | null;
-  /** Why it could not; else empty. */
-  why: string;
-  opinions: readonly Opinion[];
-};
-
-export type SecondOpinionState = {
-  /** Null: nothing is being asked. */
-  running: { done: number; total: number; cancel: () => void } | null;
-  batch: OpinionBatch | null;
-};
-
-export const secondOpinion = createStore<SecondOpinionState>(() => ({ running: null, batch: null }));
 
 /** What runs in the sandbox; imports from the future stand first, as the language wants it. */
 export function scannerSource({ definitions, entry }: FoundScanner): Scanner {
@@ -39,14 +19,13 @@ export function scannerSource({ definitions, entry }: FoundScanner): Scanner {
   return { definitions: `${ordered.join("\n\n\n")}\n`, entry: entry.name };
 }
 
-/** Asks about each file in turn. A batch that is going on is ended first. Fails where our own scanner does. */
+/** Asks about each file in turn; nothing else is being asked meanwhile. Fails where our own scanner does. */
 export async function askAll(
   revision: Revision,
   scanner: FoundScanner,
   files: readonly AskedFile[],
   ours: (file: AskedFile) => Promise<Verdict> = ourVerdict,
 ): Promise<void> {
-  secondOpinion.getState().running?.cancel();
   const asking = new Asking(scannerSource(scanner));
   let cancelled = false;
   const cancel = () => {
@@ -117,20 +96,4 @@ class Asking {
     this.#ended = true;
     this.#sandbox.end();
   }
-}
-
-/** "agrees", "disagrees about 2 of 5 files": the batch in a few words, with the number of files that tells the rest. */
-export function inWords({ how, opinions }: OpinionBatch): string {
-  if (how === null) return "could not be asked";
-  const count = (...wanted: Opinion["agreement"][]) =>
-    opinions.filter(({ agreement }) => wanted.includes(agreement)).length;
-  const [disagree, skipped, all] = [count("disagree"), count("unasked"), opinions.length];
-  if (all === 0) return "was not asked about a file";
-  const parts = [
-    disagree > 0 && `disagrees about ${disagree} of ${all} ${all === 1 ? "file" : "files"}`,
-    disagree === 0 && skipped < all && (all === 1 ? "agrees" : `agrees about ${all - skipped} of ${all} files`),
-    skipped > 0 &&
-      `could not be asked about ${skipped === all && all === 1 ? "this file" : `${skipped} of ${all} files`}`,
-  ];
-  return parts.filter((part) => part !== false).join(", ");
 }

@@ -21,9 +21,14 @@ export function ageInWords(iso: string, now = Date.now()): string {
   return `just now (${date})`;
 }
 
+/** Text of others on one line: nothing in it is hidden, or reorders what is read. */
+export function shownText(text: string): string {
+  return text.toWellFormed().replaceAll(/[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}]/gu, "\u{FFFD}");
+}
+
 /** A single value of a change. */
 export function shownValue(value: RuleChange["before"]): string {
   if (value === null) return "none";
-  const text = typeof value === "string" ? value : JSON.stringify(value);
+  const text = shownText(typeof value === "string" ? value : JSON.stringify(value));
   return text.length > MAX_VALUE_LENGTH ? `${text.slice(0, MAX_VALUE_LENGTH)} ...` : text;
 }

@@ -3,23 +3,29 @@ import { NumberInput } from "@mantine/core";
 import { useState } from "react";
 import { formatInteger, formatMfu, formatSeconds, formatSignedPercent } from "../../../common/format.ts";
 import { mfuPercent } from "../../../common/score.ts";
-import { type MfuTerms, mfuToBeat, secondsForMfu } from "./mfu.ts";
+import { Unbroken } from "../../shell/ui/unbroken.tsx";
+import { type MfuRules, type MfuTerms, mfuRejection, mfuToBeat, secondsForMfu } from "./mfu.ts";
 import classes from "./result.module.css";
 
 const asNumber = (value: string | number) => (typeof value === "number" && value > 0 ? value : null);
 
-export function MfuCalculator({ terms, notComparable }: { terms: MfuTerms; notComparable: readonly string[] }) {
+type MfuCalculatorProps = { terms: MfuTerms; rules: MfuRules; notComparable: readonly string[] };
+
+export function MfuCalculator({ terms, rules, notComparable }: MfuCalculatorProps) {
   const [seconds, setSeconds] = useState<number | null>(Number(terms.seconds.toFixed(2)));
   const [wanted, setWanted] = useState<number | null>(60);
   const [leader, setLeader] = useState<number | null>(null);
-  const [threshold, setThreshold] = useState<number | null>(1);
+  const [threshold, setThreshold] = useState<number | null>(rules.baseThreshold);
   const { parameters, uniqueTokens, gpuPeakTflops, numGpus } = terms;
   const toBeat = leader === null || threshold === null ? null : mfuToBeat(leader, threshold);
   return (
     <div className={classes.mfu}>
-      <div className={classes.formula}>
+      <div className={classes.formula} role="math">
         100 x 6 x {formatInteger(parameters)} parameters x {formatInteger(uniqueTokens)} tokens / ({gpuPeakTflops} x 10
-        <sup>12</sup> x {numGpus} GPUs x {terms.seconds.toFixed(2)} s) = <b>{formatMfu(mfuPercent(terms))}</b>
+        <sup>12</sup> FLOP/s x {numGpus} GPUs x {terms.seconds.toFixed(2)} s) ={" "}
+        <b>
+          <Unbroken text={formatMfu(mfuPercent(terms))} />
+        </b>
       </div>
       <div className={classes.whatIf}>
         <NumberInput
@@ -29,7 +35,9 @@ export function MfuCalculator({ terms, notComparable }: { terms: MfuTerms; notCo
           decimalScale={2}
           onChange={(value) => setSeconds(asNumber(value))}
         />
-        <output>{seconds === null ? "" : `MFU ${formatMfu(mfuPercent({ ...terms, seconds }))}`}</output>
+        <output>
+          <Unbroken text={seconds === null ? "" : mfuText(mfuPercent({ ...terms, seconds }), rules)} />
+        </output>
         <NumberInput
           label="For an MFU of, in %"
           value={wanted ?? ""}
@@ -38,7 +46,9 @@ export function MfuCalculator({ terms, notComparable }: { terms: MfuTerms; notCo
           decimalScale={2}
           onChange={(value) => setWanted(asNumber(value))}
         />
-        <output>{wanted === null ? "" : timeFor(terms, wanted)}</output>
+        <output>
+          <Unbroken text={wanted === null ? "" : `${timeFor(terms, wanted)}${rejectionText(wanted, rules)}`} />
+        </output>
         <NumberInput
           label="To beat a leader at, in %"
           value={leader ?? ""}
@@ -55,11 +65,15 @@ export function MfuCalculator({ terms, notComparable }: { terms: MfuTerms; notCo
           onChange={(value) => setThreshold(typeof value === "number" && value >= 0 ? value : null)}
         />
         <output className={classes.wide}>
-          {toBeat === null
-            ? ""
-            : toBeat > 100
-              ? "No MFU beats that."
-              : `More than ${formatMfu(toBeat)} is needed: ${timeFor(terms, toBeat)}`}
+          <Unbroken
+            text={
+              toBeat === null
+                ? ""
+                : toBeat > 100
+                  ? `No MFU beats that: it would take ${formatMfu(toBeat)}.`
+                  : `More than ${formatMfu(toBeat)} is needed: less than ${timeFor(terms, toBeat)}${rejectionText(toBeat, rules)}`
+            }
+          />
         </output>
       </div>
       {notComparable.length > 0 && (
@@ -71,5 +85,17 @@ export function MfuCalculator({ terms, notComparable }: { terms: MfuTerms; notCo
 
 function timeFor(terms: MfuTerms, percent: number): string {
   const seconds = secondsForMfu(terms, Math.min(100, percent));
-  return `${formatSeconds(seconds)} (${formatSignedPercent((100 * (seconds - terms.seconds)) / terms.seconds)} of this run's time)`;
+  const change = formatSignedPercent((100 * (seconds - terms.seconds)) / terms.seconds);
+  return `${formatSeconds(seconds)} (${change} against this run)`;
+}
+
+function mfuText(percent: number, rules: MfuRules): string {
+  return `MFU ${formatMfu(percent)}${rejectionText(percent, rules)}`;
+}
+
+function rejectionText(percent: number, rules: MfuRules): string {
+  const code = mfuRejection(percent, rules);
+  if (code === null) return "";
+  const [side, limit] = code === "insufficient_mfu" ? ["under", rules.min] : ["over", rules.maxPlausible];
+  return `, rejected: ${code}, ${side} ${formatMfu(limit ?? 0)}`;
 }

@@ -1,4 +1,5 @@
 /** MFU with a run's own numbers, and the other way round: what time gives what MFU (spec/evaluation.md section 4). Pure. */
+import type { ValidatorCode } from "../../../common/events.ts";
 import type { Plan, RepeatResult } from "../../../common/runs.ts";
 
 export type MfuTerms = {
@@ -16,6 +17,26 @@ export function mfuTerms(repeat: RepeatResult, profile: Plan["profile"]["content
   if (repeat.mfuPercent === null || parameters === null || uniqueTokens === null || timedSeconds === null) return null;
   if (typeof gpuPeakTflops !== "number") return null;
   return { parameters, uniqueTokens, gpuPeakTflops, numGpus: numRanks, seconds: timedSeconds };
+}
+
+/** What a profile demands of an MFU, in percent (sections 4 and 5); null where it says nothing. */
+export type MfuRules = { min: number | null; maxPlausible: number | null; baseThreshold: number | null };
+
+export function mfuRules(profile: Plan["profile"]["content"]): MfuRules {
+  const { mfu, adaptive_threshold } = profile as Partial<Record<string, Record<string, unknown>>>;
+  const numberOf = (value: unknown) => (typeof value === "number" ? value : null);
+  const base = numberOf(adaptive_threshold?.base_threshold);
+  return {
+    min: numberOf(mfu?.min_mfu),
+    maxPlausible: numberOf(mfu?.max_plausible_mfu),
+    baseThreshold: base === null ? null : 100 * base,
+  };
+}
+
+/** The code with which such an MFU would be rejected; null where it would not. */
+export function mfuRejection(percent: number, { min, maxPlausible }: MfuRules): ValidatorCode | null {
+  if (min !== null && percent < min) return "insufficient_mfu";
+  return maxPlausible !== null && percent > maxPlausible ? "implausible_mfu" : null;
 }
 
 /** Seconds of the timed run that would give this MFU; `percent` in (0, 100]. */

@@ -29,7 +29,17 @@ test.each([
 ] as const)("%s", async (_name, strategyOf, numRanks) => {
   const { client } = scanning(strategyOf);
   const declared = await readDeclared(client, { kind: "template", name: "single" });
-  expect(declared).toEqual({ verdict: PASSED, cudaNeeds: [], numRanks });
+  expect(declared).toEqual({ verdict: PASSED, cudaNeeds: [], numRanks, origin: null });
+});
+
+test("another's code says where it was imported from", async () => {
+  const origin = { runId: "7", importedAt: "2026-11-20T10:00:00.000Z" };
+  const { client } = scanning(() => null);
+  const imported = {
+    ...client,
+    runs: { source: async () => ({ text: "theirs", origin }) },
+  } as unknown as typeof client;
+  expect((await readDeclared(imported, { kind: "run", runId: "2" })).origin).toEqual(origin);
 });
 
 test("of a file that cannot be parsed nothing is known", async () => {

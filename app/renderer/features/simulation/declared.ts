@@ -1,5 +1,6 @@
 /** What a file says of itself before it runs: the ranks it declares, and what the scan finds. */
 import type { Client } from "../../../common/contract.ts";
+import type { CodeOrigin } from "../../../common/runs.ts";
 import type { ScanReport } from "../../../common/scan.ts";
 import type { Target } from "../../../common/simulation.ts";
 
@@ -12,29 +13,35 @@ type Reading = {
 export type Declared = Pick<ScanReport, "verdict" | "cudaNeeds"> & {
   /** Number of ranks the file fits; null where any does ("ddp"), or where the scan cannot tell. */
   numRanks: number | null;
+  /** Where the code was imported from; null for one's own. Another's runs in a sandbox only. */
+  origin: CodeOrigin | null;
 };
 
 export async function readDeclared(client: Reading, target: Target, signal?: AbortSignal): Promise<Declared> {
-  const text = await textOf(client, target, signal);
+  const { text, origin = null } = await codeOf(client, target, signal);
   const options = signal === undefined ? undefined : { signal };
   // A strategy given as a word follows the number it is asked with, a literal does not.
   const [two, three] = await Promise.all([2, 3].map((numGpus) => client.scan.scan({ text, numGpus }, options)));
   const [a, b] = [two as ScanReport, three as ScanReport];
   const size = ({ strategy }: ScanReport) => (strategy === null ? 1 : strategy.dp_size * strategy.tp_size);
   const isKnown = a.verdict.kind !== "syntax" && size(a) === size(b);
-  return { verdict: a.verdict, cudaNeeds: a.cudaNeeds, numRanks: isKnown ? size(a) : null };
+  return { verdict: a.verdict, cudaNeeds: a.cudaNeeds, numRanks: isKnown ? size(a) : null, origin };
 }
 
-async function textOf(client: Reading, target: Target, signal: AbortSignal | undefined): Promise<string> {
+async function codeOf(
+  client: Reading,
+  target: Target,
+  signal: AbortSignal | undefined,
+): Promise<{ text: string; origin?: CodeOrigin | null }> {
   const options = signal === undefined ? undefined : { signal };
   switch (target.kind) {
     case "text":
-      return target.text;
+      return target;
     case "file":
-      return (await client.workspace.read(target.file, options)).text;
+      return client.workspace.read(target.file, options);
     case "template":
-      return (await client.workspace.readTemplate({ name: target.name }, options)).text;
+      return client.workspace.readTemplate({ name: target.name }, options);
     case "run":
-      return (await client.runs.source({ runId: target.runId }, options)).text;
+      return client.runs.source({ runId: target.runId }, options);
   }
 }

@@ -45,12 +45,28 @@ test("of a very long log the end is shown", async () => {
   expect(reader.skippedBytes).toBe(1000);
 });
 
+test("a lost connection is no failure: it goes on by itself", async () => {
+  const answers = [new CrusaderError("disconnected", "Gone."), "abc"];
+  const shown: string[] = [];
+  const reader = new LogReader({
+    read: async (offset) => {
+      const answer = answers.shift();
+      if (typeof answer !== "string") throw answer;
+      return { offset, nextOffset: 3, totalBytes: 3, text: answer };
+    },
+    write: async (text) => void shown.push(text),
+    onError: (error) => shown.push(error.message),
+  });
+  reader.grow(3);
+  await vi.waitFor(() => expect(shown).toEqual(["abc"]));
+});
+
 test("after a failure it goes on where it stood", async () => {
   let fails = true;
   const shown: string[] = [];
   const reader = new LogReader({
     read: async (offset) => {
-      if (fails) throw new CrusaderError("disconnected", "Gone.");
+      if (fails) throw new CrusaderError("data_folder", "Gone.");
       return { offset, nextOffset: 3, totalBytes: 3, text: "abc" };
     },
     write: async (text) => void shown.push(text),

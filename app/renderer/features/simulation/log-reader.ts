@@ -47,12 +47,24 @@ export class LogReader {
     this.#controller.abort();
   }
 
+  /** Null: the connection was lost meanwhile. A call waits for the next one, so that this may be asked again at once. */
+  async #next(offset: number, signal: AbortSignal): Promise<OutputPage | null> {
+    try {
+      return await this.#options.read(offset, signal);
+    } catch (thrown) {
+      if (!signal.aborted && asCrusaderError(thrown).code === "disconnected") return null;
+      throw thrown;
+    }
+  }
+
   async #read(): Promise<void> {
     const { signal } = this.#controller;
     this.#reading = true;
     try {
       while (!signal.aborted && this.#offset !== null && this.#offset < this.#total) {
-        const { text, nextOffset } = await this.#options.read(this.#offset, signal);
+        const page = await this.#next(this.#offset, signal);
+        if (page === null) continue;
+        const { text, nextOffset } = page;
         if (signal.aborted || nextOffset <= this.#offset) break;
         this.#offset = nextOffset;
         await this.#options.write(this.#output.take(text));

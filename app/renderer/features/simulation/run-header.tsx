@@ -10,6 +10,7 @@ import { notifyError } from "../../shell/notifications.ts";
 import { selection } from "../../shell/selection.ts";
 import { type Mark, VerdictMark } from "../../shell/ui/verdict-mark.tsx";
 import { openFeature } from "../open-feature.ts";
+import { OtherRulesMark } from "../production/other-rules.tsx";
 import { cancelRun } from "./commands.ts";
 import type { FollowedRun, RunStore } from "./run-store.ts";
 import classes from "./simulation.module.css";
@@ -45,6 +46,7 @@ export function RunHeader({ run, plan, status, ownedHere }: RunHeaderProps) {
         {plan.submission.origin !== undefined && (
           <span className={classes.caution}>{originText(plan.submission.origin)}</span>
         )}
+        {!isRunning && <OtherRulesMark runId={plan.runId} />}
         {isRunning && !isConnected && <span className={classes.caution}>not connected: as last heard</span>}
         <span className={classes.spring} />
         {status.waiting === null && (

@@ -4,7 +4,7 @@ import { IconAlertTriangle, IconPlayerPlay } from "@tabler/icons-react";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import type { Outputs } from "../../../common/contract.ts";
 import type { ErrorReport } from "../../../common/errors.ts";
-import { formatSeconds } from "../../../common/format.ts";
+import { formatSeconds, originText } from "../../../common/format.ts";
 import {
   type Forecast,
   MAX_RANKS,
@@ -75,13 +75,17 @@ export function StartForm() {
   const declared = useDeclared(target, looked);
   // On GPUs the profile's number is the competition's; CPU ranks can follow the file.
   const ownRanks = fields.numRanks ?? (isRehearsal ? (declared?.numRanks ?? null) : null);
+  const foreign = declared?.origin ?? null;
+  const withoutSandbox = fields.withoutSandbox && foreign === null;
   const options = useMemo(
-    () => optionsOf({ ...fields, numRanks: ownRanks }, saved.backend),
-    [fields, ownRanks, saved.backend],
+    () => optionsOf({ ...fields, withoutSandbox, numRanks: ownRanks }, saved.backend),
+    [fields, withoutSandbox, ownRanks, saved.backend],
   );
   const { forecast, error } = useForecast(options);
   const [starting, setStarting] = useState(false);
 
+  const lacksSandbox =
+    fields.withoutSandbox || forecast?.problems.some(({ code }) => code === "sandbox_missing") === true;
   const blocked =
     target === null
       ? "Open a file in the editor, or choose one in the explorer."
@@ -189,7 +193,13 @@ export function StartForm() {
       {forecast?.problems.map((problem) => (
         <Problem key={`${problem.code} ${problem.message}`} problem={problem} />
       ))}
-      {(fields.withoutSandbox || forecast?.problems.some(({ code }) => code === "sandbox_missing") === true) && (
+      {lacksSandbox && foreign !== null && (
+        <div>
+          This is another's code ({originText(foreign)}): it runs in a sandbox only, so a start without one is not
+          offered. Read it, and make a file of your own of what you trust.
+        </div>
+      )}
+      {lacksSandbox && foreign === null && (
         <Checkbox
           size="xs"
           label="Run without a sandbox: I wrote this file, and it may read and change whatever I can"

@@ -5,10 +5,12 @@ import { IconChevronLeft, IconChevronRight, IconRotateClockwise } from "@tabler/
 import { useState } from "react";
 import { formatInteger } from "../../../common/format.ts";
 import type { PlannedBatch, TopologyPlan } from "../../../common/topology.ts";
+import { describe } from "./describe.ts";
 import classes from "./topology.module.css";
 
-const NAMES_REM = 9;
-const STEP_REM = 6.5;
+/** Widths, generously: what does not fit after all is scrolled to. */
+const NAMES_REM = 8.5;
+const STEP_REM = 6;
 
 export function Drawing({ plan }: { plan: TopologyPlan }) {
   const { ref, width } = useElementSize();
@@ -32,8 +34,8 @@ export function Drawing({ plan }: { plan: TopologyPlan }) {
           <IconChevronLeft size="1rem" />
         </ActionIcon>
         <output>
-          Steps {first} to {first + fitting - 1} of {formatInteger(plan.steps)}, counted from 0
-          {planned < plan.steps && `; the first ${planned} are planned here`}
+          {fitting === 1 ? `Step ${first}` : `Steps ${first} to ${first + fitting - 1}`} of {formatInteger(plan.steps)},
+          counted from 0{planned < plan.steps && `; the first ${planned} are planned here`}
         </output>
         <ActionIcon aria-label="Later steps" disabled={first + fitting >= planned} onClick={() => go(first + fitting)}>
           <IconChevronRight size="1rem" />
@@ -99,15 +101,4 @@ function Batch({ batch }: { batch: PlannedBatch | undefined }) {
       {first}..{last}
     </span>
   );
-}
-
-/** The drawing in words. */
-export function describe({ topology: { dp_size, tp_size }, groups }: TopologyPlan): string {
-  if (dp_size * tp_size === 1) return "One rank holds the whole model and reads every batch.";
-  const partners = groups.map(({ ranks }) => `r${ranks[0]}`).join(", ");
-  const split = `The ${tp_size} ranks of a group split every layer and read the same batches`;
-  if (dp_size === 1) return `${split}.`;
-  const exchange = "exchange gradients";
-  if (tp_size === 1) return `Each rank reads batches of its own; all of them ${exchange}.`;
-  return `${split}; groups read different ones. Ranks with the same part (${partners}) ${exchange}.`;
 }

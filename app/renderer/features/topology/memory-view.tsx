@@ -11,7 +11,6 @@ import {
 } from "../../../common/memory.ts";
 import { countParameters } from "../../../common/models.ts";
 import type { Strategy } from "../../../common/scan.ts";
-import { LimitBar } from "../../shell/ui/limit-bar.tsx";
 import { VerdictMark } from "../../shell/ui/verdict-mark.tsx";
 import type { TopologyProfile } from "./profile.ts";
 import classes from "./topology.module.css";
@@ -178,13 +177,16 @@ function Section({ children }: { children: React.ReactNode }) {
 
 function OfLimit({ bytes, limitBytes }: { bytes: number; limitBytes: number }) {
   const fits = bytes <= limitBytes;
+  const percent = Math.round(100 * Math.min(1, bytes / limitBytes));
   const label = `${formatBytes(bytes)} of ${formatBytes(limitBytes)}`;
   return (
     <>
       <span className={classes.limit}>
         of {formatBytes(limitBytes)}, {fits ? "fits" : <b>too much</b>}
       </span>
-      <LimitBar used={bytes / limitBytes} state={fits ? "passed" : "failed"} label={label} />
+      <div className={classes.bar} role="img" aria-label={label}>
+        <div className={classes.fill} data-fits={fits} style={{ width: `${percent}%` }} />
+      </div>
     </>
   );
 }

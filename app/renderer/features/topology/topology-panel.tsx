@@ -1,7 +1,7 @@
 /** What the active file declares: its ranks, what each of them reads, what it holds, and how fast it has to be. */
 import { Button, NumberInput, Select } from "@mantine/core";
 import { IconAlertTriangle } from "@tabler/icons-react";
-import { useEffect, useMemo, useState } from "react";
+import { memo, useCallback, useEffect, useMemo, useState } from "react";
 import type { Outputs } from "../../../common/contract.ts";
 import { formatInteger } from "../../../common/format.ts";
 import { countParameters } from "../../../common/models.ts";
@@ -31,11 +31,14 @@ export default function TopologyPanel() {
     ...NO_CHOICES,
     ...(panelSetting(PANEL_SETTING) as Partial<Choices> | undefined),
   }));
-  const change = (changed: Partial<Choices>) => {
-    const next = { ...choices, ...changed };
-    setChoices(next);
-    savePanelSetting(PANEL_SETTING, next);
-  };
+  const change = useCallback(
+    (changed: Partial<Choices>) => {
+      const next = { ...choices, ...changed };
+      setChoices(next);
+      savePanelSetting(PANEL_SETTING, next);
+    },
+    [choices],
+  );
   const name = choices.profile ?? simulated;
   const { profiles, profile, error: profileError, retry } = useProfile(name);
   const shown = useActiveText();
@@ -53,35 +56,9 @@ export default function TopologyPanel() {
   }
   if (profileError !== null) return <ErrorState error={profileError} retry={retry} />;
   if (profile === null || numGpus === null) return <Loading what="Reading the profile" />;
-  const { shape } = profile.model;
   return (
     <div className={classes.panel}>
-      <div className={classes.fields}>
-        <Select
-          label="Profile"
-          data={profiles.map(({ name: value, title, error: broken }) => ({
-            value,
-            label: broken === null ? value : `${value} (cannot be used)`,
-            disabled: broken !== null,
-            title: title ?? "",
-          }))}
-          value={name}
-          allowDeselect={false}
-          onChange={(chosen) => chosen !== null && change({ ...NO_CHOICES, profile: chosen })}
-          w={170}
-        />
-        <NumberInput
-          label={profile.mfu === null ? "Ranks" : "GPUs"}
-          min={1}
-          max={MAX_RANKS}
-          clampBehavior="strict"
-          allowDecimal={false}
-          placeholder={String(profile.numGpus)}
-          value={choices.numGpus ?? ""}
-          onChange={(value) => change({ numGpus: typeof value === "number" && value >= 1 ? value : null })}
-          w={64}
-        />
-      </div>
+      <Fields name={name} profiles={profiles} profile={profile} numGpus={choices.numGpus} onChange={change} />
       <Heading
         title={shown.title}
         answer={answer}
@@ -91,39 +68,101 @@ export default function TopologyPanel() {
       />
       {error !== null && <ErrorState error={error} />}
       {error === null && plan !== null && (
-        <>
-          <Drawing key={`${plan.topology.dp_size} ${plan.topology.tp_size}`} plan={plan} />
-          <Tokens plan={plan} profile={profile} />
-          <MemoryView
-            profile={profile}
-            topology={plan.topology}
-            sharded={looksSharded(shown.text)}
-            choices={choices}
-            onChange={change}
-          />
-          {profile.mfu === null ? (
-            <p className={classes.dim}>
-              A rehearsal on CPU ranks measures no MFU. Choose a production profile to see what time an MFU needs.
-            </p>
-          ) : (
-            shape !== null && (
-              <MfuView
-                key={name}
-                limits={profile.mfu}
-                terms={{
-                  parameters: countParameters(shape).total,
-                  uniqueTokens: plan.uniqueTokens,
-                  gpuPeakTflops: profile.mfu.peakTflops,
-                  numGpus,
-                }}
-              />
-            )
-          )}
-        </>
+        <PlanView
+          plan={plan}
+          name={name}
+          profile={profile}
+          numGpus={numGpus}
+          sharded={looksSharded(shown.text)}
+          choices={choices}
+          onChange={change}
+        />
       )}
     </div>
   );
 }
+
+type Change = (changed: Partial<Choices>) => void;
+
+type FieldsProps = {
+  name: string;
+  profiles: Outputs["hparams"]["list"];
+  profile: TopologyProfile;
+  /** Null: as the profile has it. */
+  numGpus: number | null;
+  onChange: Change;
+};
+
+/** Memoised, as all below: each scan of the text draws the panel, and few change what is shown. */
+const Fields = memo(function Fields({ name, profiles, profile, numGpus, onChange }: FieldsProps) {
+  return (
+    <div className={classes.fields}>
+      <Select
+        label="Profile"
+        data={profiles.map(({ name: value, title, error: broken }) => ({
+          value,
+          label: broken === null ? value : `${value} (cannot be used)`,
+          disabled: broken !== null,
+          title: title ?? "",
+        }))}
+        value={name}
+        allowDeselect={false}
+        onChange={(chosen) => chosen !== null && onChange({ ...NO_CHOICES, profile: chosen })}
+        w={170}
+      />
+      <NumberInput
+        label={profile.mfu === null ? "Ranks" : "GPUs"}
+        min={1}
+        max={MAX_RANKS}
+        clampBehavior="strict"
+        allowDecimal={false}
+        placeholder={String(profile.numGpus)}
+        value={numGpus ?? ""}
+        onChange={(value) => onChange({ numGpus: typeof value === "number" && value >= 1 ? value : null })}
+        w={64}
+      />
+    </div>
+  );
+});
+
+type PlanViewProps = {
+  plan: TopologyPlan;
+  name: string;
+  profile: TopologyProfile;
+  numGpus: number;
+  sharded: boolean;
+  choices: Choices;
+  onChange: Change;
+};
+
+const PlanView = memo(function PlanView({ plan, name, profile, numGpus, sharded, choices, onChange }: PlanViewProps) {
+  const { shape } = profile.model;
+  return (
+    <>
+      <Drawing key={`${plan.topology.dp_size} ${plan.topology.tp_size}`} plan={plan} />
+      <Tokens plan={plan} profile={profile} />
+      <MemoryView profile={profile} topology={plan.topology} sharded={sharded} choices={choices} onChange={onChange} />
+      {profile.mfu === null ? (
+        <p className={classes.dim}>
+          A rehearsal on CPU ranks measures no MFU. Choose a production profile to see what time an MFU needs.
+        </p>
+      ) : (
+        shape !== null && (
+          <MfuView
+            key={name}
+            limits={profile.mfu}
+            terms={{
+              parameters: countParameters(shape).total,
+              uniqueTokens: plan.uniqueTokens,
+              gpuPeakTflops: profile.mfu.peakTflops,
+              numGpus,
+            }}
+          />
+        )
+      )}
+    </>
+  );
+});
 
 /** What is declared, whether it fits, and what to do where it does not. */
 function Heading({
@@ -195,7 +234,7 @@ function Tokens({ plan, profile }: { plan: TopologyPlan; profile: TopologyProfil
     ["Unique tokens a step", plan.uniqueTokensPerStep, "each data group's own, once"],
     ["Unique tokens of the run", plan.uniqueTokens, `${formatInteger(plan.steps)} steps; MFU counts these`],
     ["total_tokens must be", plan.tokensPerStep * plan.steps, "what each rank trained on"],
-    ["Samples", num_samples, "read in the run's own order; after the last, the data begins again"],
+    ["Samples", num_samples, "after the last, the data begins again"],
   ];
   return (
     <table className={classes.figures} aria-label="Tokens">

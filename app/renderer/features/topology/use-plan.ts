@@ -1,11 +1,11 @@
 /** The plan of what is in the editor, kept up to date while it is typed. */
-import { useEffect, useMemo, useState } from "react";
+import { startTransition, useEffect, useMemo, useState } from "react";
 import type { CrusaderError } from "../../../common/errors.ts";
 import type { PlanSizes, TopologyAnswer } from "../../../common/topology.ts";
 import { asCrusaderError } from "../../connection.ts";
 import { scanner } from "../../scanner/index.ts";
 import { textOf, useBuffers } from "../editor/index.ts";
-import { useProblems } from "../editor/problems.ts";
+import { useProblemsInPieces } from "../editor/problems.ts";
 
 export type ShownText = {
   title: string;
@@ -18,7 +18,7 @@ export type ShownText = {
 export function useActiveText(): ShownText | null {
   const buffer = useBuffers(({ buffers, activeId }) => buffers.find(({ id }) => id === activeId));
   const id = buffer?.id ?? "";
-  const scanned = useProblems(({ byBuffer }) => byBuffer[id]);
+  const scanned = useProblemsInPieces()[id];
   // Following the scan, the plan never keeps it waiting, and waits for a pause in the typing as it does.
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new analysis means a new text
   const text = useMemo(() => textOf(id), [id, scanned?.analysis]);
@@ -33,20 +33,32 @@ export type PlanState = {
   error: CrusaderError | null;
 };
 
+type Answered = Omit<PlanState, "asking"> & { text: string | null; numGpus: number | null; sizes: PlanSizes | null };
+const NOTHING: Answered = { text: null, numGpus: null, sizes: null, answer: null, error: null };
+
 /** Null: nothing is asked. */
 export function usePlan(text: string | null, numGpus: number | null, sizes: PlanSizes | null): PlanState {
-  const [state, setState] = useState<PlanState>({ asking: true, answer: null, error: null });
+  const [answered, setAnswered] = useState(NOTHING);
   useEffect(() => {
     if (text === null || numGpus === null || sizes === null) return;
     const turn = new AbortController();
-    setState((before) => ({ ...before, asking: true }));
+    // In pieces, between which keys are answered; what says the same is not drawn again.
+    const take = (answer: TopologyAnswer | null, error: CrusaderError | null) =>
+      startTransition(() =>
+        setAnswered((before) => {
+          const same = JSON.stringify(before.answer) === JSON.stringify(answer);
+          return { text, numGpus, sizes, answer: same ? before.answer : answer, error };
+        }),
+      );
     scanner
       .plan(text, numGpus, sizes, turn.signal)
-      .then((answer) => setState({ asking: false, answer, error: null }))
+      .then((answer) => take(answer, null))
       .catch((thrown: unknown) => {
-        if (!turn.signal.aborted) setState({ asking: false, answer: null, error: asCrusaderError(thrown) });
+        if (!turn.signal.aborted) take(null, asCrusaderError(thrown));
       });
     return () => turn.abort();
   }, [text, numGpus, sizes]);
-  return state;
+  const { answer, error } = answered;
+  const isAnswered = answered.text === text && answered.numGpus === numGpus && answered.sizes === sizes;
+  return { asking: !isAnswered, answer, error };
 }

@@ -15,7 +15,7 @@ export function PickerView() {
   const { open, purpose } = useStore(picker);
   const close = () => picker.setState({ open: false });
   return (
-    <Modal opened={open} onClose={close} title={purpose.title} size="36rem">
+    <Modal returnFocus={false} opened={open} onClose={close} title={purpose.title} size="36rem">
       {open && <Picker purpose={purpose} close={close} />}
     </Modal>
   );
