@@ -24,7 +24,8 @@ export async function buildElectron(folder = ELECTRON_FOLDER) {
     input: PROCESSES,
     platform: "node",
     // The other kind requires its parts in a way that no bundler sees through (jsonc-parser).
-    resolve: { mainFields: ["module", "main"] },
+    // dockerode's own ssh client is not used (services/engine speaks through the system's), and needs native parts.
+    resolve: { mainFields: ["module", "main"], alias: { ssh2: false } },
     // Pyodide finds its files beside itself.
     external: ["electron", "pyodide"],
     plugins: [
