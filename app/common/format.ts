@@ -1,7 +1,6 @@
 /** How numbers are written, everywhere: units, thousands separators, and as many digits as mean something. */
 import type { CodeOrigin } from "./runs.ts";
 
-
 const integers = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const oneDigit = new Intl.NumberFormat("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const twoDigits = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });

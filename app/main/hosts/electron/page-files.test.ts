@@ -31,7 +31,10 @@ test("the page and its files come with their type and the policy", async () => {
 });
 
 test("the worker for code of others comes with a policy that contains it", async () => {
-  const { status, headers } = await pageFiles(rendererFolder())("GET", "crusader://app/assets/sandbox-worker-0aZ_-9xy.js");
+  const { status, headers } = await pageFiles(rendererFolder())(
+    "GET",
+    "crusader://app/assets/sandbox-worker-0aZ_-9xy.js",
+  );
   expect([status, headers["content-security-policy"]]).toEqual([200, SANDBOX_POLICY]);
 });
 
