@@ -23,6 +23,7 @@ import { build, Platform } from "electron-builder";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { resourceRoot } from "../app/main/router/resources.ts";
+import type { ScanRequest } from "../app/main/services/scan/worker.ts";
 import { buildElectron } from "../scripts/electron-build.mjs";
 import { ICNS_SIZES, ICO_SIZES, icns, ico, LINUX_SIZES } from "../scripts/icon-files.mjs";
 
@@ -219,14 +220,12 @@ describe("a package", () => {
     const thread = path.join(application, "dist/electron/worker.js");
     const root = resourceRoot(pathToFileURL(thread).href);
     expect(root).toBe(resources);
+    const policyJson = readFileSync(path.join(root, "hparams/scan-policy.json"), "utf8");
     const worker = new Worker(thread, {
-      workerData: {
-        packageFolder: path.join(root, "simulator-image/crusades_eval"),
-        policyJson: readFileSync(path.join(root, "hparams/scan-policy.json"), "utf8"),
-      },
+      workerData: { packageFolder: path.join(root, "simulator-image/crusades_eval"), policyJson },
     });
     expect(await once(worker, "message")).toEqual([{ kind: "ready" }]);
-    worker.postMessage({ source: Buffer.from("import os\n"), numGpus: null });
+    worker.postMessage({ source: Buffer.from("import os\n"), numGpus: null, policyJson } satisfies ScanRequest);
     const [{ reportJson }] = await once(worker, "message");
     await worker.terminate();
     expect(JSON.parse(reportJson).verdict).toEqual({ ok: false, kind: "security", line: 1, rule: "forbidden-module" });
