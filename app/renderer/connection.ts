@@ -246,3 +246,16 @@ async function* translated(iterator: AsyncIterableIterator<unknown>, stillConnec
     throw translate(thrown, undefined, stillConnected());
   }
 }
+
+const MOST_TRIES = 5;
+
+/** A call that may be repeated, again where the connection broke under it; each waits for the next connection. */
+export async function throughInterruptions<Output>(call: () => Promise<Output>): Promise<Output> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await call();
+    } catch (thrown) {
+      if (tries === MOST_TRIES || asCrusaderError(thrown).code !== "disconnected") throw thrown;
+    }
+  }
+}

@@ -86,6 +86,32 @@ test("two tabs with one file: what one saves the other shows, and neither overwr
   expect(workbench.complaints).toEqual([]);
 });
 
+test("a connection that breaks while the tabs come back takes neither tab nor unsaved text", async () => {
+  const workbench = await start();
+  putFile(workbench, "train.py", "first = 1\n");
+  const page = await workbench.open();
+  await explorerFile(page, "train.py").click();
+  await expectShown(page, "first = 1");
+  await page.keyboard.type("# unsaved\n");
+  await settled(() => workbench.services.workspace.drafts.list().map(({ text }) => text)).toEqual([
+    "# unsaved\nfirst = 1\n",
+  ]);
+
+  let broken = 0;
+  await page.routeWebSocket(/./, (socket) => {
+    const server = socket.connectToServer();
+    socket.onMessage((message) => {
+      const reads = String(message).includes("workspace/read");
+      if (reads) broken += 1;
+      if (reads && broken <= 2) void Promise.all([socket.close(), server.close()]);
+      else server.send(message);
+    });
+  });
+  await page.reload();
+  await expectShown(page, "# unsaved\nfirst = 1");
+  expect(broken).toBeGreaterThan(2);
+});
+
 /** bubblewrap shows a host another disk, to root too. */
 function needsDisk(context: TestContext): string {
   const found = findSandbox();

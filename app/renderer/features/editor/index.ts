@@ -4,7 +4,7 @@ import { originText } from "../../../common/format.ts";
 import type { Fix } from "../../../common/scan.ts";
 import type { FileReference, SavedDraft } from "../../../common/workspace.ts";
 import { client, followStream } from "../../client.ts";
-import { asCrusaderError } from "../../connection.ts";
+import { asCrusaderError, throughInterruptions } from "../../connection.ts";
 import { loadScannerWhenIdle, scanner } from "../../scanner/index.ts";
 import { notify, notifyError } from "../../shell/notifications.ts";
 import { type ShownTarget, selection } from "../../shell/selection.ts";
@@ -367,18 +367,18 @@ function saveTabs(): void {
 async function restoreTabs(): Promise<void> {
   try {
     const saved = panelSetting(PANEL_SETTING) as { files?: FileReference[]; active?: FileReference | null } | undefined;
-    const drafts = await client.workspace.drafts();
+    const drafts = await throughInterruptions(() => client.workspace.drafts());
     const own = drafts.filter(({ id }) => id.startsWith(`${WINDOW_ID}-`));
     const files = Array.isArray(saved?.files) ? saved.files : [];
     if (files.length === 0 && drafts.length === 0) return;
     if (files.length > 0 || own.length > 0) await loadMonaco();
     for (const file of files) {
       // A file that is gone is no longer a tab; its draft is still offered.
-      await buffers.openFile(file).catch((thrown: unknown) => {
+      await throughInterruptions(() => buffers.openFile(file)).catch((thrown: unknown) => {
         if (!["not_found", "access_denied", "usage"].includes(asCrusaderError(thrown).code)) throw thrown;
       });
     }
-    for (const draft of own) await buffers.recover(draft);
+    for (const draft of own) await throughInterruptions(() => buffers.recover(draft));
     if (saved?.active != null) {
       const active = buffers.bufferOf(saved.active);
       if (active !== undefined) buffers.activate(active.id);
