@@ -6,5 +6,13 @@ export const PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu";
 /** The validator's public repository; fetched only when the user asks for it. */
 export const PRODUCTION_REPOSITORY = "https://github.com/one-covenant/crusades";
 
+/** Where models, tokenizers and data sets come from, and where licences are accepted. */
+export const HUGGING_FACE = "https://huggingface.co";
+
 /** Hosts whose https links the desktop window hands to the system's browser; it refuses all others. */
-export const EXTERNAL_LINK_HOSTS: readonly string[] = ["github.com", "docs.pytorch.org", "docs.learnbittensor.org"];
+export const EXTERNAL_LINK_HOSTS: readonly string[] = [
+  "github.com",
+  "docs.pytorch.org",
+  "docs.learnbittensor.org",
+  "huggingface.co",
+];

@@ -15,6 +15,7 @@ export const ERROR_CODES = [
   "engine_unreachable", // no container engine answers; what it does meanwhile is not known
   "engine_failed", // a container engine refused, or gave an answer that cannot be understood
   "image_missing", // the image is not there, or not the one that is needed
+  "build_failed", // an image could not be built
   "server_unreachable", // an evaluation server cannot be asked
   "server_refused", // an evaluation server answers, but does not do it
   "unsupported", // this machine cannot do it: no GPU, no such system

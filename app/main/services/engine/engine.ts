@@ -11,7 +11,16 @@ import { CrusaderError } from "../../../common/errors.ts";
 import { Demultiplexer, type StreamName } from "./demultiplex.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { EngineRefusal, engineError, malformed, tooSlow } from "./errors.ts";
-import { SshAgent } from "./ssh.ts";
+import { type SshAgent, SshConnections } from "./ssh.ts";
+
+export type EngineImage = {
+  id: string;
+  /** "name:tag"; none where another image has taken them. */
+  tags: string[];
+  labels: Record<string, string>;
+  sizeBytes: number;
+  createdAt: Date;
+};
 
 /** What a container is made from, as the engine's API names it. */
 export type CreateOptions = Dockerode.ContainerCreateOptions & { name: string; Image: string };
@@ -29,6 +38,8 @@ export type EngineFacts = {
   /** Devices by the Container Device Interface, where the engine tells. */
   hasCdi: boolean;
   rootless: boolean;
+  /** Where, on its host, it keeps images and containers; "" where it does not tell. */
+  dataFolder: string;
 };
 
 export type ContainerState = {
@@ -42,6 +53,8 @@ export type ContainerState = {
   /** Processes that were started in it beside its own. */
   execIds: string[];
 };
+
+export type EngineOptions = { callMs?: number; ssh?: SshConnections | undefined; asks?: boolean };
 
 export type Removed = { kind: "container" | "network"; name: string };
 export type Labelled = { id: string; name: string; labels: Record<string, string> };
@@ -62,8 +75,19 @@ const infoSchema = z.object({
   Runtimes: z.record(z.string(), z.unknown()).nullish(),
   CDISpecDirs: z.array(z.string()).nullish(),
   SecurityOptions: z.array(z.string()).nullish(),
+  DockerRootDir: z.string().default(""),
 });
 const imageSchema = z.object({ Id: z.string(), Config: z.object({ Labels: named }).nullish() });
+const imagesSchema = z.array(
+  z.object({
+    Id: z.string(),
+    RepoTags: z.array(z.string()).nullish(),
+    Labels: named,
+    Size: z.number().nonnegative(),
+    /** Seconds since 1970. */
+    Created: z.number(),
+  }),
+);
 const inspectSchema = z.object({
   Id: z.string(),
   State: z.object({
@@ -81,18 +105,26 @@ const networksSchema = z.array(z.object({ Id: z.string(), Name: z.string(), Labe
 export class Engine {
   readonly endpoint: Endpoint;
   readonly #callMs: number;
+  readonly #sharedSsh: SshConnections | undefined;
+  readonly #asks: boolean;
   #docker: Promise<Dockerode> | null = null;
-  #ssh: SshAgent | null = null;
+  #ssh: { connections: SshConnections; agent: SshAgent } | null = null;
 
-  /** Connects at the first call. `callMs`: the time limit of most calls. */
-  constructor(endpoint: Endpoint, { callMs = CALL_MS }: { callMs?: number } = {}) {
+  /**
+   * Connects at the first call. `callMs`: the time limit of most calls; `ssh`: the connections it shares with others;
+   * `asks`: whether a person may be asked on the way there.
+   */
+  constructor(endpoint: Endpoint, { callMs = CALL_MS, ssh, asks = true }: EngineOptions = {}) {
     this.endpoint = endpoint;
     this.#callMs = callMs;
+    this.#sharedSsh = ssh;
+    this.#asks = asks;
   }
 
   /** Ends what is open; a later call connects anew. */
   close(): void {
-    this.#ssh?.destroy();
+    this.#ssh?.agent.destroy();
+    if (this.#sharedSsh === undefined) void this.#ssh?.connections.close();
     this.#ssh = null;
     this.#docker = null;
   }
@@ -116,6 +148,7 @@ export class Engine {
       runtimes: Object.keys(info.Runtimes ?? {}),
       hasCdi: (info.CDISpecDirs ?? []).length > 0,
       rootless: (info.SecurityOptions ?? []).some((option) => option.includes("rootless")),
+      dataFolder: info.DockerRootDir,
     };
   }
 
@@ -127,6 +160,41 @@ export class Engine {
       ),
     );
     return image === null ? null : { id: image.Id, labels: image.Config?.Labels ?? {} };
+  }
+
+  /** Images with a label of that name, the newest first. */
+  async images(label: string): Promise<EngineImage[]> {
+    const found = await this.#call("image ls", imagesSchema, (docker, abortSignal) =>
+      docker.listImages({ filters: { label: [label] }, abortSignal }),
+    );
+    return found
+      .map(({ Id, RepoTags, Labels, Size, Created }) => ({
+        id: Id,
+        tags: (RepoTags ?? []).filter((tag) => tag !== "<none>:<none>"),
+        labels: Labels ?? {},
+        sizeBytes: Size,
+        createdAt: new Date(Created * 1000),
+      }))
+      .filter(({ labels }) => label in labels)
+      .sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
+  }
+
+  /** Takes a name from an image, or removes it by its id; false where it was gone. Throws `conflict` where it is used. */
+  async removeImage(reference: string): Promise<boolean> {
+    try {
+      await this.#call(
+        "image rm",
+        z.unknown(),
+        (docker, abortSignal) => docker.getImage(reference).remove({ abortSignal }),
+        START_MS,
+      );
+      return true;
+    } catch (error) {
+      if (isStatus(error, 404)) return false;
+      if (!isStatus(error, 409)) throw error;
+      const hint = "Remove the containers that were made from it, or wait for its run. Nothing was removed.";
+      throw new CrusaderError("conflict", `The image ${reference} is in use.`, hint, (error as Error).message);
+    }
   }
 
   /** Throws `conflict` where the name is taken. Returns the container's id. */
@@ -301,8 +369,9 @@ export class Engine {
     call: (docker: Dockerode, abortSignal: AbortSignal) => Promise<T>,
     limitMs = this.#callMs,
   ): Promise<T> {
-    // What it takes to load is not the engine's time.
+    // What it takes to load is not the engine's time, nor is what a person takes to answer ssh.
     const docker = await this.#client();
+    await this.#ssh?.connections.open(this.endpoint.address, this.#asks);
     const controller = new AbortController();
     const late = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
@@ -364,14 +433,12 @@ export class Engine {
       case "unix":
       case "npipe":
         return new Docker({ ...none, protocol: "http", socketPath: rest });
-      case "ssh":
-        this.#ssh = new SshAgent(address);
-        return new Docker({
-          ...none,
-          protocol: "http",
-          host: "engine",
-          agent: this.#ssh,
-        } as Dockerode.DockerOptions);
+      case "ssh": {
+        const connections = this.#sharedSsh ?? new SshConnections();
+        const agent = connections.agent(address);
+        this.#ssh = { connections, agent };
+        return new Docker({ ...none, protocol: "http", host: "engine", agent } as Dockerode.DockerOptions);
+      }
       case "tcp":
       case "http":
       case "https": {
