@@ -3,13 +3,15 @@
  * Router, hosts and client derive from it; `contract.test.ts` pins the surface.
  *
  * Inputs are `unknown` until these schemas have passed them. No procedure takes a path, a command or a shell string.
- * A procedure named `watch...`, and `simulation.events`, is a stream: an async iterable that begins with how things stand.
+ * A procedure named `watch...`, `simulation.events` and `engines.check` are streams: async iterables that begin with how
+ * things stand.
  */
 import type { ContractRouterClient, InferContractRouterInputs, InferContractRouterOutputs } from "@orpc/contract";
 import { eventIterator, oc } from "@orpc/contract";
 import { z } from "zod";
 import { setAsideSchema } from "./data-folder.ts";
 import { desktopRequestSchema } from "./desktop.ts";
+import { engineCheckSchema, engineChoiceSchema, engineNeedsSchema } from "./engines.ts";
 import { ERROR_CODES, type ErrorCode, errorReportSchema } from "./errors.ts";
 import {
   annotationSchema,
@@ -49,7 +51,6 @@ import {
 import { settingsChangeSchema, settingsSchema, storedSettingsSchema } from "./settings.ts";
 import {
   activeRunSchema,
-  engineChoiceSchema,
   forecastSchema,
   profileNameSchema,
   runIdSchema,
@@ -226,11 +227,24 @@ export const contract = {
     load: procedure.input(z.object({ name: profileNameSchema })).output(profileSchema),
   },
 
+  /** Container engines of the docker backend. */
+  engines: {
+    /** Each asked whether it answers; the docker command's own first. */
+    list: procedure.output(z.array(engineChoiceSchema)),
+    /**
+     * Whether one is fit for runs: what is known so far, again with each thing that was found out, and at the end all of
+     * it. It starts a short-lived container there, which is gone when the stream ends, also where it is ended early.
+     */
+    check: procedure.input(engineNeedsSchema).output(eventIterator(engineCheckSchema)),
+  },
+
   simulation: {
-    /** Container engines for the docker backend, each asked whether it answers; the docker command's own first. */
-    engines: procedure.output(z.array(engineChoiceSchema)),
     /** What a start with these options would do, and what is missing for it. */
     check: procedure.input(simulationOptionsSchema).output(forecastSchema),
+    /** How one repeat of it is judged without Crusader: commands, and the order file they read. */
+    commands: procedure
+      .input(simulationOptionsSchema.extend({ target: targetSchema }))
+      .output(z.object({ commands: z.string(), order: exportedFileSchema })),
     /** Returns when the run has its number and its plan is on the disk; judging goes on behind it. */
     start: procedure.input(simulationOptionsSchema.extend({ target: targetSchema })).output(startedSchema),
     /** Two runs whose repeats alternate with equal seeds (A B A B). */
@@ -321,6 +335,8 @@ export const contract = {
         evaluationServerSchema.extend({
           token: serverTokenSchema.nullable().default(null),
           replace: z.boolean().default(false),
+          /** With `replace`, and no token: keep the one it has, where the address stays the same. */
+          keepToken: z.boolean().default(false),
         }),
       )
       .output(z.array(shownServerSchema)),

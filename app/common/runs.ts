@@ -25,11 +25,13 @@ export const containerChoiceSchema = z.object({
   runProfile: runProfileSchema.default("validator"),
   /** The engine's numbers of the GPUs to use; absent: any. */
   gpus: z.array(z.number().int().min(0).max(63)).min(1).max(64).optional(),
+  /** Instead of the profile's image; whoever names one answers for it. */
+  image: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}$/, "Not the name of an image.")
+    .optional(),
 });
-export type ContainerChoice = z.infer<typeof containerChoiceSchema> & {
-  /** Instead of the profile's image; the command line's alone. */
-  image?: string | undefined;
-};
+export type ContainerChoice = z.infer<typeof containerChoiceSchema>;
 
 /** Frozen with the plan, so that it is found again. */
 export const plannedContainerSchema = z.object({

@@ -1,5 +1,7 @@
 /** What a person chose for the window. Kept in `settings.json` of the data folder. */
 import { z } from "zod";
+import { containerChoiceSchema } from "./runs.ts";
+import { serverNameSchema } from "./servers.ts";
 
 /** Raised when a reader of the old version would misread the new one. */
 export const SETTINGS_VERSION = 1;
@@ -19,6 +21,9 @@ export const settingsSchema = z.object({
     .object({
       profile: z.string(),
       backend: z.string(),
+      /** Kept while another backend is chosen. */
+      container: containerChoiceSchema.optional(),
+      server: serverNameSchema.optional(),
       numRanks: z.number().int().min(1).max(64).nullable(),
       repeats: z.number().int().min(1).max(100).nullable(),
     })

@@ -70,6 +70,8 @@ export const forecastSchema = z.object({
   sandbox: sandboxSchema,
   numRanks: z.number().int(),
   repeats: z.number().int(),
+  /** The container image it takes; null without containers. */
+  image: z.string().nullable(),
   /** Why the score will not compare with the leaderboard's; empty only for a production run on its GPUs. */
   notComparable: z.array(z.string()),
   /** What is missing, each with a remedy; a start fails with the first. */
@@ -80,15 +82,6 @@ export const forecastSchema = z.object({
   behindRunIds: z.array(z.string()),
 });
 export type Forecast = z.infer<typeof forecastSchema>;
-
-/** A container engine, and why it cannot be used where it cannot. */
-export const engineChoiceSchema = z.object({
-  name: z.string(),
-  address: z.string(),
-  /** Whether the docker command would use it now. */
-  current: z.boolean(),
-  problem: errorReportSchema.nullable(),
-});
 
 export const startedSchema = z.object({ runId: z.string(), plan: planSchema });
 export type Started = z.infer<typeof startedSchema>;
@@ -103,6 +96,11 @@ export const runStatusSchema = z.object({
   repeatsPlanned: z.number().int(),
   /** Whether a cancel was asked for. */
   cancelling: z.boolean(),
+  /**
+   * Set while a run that goes on elsewhere (a container, a server) is not heard: `reattaching` after a restart, until it
+   * answers for the first time; `lost` while it is tried again, and why.
+   */
+  contact: z.object({ state: z.enum(["reattaching", "lost"]), problem: z.string().nullable() }).nullable(),
 });
 export type RunStatus = z.infer<typeof runStatusSchema>;
 

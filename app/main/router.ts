@@ -197,14 +197,27 @@ export function createRouter(services: Services) {
       load: os.hparams.load.handler(({ input }) => services.hparams.load(input.name)),
     },
 
-    simulation: {
-      engines: os.simulation.engines.handler(async () =>
+    engines: {
+      list: os.engines.list.handler(async () =>
         (await services.docker.engines()).map(({ problem, ...engine }) => ({
           ...engine,
           problem: problem?.report() ?? null,
         })),
       ),
+      check: os.engines.check.handler(async function* ({ input, signal }) {
+        const { resolved } = await services.hparams.load(input.profile);
+        yield* services.doctor.check({ ...input, profile: { name: input.profile, resolved } }, signal);
+      }),
+    },
+
+    simulation: {
       check: os.simulation.check.handler(({ input }) => services.simulation.forecast(simulationOptions(input))),
+      commands: os.simulation.commands.handler(async ({ input }) => {
+        const fileName = "order.json";
+        const request = { ...simulationOptions(input), ...requestFor(input.target) };
+        const { commands, order } = await services.simulation.byHand(request, fileName);
+        return { commands, order: { fileName, mediaType: "application/json", text: order } };
+      }),
       start: os.simulation.start.handler(async ({ input }) => {
         const plan = await runs.start({ ...simulationOptions(input), ...requestFor(input.target) });
         return { runId: plan.runId, plan };
@@ -284,8 +297,8 @@ export function createRouter(services: Services) {
 
     servers: {
       list: os.servers.list.handler(() => services.servers.list()),
-      add: os.servers.add.handler(({ input: { token, replace, ...server } }) =>
-        services.servers.add(server, token, { replace }),
+      add: os.servers.add.handler(({ input: { token, replace, keepToken, ...server } }) =>
+        services.servers.add(server, token, { replace, keepToken }),
       ),
       remove: os.servers.remove.handler(({ input }) => services.servers.remove(input.name)),
       check: os.servers.check.handler(({ input, signal }) => services.servers.check(input.name, signal)),

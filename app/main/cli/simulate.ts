@@ -19,11 +19,9 @@ import { ScanService } from "../services/scan/index.ts";
 import { ServerList } from "../services/servers/index.ts";
 import { dataFolder, FileSecrets } from "../services/settings/index.ts";
 import {
-  containerOrder,
   DockerBackend,
   EvalServerBackend,
   LocalBackend,
-  readSource,
   removeAbandonedFolders,
   type Simulation,
   type SimulationEvent,
@@ -44,22 +42,31 @@ const HELP = `Judges a train.py as the validator would: the same stages, the sam
 Usage: crusader simulate FILE [options]
 
   --profile NAME|FILE  what to judge by: a profile of hparams/, or any hparams.json (default: rehearsal)
-  --backend NAME       where to run: local (default), docker, evalServer
-  --engine NAME        with docker: a Docker context, "default" or "podman" (default: what the docker command uses)
-  --gpus 0,1           with docker: the engine's numbers of the GPUs to use
-  --run-profile NAME   with docker: the flags of the validator (default), or of the public simulator: public
-  --image NAME         with docker: an image of your own instead of the profile's
-  --print-command      with docker: write the order to a file, print the commands that do the same, and run nothing
-  --server NAME        with evalServer: which server (crusader servers); Ctrl-C ends the waiting, not its job
+  --backend NAME       where to run:
+                         local       on this machine, in a sandbox (default)
+                         docker      in a container, on this machine's engine or on that of another machine
+                         evalServer  on a box that runs the production image's server (crusader servers)
   --runs N             evaluations, each with a seed of its own (default: the profile's evaluation_runs)
   --seed S             fix the seed; several runs take S, S-2, S-3 ...
   --num-gpus N         ranks (default: the profile's)
   --against FILE2      judge FILE2 too, in turns with FILE, and compare the two
-  --no-sandbox         run your own file without a sandbox
   --ignore-cuda-needs  start the ranks on CPUs even if the file asks for CUDA
   --verbose            also print what the ranks printed
   --json               print the result record (with --against an array of two), and nothing else
   --help               this text
+
+local:
+  --no-sandbox         run your own file without a sandbox
+docker:
+  --engine NAME        a Docker context, "default" or "podman" (default: what the docker command uses)
+  --run-profile NAME   validator (default): its flags, isolated; public: those of the public simulator's command, which
+                       share the machine's memory segments, for your own files only
+  --gpus 0,1           the engine's numbers of the GPUs to use (default: any)
+  --image NAME         an image of your own instead of the profile's
+  --print-command      run nothing: print the docker commands that do the same, and write the order they read
+  --write-order FILE   the same, with the order in FILE (default: order-by-hand.json in the data folder)
+evalServer:
+  --server NAME        which server; Ctrl-C ends the waiting, not its job
 
 Ctrl-C cancels the run and ends its processes; a second one does not wait for the judge. A run in a container goes on
 when the terminal closes; the window finds it again.
@@ -96,11 +103,6 @@ export async function simulateCommand(args: readonly string[], io: CommandIo): P
       userProfilesFolder: join(folder, "hparams"),
       appliedProfile: () => rules.applied()?.profile?.name ?? null,
     });
-    const docker = new DockerBackend({
-      dataFolder: folder,
-      packageFolder: REQUIREMENTS_FOLDER,
-      crusaderVersion: packageJson.version,
-    });
     const service = new SimulationService({
       dataFolder: folder,
       store,
@@ -111,7 +113,11 @@ export async function simulateCommand(args: readonly string[], io: CommandIo): P
           python: () => preparePython(python, talk, { signal: interrupt.signal }),
           packageFolder: REQUIREMENTS_FOLDER,
         }),
-        docker,
+        new DockerBackend({
+          dataFolder: folder,
+          packageFolder: REQUIREMENTS_FOLDER,
+          crusaderVersion: packageJson.version,
+        }),
         new EvalServerBackend({
           servers: new ServerList({ dataFolder: folder, secrets: new FileSecrets({ dataFolder: folder }) }),
           scan: (...request) => scan.scan(...request),
@@ -124,31 +130,11 @@ export async function simulateCommand(args: readonly string[], io: CommandIo): P
     const profile = await hparams.load(options.profile);
     describeProfile(profile, talk.stderr);
     if (options.printCommand) {
-      const numRanks = options.numRanks ?? (profile.resolved.docker as { num_gpus: number }).num_gpus;
-      const source = await readSource(options.path);
-      const order = containerOrder(
-        {
-          marker: "by-hand",
-          repeat: 0,
-          profile: profile.resolved,
-          policy: rules.policy().policy,
-          numRanks,
-          sandbox: "container",
-          seed: options.seed ?? randomBytes(16).toString("hex"),
-          ignoreCudaNeeds: options.ignoreCudaNeeds ?? false,
-        },
-        source,
-      );
-      const orderFile = join(folder, "order-by-hand.json");
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
-      writeFileSync(orderFile, order, { mode: 0o600 });
-      const needs = {
-        profile: profile.resolved,
-        numRanks,
-        sandbox: "container" as const,
-        container: options.container,
-      };
-      io.stdout.write(docker.commands(needs, orderFile));
+      const orderFile = options.orderFile ?? join(folder, "order-by-hand.json");
+      const { commands, order } = await service.byHand(options, orderFile);
+      if (options.orderFile === undefined) mkdirSync(folder, { recursive: true, mode: 0o700 });
+      writeOrder(orderFile, order, options.orderFile === undefined);
+      io.stdout.write(commands);
       return EXIT.passed;
     }
     await cleanUp(service, talk.stderr);
@@ -174,6 +160,17 @@ export async function simulateCommand(args: readonly string[], io: CommandIo): P
   }
 }
 
+/** Throws `conflict` where a file is there that is not ours to replace. */
+function writeOrder(file: string, order: string, replace: boolean): void {
+  try {
+    writeFileSync(file, order, { mode: 0o600, flag: replace ? "w" : "wx" });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") throw new CrusaderError("conflict", `${file} is there already.`, "Nothing was overwritten.");
+    throw new CrusaderError("access_denied", `${file} cannot be written.`, "Name another file.", message);
+  }
+}
+
 const SILENT: OutputStream = { write: () => true };
 
 type Options = SimulationRequest & {
@@ -181,6 +178,8 @@ type Options = SimulationRequest & {
   against: string | undefined;
   noSandbox: boolean;
   printCommand: boolean;
+  /** Where the order is written for those commands. */
+  orderFile: string | undefined;
   verbose: boolean;
   json: boolean;
   help: boolean;
@@ -198,6 +197,9 @@ function parse(args: readonly string[]): Options {
     throw new CrusaderError("usage", "--seed takes up to 128 printable characters without blanks.");
   }
   const backend = values.backend ?? (values.server === undefined ? "local" : "evalServer");
+  if (values["no-sandbox"] === true && (backend === "docker" || backend === "evalServer")) {
+    throw new CrusaderError("usage", "--no-sandbox is for --backend local: what a container keeps in, it always does.");
+  }
   return {
     path: positionals[0] ?? "",
     profile: values.profile ?? "rehearsal",
@@ -205,7 +207,8 @@ function parse(args: readonly string[]): Options {
     server: values.server,
     sandbox: "bubblewrap",
     container: containerOf(values, backend === "docker"),
-    printCommand: values["print-command"] ?? false,
+    printCommand: values["print-command"] ?? values["write-order"] !== undefined,
+    orderFile: values["write-order"],
     runs: wholeNumber("runs", values.runs, MAX_RUNS),
     numRanks: wholeNumber("num-gpus", values["num-gpus"], MAX_RANKS),
     seed: values.seed,
@@ -224,17 +227,15 @@ type ContainerValues = {
   "run-profile"?: string | undefined;
   image?: string | undefined;
   "print-command"?: boolean | undefined;
+  "write-order"?: string | undefined;
 };
 
 function containerOf(values: ContainerValues, isDocker: boolean): SimulationRequest["container"] {
-  const { engine, gpus, image, "run-profile": runProfile = "validator", "print-command": printCommand } = values;
+  const { engine, gpus, image, "run-profile": runProfile = "validator" } = values;
   if (!isDocker) {
-    const given = [engine, gpus, image, values["run-profile"], printCommand].some((value) => value !== undefined);
-    if (given)
-      throw new CrusaderError(
-        "usage",
-        "--engine, --gpus, --image, --run-profile and --print-command need --backend docker.",
-      );
+    const options = ["engine", "gpus", "image", "run-profile", "print-command", "write-order"] as const;
+    const given = options.find((option) => values[option] !== undefined);
+    if (given !== undefined) throw new CrusaderError("usage", `--${given} needs --backend docker.`);
     return undefined;
   }
   if (runProfile !== "validator" && runProfile !== "public") {
@@ -260,6 +261,7 @@ function parseOptions(args: readonly string[]) {
         "run-profile": { type: "string" },
         image: { type: "string" },
         "print-command": { type: "boolean" },
+        "write-order": { type: "string" },
         runs: { type: "string" },
         seed: { type: "string" },
         "num-gpus": { type: "string" },
@@ -458,6 +460,8 @@ class LiveRun {
   readonly #expected: Partial<Record<Stage, number>>;
   #title = "";
   #progress: RunProgress | null = null;
+  /** What goes on elsewhere is not heard. */
+  #isLost = false;
 
   constructor(line: ProgressLine, paint: Paint, plans: Plan[], service: SimulationService) {
     this.#line = line;
@@ -489,6 +493,12 @@ class LiveRun {
       this.#progress?.take(said.event);
       this.#tell(said.event);
       this.draw();
+    } else if (said.type === "contact") {
+      if (said.problem !== null && !this.#isLost) {
+        this.#line.print(`  ${this.#paint("caution", "connection lost")}: ${safeLine(said.problem)}`);
+        this.#line.print("  It is tried again, and the run goes on there.");
+      } else if (said.problem === null && this.#isLost) this.#line.print("  The connection is back.");
+      this.#isLost = said.problem !== null;
     } else if (said.type === "repeat_ended") {
       this.#progress = null;
       this.#line.stop();

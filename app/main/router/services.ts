@@ -1,6 +1,7 @@
 /** The services of one host, made once and closed once. Nothing happens on the disk before they are used. */
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import packageJson from "../../../package.json" with { type: "json" };
 import type { SetAside } from "../../common/data-folder.ts";
@@ -87,7 +88,12 @@ export function createServices({
     policyJson: readFileSync(POLICY_FILE, "utf8"),
   });
   const evalServer = new EvalServerBackend({ servers, scan: (...request) => scan.scan(...request) });
-  const docker = new DockerBackend({ dataFolder, packageFolder: PACKAGE_FOLDER, crusaderVersion: packageJson.version });
+  const docker = new DockerBackend({
+    dataFolder,
+    packageFolder: PACKAGE_FOLDER,
+    crusaderVersion: packageJson.version,
+    surroundings: { env, platform: process.platform, home: homedir() },
+  });
   const simulation = new SimulationService({
     dataFolder,
     store,

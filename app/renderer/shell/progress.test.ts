@@ -16,7 +16,7 @@ function update(repeat: number, ...stages: [Stage, "running" | "passed"][]): Run
       repeat,
       event: { v: 1, seq: index, t: index, type: "stage", stage, state, seconds: state === "running" ? null : 1 },
     })),
-    status: { state: "running", waiting: null, repeat, repeatsPlanned: 2, cancelling: false },
+    status: { state: "running", waiting: null, repeat, repeatsPlanned: 2, cancelling: false, contact: null },
     outputBytes: 0,
     result: null,
     recordProblem: null,

@@ -42,10 +42,11 @@ export class ServerList {
   }
 
   /**
-   * Adds a server, or with `replace` puts it in the place of the one of that name. Throws `conflict` where the name is
+   * Adds a server, or with `replace` puts it in the place of the one of that name; without a token it then has none,
+   * unless it is to keep the one that was given with the same address. Throws `conflict` where the name is
    * taken, `too_large` where there are too many, `disk_full`, `data_folder`.
    */
-  add(server: EvaluationServer, token: string | null, { replace = false } = {}): ShownServer[] {
+  add(server: EvaluationServer, token: string | null, { replace = false, keepToken = false } = {}): ShownServer[] {
     const { servers } = this.#file.read();
     const old = servers.find(({ name }) => name === server.name);
     if (old !== undefined && !replace) {
@@ -59,8 +60,8 @@ export class ServerList {
       throw new CrusaderError("too_large", `There are ${MAX_SERVERS} servers already.`, "Remove one.");
     }
     // First the secret: a server without its token would be refused, a token without its server harms nobody.
-    if (token === null) this.#secrets.remove(secretOf(server));
-    else this.#secrets.write(secretOf(server), token);
+    if (token === null && !keepToken) this.#secrets.remove(secretOf(server));
+    else if (token !== null) this.#secrets.write(secretOf(server), token);
     this.#file.write({ servers: [...servers.filter(({ name }) => name !== server.name), server] });
     if (old !== undefined && old.address !== server.address) this.#secrets.remove(secretOf(old));
     return this.list();

@@ -49,6 +49,10 @@ test("a server is added, shown without its token, replaced and forgotten", () =>
   expect(list.access("box").token).toBe("t-1");
   expect(list.add(box, "t-2", { replace: true })).toHaveLength(2);
   expect(list.access("box")).toEqual({ ...box, token: "t-2" });
+  expect(list.add(box, null, { replace: true, keepToken: true })[1]).toMatchObject({ name: "box", hasToken: true });
+  const moved = { ...box, address: "https://other.example:8000" };
+  expect(list.add(moved, null, { replace: true, keepToken: true })[1]).toMatchObject({ hasToken: false });
+  list.add(box, "t-2", { replace: true });
   expect(list.remove("old")).toEqual([shown]);
   expect(list.remove("box")).toEqual([]);
   expect(readFileSync(join(folder, "secrets.json"), "utf8")).not.toContain("t-");

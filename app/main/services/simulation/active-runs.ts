@@ -28,6 +28,7 @@ const PAUSE_MS = 100;
 const LOOK_EVERY_MS = 250;
 /** Of one update; what is more follows in the next. */
 const MAX_EVENTS = 2000;
+const REATTACHING = { state: "reattaching", problem: null } as const;
 /** Ended runs that are still known with what their record may lack. */
 const MAX_ENDED = 100;
 
@@ -91,7 +92,7 @@ export class ActiveRuns {
   /** Goes on with runs that have outlived their process. Throws as `SimulationService.reattach` does. */
   async reattach(): Promise<Plan[]> {
     this.#refuseWhenClosing();
-    return (await this.#service.reattach()).flatMap((simulation) => this.#take(simulation));
+    return (await this.#service.reattach()).flatMap((simulation) => this.#take(simulation, REATTACHING));
   }
 
   /**
@@ -163,7 +164,7 @@ export class ActiveRuns {
     }
   }
 
-  #take({ plans, ...simulation }: Simulation<unknown>): Plan[] {
+  #take({ plans, ...simulation }: Simulation<unknown>, contact: RunStatus["contact"] = null): Plan[] {
     const owns = plans.map((plan): Own => {
       const status: RunStatus = {
         state: "running",
@@ -171,6 +172,7 @@ export class ActiveRuns {
         repeat: null,
         repeatsPlanned: plan.seeds.length,
         cancelling: false,
+        contact,
       };
       return {
         plan,
@@ -204,12 +206,15 @@ export class ActiveRuns {
         change(own, { repeat: said.repeat });
       } else if (said.type === "judged") {
         own?.moved.advance();
+      } else if (said.type === "contact") {
+        const { problem } = said;
+        change(own, { contact: problem === null ? null : { state: "lost", problem } });
       } else if (said.type === "repeat_ended") {
-        change(own, { repeat: null });
+        change(own, { repeat: null, contact: null });
       } else if (own !== undefined) {
         own.result = said.result;
         own.recordProblem = said.recordProblem;
-        change(own, { state: said.result.outcome, waiting: null, repeat: null });
+        change(own, { state: said.result.outcome, waiting: null, repeat: null, contact: null });
       }
     }
   }
@@ -218,7 +223,8 @@ export class ActiveRuns {
     const own = this.#runs.get(runId);
     if (own !== undefined) return { status: own.status, result: own.result, recordProblem: own.recordProblem };
     const { state, plan, result } = this.#store.show(runId);
-    const status = { state, waiting: null, repeat: null, repeatsPlanned: plan.seeds.length, cancelling: false };
+    const repeatsPlanned = plan.seeds.length;
+    const status = { state, waiting: null, repeat: null, repeatsPlanned, cancelling: false, contact: null };
     return { status, result, recordProblem: null };
   }
 

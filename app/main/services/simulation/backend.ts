@@ -31,11 +31,21 @@ export type Order = Omit<Needs, "container"> & {
   ignoreCudaNeeds: boolean;
 };
 
-/** Where an evaluation's words go. Neither function throws. */
+/** Where an evaluation's words go. None of the functions throws. */
 export type Listener = {
   event: (event: Event) => void;
   /** Bytes of stdout and stderr; untrusted. */
   output: (chunk: Uint8Array) => void;
+  /** Why what goes on elsewhere cannot be heard now, while it is tried again; null: it is heard. */
+  contact?: (problem: string | null) => void;
+};
+
+/** An evaluation without Crusader. */
+export type ByHand = {
+  /** For a POSIX shell; they read the order from the file that was named. */
+  commands: string;
+  /** One line of JSON, with the file to judge in it. */
+  order: string;
 };
 
 /** A process that was still alive when its evaluation was over, and was killed. */
@@ -77,6 +87,12 @@ export interface Backend {
   environment(needs: Needs): Promise<Record<string, string>>;
   /** What of the choice is frozen in the plan. Call after `check`. */
   plan?(needs: Needs): Promise<PlannedContainer>;
+  /** How one of its evaluations is had without Crusader; asks nobody. */
+  byHand?(
+    order: Omit<Order, "marker" | "repeat" | "sourcePath" | "container"> & Needs,
+    source: Uint8Array,
+    orderFile: string,
+  ): ByHand;
   launch(order: Order, listener: Listener): Promise<Evaluation>;
   /**
    * Goes on with what an earlier process launched with that order. Tells at least the events and the bytes of log that

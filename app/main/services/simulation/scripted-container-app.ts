@@ -1,5 +1,6 @@
 /** For tests: an app that starts one run in a container and is killed. Arguments: data folder, file, repeats. */
 import { fileURLToPath } from "node:url";
+import type { Surroundings } from "../engine/index.ts";
 import { HparamsService } from "../hparams/index.ts";
 import { RunStore } from "../runs/index.ts";
 import { DockerBackend } from "./backends/docker.ts";
@@ -8,10 +9,10 @@ import { SimulationService } from "./simulation-service.ts";
 
 const folderOf = (name: string) => fileURLToPath(new URL(`../../../../${name}`, import.meta.url));
 
-export function scriptedApp(dataFolder: string) {
+export function scriptedApp(dataFolder: string, surroundings?: Surroundings) {
   const store = new RunStore({ dataFolder });
   const packageFolder = folderOf("simulator-image");
-  const backend = new DockerBackend({ dataFolder, packageFolder, crusaderVersion: "1.2.3" });
+  const backend = new DockerBackend({ dataFolder, packageFolder, crusaderVersion: "1.2.3", surroundings });
   const service = new SimulationService({
     dataFolder,
     store,

@@ -1,4 +1,5 @@
 /** The rules of a series of repeats (spec/evaluation.md section 5), apart from the score (`app/common/score.ts`). Pure. */
+import { imageName } from "../../../common/container-image.ts";
 import type { FailureKind } from "../../../common/events.ts";
 import type { ContainerChoice, Plan, RepeatResult } from "../../../common/runs.ts";
 import { isFatal } from "../../../common/score.ts";
@@ -26,7 +27,7 @@ export function seedsOf(repeats: number, fixed: string | undefined, random: () =
 /** Why a score does not compare with the leaderboard's (`RunResult.notComparable`). */
 export function reasonsNotComparable(
   plan: Pick<Plan, "profile" | "numRanks" | "seedFixed" | "seeds"> & {
-    container?: Pick<ContainerChoice, "runProfile"> | undefined;
+    container?: Pick<ContainerChoice, "runProfile" | "image"> | undefined;
     server?: string | undefined;
   },
   repeats: readonly Pick<RepeatResult, "notes">[] = [],
@@ -39,6 +40,8 @@ export function reasonsNotComparable(
   } else if (plan.container === undefined) {
     reasons.push("evaluated by Crusader on this machine, not in the validator's image on its GPUs");
   } else reasons.push("in the validator's container, on GPUs that were not compared with the validator's");
+  const image = plan.container?.image;
+  if (image !== undefined && image !== imageName(content)) reasons.push(`in the image ${image}, not the profile's own`);
   if (plan.container?.runProfile === "public") {
     reasons.push("with the public simulator's flags, which let ranks share memory as the validator's do not");
   }

@@ -4,6 +4,7 @@
  */
 import { mkdir, open } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
+import { imageName } from "../../../common/container-image.ts";
 import type { ErrorReport } from "../../../common/errors.ts";
 import { CrusaderError } from "../../../common/errors.ts";
 import type { Event, Failure, Stage } from "../../../common/events.ts";
@@ -15,7 +16,7 @@ import type { Forecast } from "../../../common/simulation.ts";
 import type { HparamsService } from "../hparams/index.ts";
 import { lockFile } from "../locks/index.ts";
 import type { PlanDraft, Recorder, RunStore } from "../runs/index.ts";
-import type { Backend, EndedProcess, Ending, Evaluation, Listener, Needs, Order, Recorded } from "./backend.ts";
+import type { Backend, ByHand, EndedProcess, Ending, Evaluation, Listener, Needs, Order, Recorded } from "./backend.ts";
 import { cancelledFailure, withoutVerdict } from "./judge-events.ts";
 import { endMarkedProcesses, markerOf, runOfMarker } from "./marked-processes.ts";
 import { RunQueue } from "./queue.ts";
@@ -54,6 +55,8 @@ export type SimulationEvent =
   | { type: "repeat_started"; runId: string; repeat: number; seed: string }
   | { type: "judged"; runId: string; repeat: number; event: Event }
   | { type: "repeat_ended"; runId: string; repeat: number; result: RepeatResult }
+  /** What goes on elsewhere cannot be heard, and why; null: it is heard again. */
+  | { type: "contact"; runId: string; problem: string | null }
   /** `recordProblem`: why the record is incomplete, although the result stands. */
   | { type: "run_ended"; runId: string; result: RunResult; recordProblem: ErrorReport | null };
 
@@ -177,9 +180,51 @@ export class SimulationService {
         seeds,
       }),
       problems: problems.map((problem) => problem.report()),
+      image: backend.plan === undefined ? null : (container?.image ?? imageName(content)),
       expectedStageSeconds: this.expectedStageSeconds(name, numRanks),
       behindRunIds: running.filter((run) => run.backend === backend.name).map(({ id }) => id),
     };
+  }
+
+  /**
+   * What somebody needs to do by hand what one repeat of `start` does. Throws as `start` does of the file and the profile,
+   * and `unsupported` where the backend's evaluations cannot be had by hand; asks nobody.
+   */
+  async byHand(request: SimulationRequest, orderFile: string): Promise<ByHand> {
+    const backend = this.#backend(request.backend);
+    if (backend.byHand === undefined) {
+      const hint = "Choose the docker backend.";
+      throw new CrusaderError("unsupported", `The backend ${backend.name} has no commands of its own.`, hint);
+    }
+    const { container, server } = request;
+    const sandbox = this.#sandbox(request, backend);
+    const source = request.source ?? (await readSource(request.path));
+    const { profile, numRanks } = await this.#settled(request);
+    const order = {
+      profile: profile.resolved,
+      numRanks,
+      sandbox,
+      container,
+      server,
+      seed: request.seed ?? this.#options.randomSeed(),
+      policy: this.#options.policy().policy,
+      ignoreCudaNeeds: request.ignoreCudaNeeds ?? false,
+    };
+    return backend.byHand(order, source, orderFile);
+  }
+
+  /** What keeps the ranks in. Throws `foreign_code` where another's code would be kept in by too little. */
+  #sandbox(request: Pick<SimulationRequest, "path" | "origin" | "sandbox" | "container">, backend: Backend): Sandbox {
+    const sandbox = backend.confinement ?? request.sandbox;
+    const origin = request.origin ?? this.#options.store.originOf(request.path);
+    if (origin !== undefined && (sandbox === "none" || request.container?.runProfile === "public")) {
+      throw new CrusaderError(
+        "foreign_code",
+        `This is another's code (${originText(origin)}): it runs in a sandbox only.`,
+        "Read it, and make a file of your own of what you trust.",
+      );
+    }
+    return sandbox;
   }
 
   /** The profile, and what it decides where the request leaves it open. */
@@ -258,18 +303,12 @@ export class SimulationService {
   async #draft(request: SimulationRequest, backend: Backend) {
     const { container } = request;
     const origin = request.origin ?? this.#options.store.originOf(request.path);
-    const sandbox = backend.confinement ?? request.sandbox;
-    if (origin !== undefined && (sandbox === "none" || container?.runProfile === "public")) {
-      throw new CrusaderError(
-        "foreign_code",
-        `This is another's code (${originText(origin)}): it runs in a sandbox only.`,
-        "Read it, and make a file of your own of what you trust.",
-      );
-    }
+    const sandbox = this.#sandbox(request, backend);
     const source = request.source ?? (await readSource(request.path));
     const { profile, numRanks, repeats } = await this.#settled(request);
     const needs: Needs = { profile: profile.resolved, numRanks, sandbox, container, server: request.server };
     const [problem] = await backend.check(needs);
+    if (problem?.code === "sandbox_missing" && origin !== undefined) throw foreignWithoutSandbox(origin, problem);
     if (problem !== undefined) throw problem;
     const policy = this.#options.policy();
     const plan: PlanDraft = {
@@ -452,6 +491,7 @@ export class SimulationService {
         events.push({ type: "judged", runId, repeat, event });
       },
       output: (chunk) => recorder.output(chunk),
+      contact: (problem) => events.push({ type: "contact", runId, problem }),
     });
     lane.begun = null;
     const found = begun === null ? null : ((await backend.reattach?.(order, recorded, listener)) ?? null);
@@ -500,6 +540,16 @@ export class SimulationService {
   }
 }
 
+/** The other's way out, a start without one, is not for another's code. */
+function foreignWithoutSandbox(origin: CodeOrigin, { message, detail }: CrusaderError): CrusaderError {
+  return new CrusaderError(
+    "foreign_code",
+    `This is another's code (${originText(origin)}): it runs in a sandbox only. ${message}`,
+    "Install bubblewrap, or judge it in a container: docs/security.md says what keeps it in.",
+    detail,
+  );
+}
+
 function needsMore({ recorder, repeats }: Lane): boolean {
   const last = repeats.at(-1);
   return repeats.length < recorder.plan.seeds.length && (last === undefined || !endsSeries(last));
@@ -544,6 +594,7 @@ function unrecorded({ events, outputBytes }: Recorded, listener: Listener): List
       skip -= skipped;
       if (skipped < chunk.length) listener.output(chunk.subarray(skipped));
     },
+    contact: (problem) => listener.contact?.(problem),
   };
 }
 

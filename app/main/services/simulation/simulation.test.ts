@@ -73,12 +73,19 @@ const outcomes = ({ outcome, repeats, successRate, failure }: RunResult) => ({
 });
 
 test("the file of an imported run is another's code, also where it is named by its path", async () => {
-  const { dataFolder, store, service, request } = bench();
+  const { backend, dataFolder, store, service, request } = bench();
   const first = await service.start(request("pass"));
   await first.done;
   const { runId, origin } = store.import(readSharedRun(join(dataFolder, "runs", "1")));
   const path = join(dataFolder, "runs", runId, "train.py");
   await expect(service.start(request("pass", { path }))).rejects.toMatchObject({ code: "foreign_code" });
+  backend.problems = [new CrusaderError("sandbox_missing", "There is none.", "--no-sandbox runs your own file.")];
+  await expect(service.start(request("pass", { path, sandbox: "bubblewrap" }))).rejects.toMatchObject({
+    code: "foreign_code",
+    message: expect.stringMatching(/runs in a sandbox only\. There is none\.$/),
+    hint: expect.not.stringContaining("--no-sandbox"),
+  });
+  backend.problems = [];
   symlinkSync(join(dataFolder, "runs", runId), join(dataFolder, "elsewhere"));
   const b = { path: join(dataFolder, "elsewhere", "train.py") };
   await expect(service.startComparison({ a: request("pass"), b })).rejects.toMatchObject({ code: "foreign_code" });

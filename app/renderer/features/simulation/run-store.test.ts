@@ -10,7 +10,7 @@ const update = (after: number, number: number, overrides: Partial<RunUpdate> = {
   after,
   number,
   events: [],
-  status: { state: "running", waiting: null, repeat: 0, repeatsPlanned: 1, cancelling: false },
+  status: { state: "running", waiting: null, repeat: 0, repeatsPlanned: 1, cancelling: false, contact: null },
   outputBytes: 0,
   result: null,
   recordProblem: null,

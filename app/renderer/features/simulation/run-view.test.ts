@@ -3,7 +3,7 @@ import type { Event, Stage } from "../../../common/events.ts";
 import type { RunStatus, RunUpdate } from "../../../common/simulation.ts";
 import { applyUpdate, emptyRunView, expectedOf, isOver, type RunView, runTime, stageTimes } from "./run-view.ts";
 
-const RUNNING: RunStatus = { state: "running", waiting: null, repeat: 0, repeatsPlanned: 1, cancelling: false };
+const RUNNING: RunStatus = { state: "running", waiting: null, repeat: 0, repeatsPlanned: 1, cancelling: false, contact: null };
 
 type Said = Partial<Event> & Pick<Event, "type" | "t">;
 

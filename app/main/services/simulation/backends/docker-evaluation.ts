@@ -98,12 +98,14 @@ export class DockerEvaluation implements Evaluation {
       this.#waiting = new AbortController();
       try {
         await this.#expectEngine();
+        this.#listener.contact?.(null);
         const readAll = await this.#follow();
         const state = await this.#container.engine.container(this.#container.name);
         if (state === null || (readAll && !state.running)) return state;
         pauseMs = FIRST_PAUSE_MS;
       } catch (error) {
         if (this.#detached) break;
+        if (isUnreachable(error)) this.#listener.contact?.((error as Error).message);
         if (!isUnreachable(error) && !this.#waiting.signal.aborted) {
           const state = await this.#container.engine.container(this.#container.name).catch(() => undefined);
           // Removed while it was being read.

@@ -11,6 +11,7 @@ import { ActiveRuns, type Simulation } from "../index.ts";
 import { markerOf } from "../marked-processes.ts";
 import { scriptedApp, scriptedRequest } from "../scripted-container-app.ts";
 import { prepareScriptedImage, SCRIPTED_IMAGE } from "../scripted-image.ts";
+import { startSocketProxy } from "../socket-proxy.ts";
 
 const APP = fileURLToPath(new URL("../scripted-container-app.ts", import.meta.url));
 const prepared = prepareScriptedImage();
@@ -152,6 +153,56 @@ test("a container that somebody stops is no cancel of the user's", async (contex
     outcome: "error",
     message: "The container was stopped before its verdict, and not from here.",
   });
+});
+
+test("the commands do by hand what a run does, with the order that comes with them", async (context) => {
+  const docker = dockerOr(context);
+  const { app, folder, request } = bench(docker);
+  const { commands, order } = await app().service.byHand({ ...request("pass"), numRanks: 2 }, "order.json");
+  writeFileSync(join(folder, "order.json"), order);
+  // The name of another's by hand on this engine.
+  const name = `crusader-test-by-hand-${process.pid}`;
+  const [network = "", run = "", , launcher = "", , remove = "", removeNetwork = ""] = commands
+    .replaceAll("crusader-by-hand", name)
+    .split("\n");
+  const shell = (command: string) =>
+    spawn("sh", ["-c", command], { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
+  const done = async (command: string) => new Promise((resolve) => shell(command).on("close", resolve));
+  onTestFinished(async () => {
+    await done(`${remove}; ${removeNetwork}`);
+  });
+  expect(await done(network)).toBe(0);
+  const judge = shell(run);
+  const events: { type: string; outcome?: string; seed?: string }[] = [];
+  for await (const line of createInterface({ input: judge.stdout })) {
+    const event = JSON.parse(line);
+    events.push(event);
+    if (event.id === "waiting_for_launcher") expect(await done(launcher)).toBe(0);
+  }
+  expect(events.map(({ type }) => type)).toEqual(["stage", "note", "stage", "result"]);
+  expect(events.at(-1)).toMatchObject({ outcome: "passed", seed: "seed", numRanks: 2 });
+});
+
+test("an engine that is out of reach is told, and that it is heard again", async (context) => {
+  const docker = dockerOr(context);
+  const { dataFolder, request, letGoOn } = bench(docker);
+  const proxy = await startSocketProxy();
+  const env = { ...process.env, DOCKER_HOST: proxy.address };
+  const { service } = scriptedApp(dataFolder, { env, platform: process.platform, home: dataFolder });
+  const { events, done } = await service.start(request("wait"));
+  const contacts: string[] = [];
+  for await (const said of events) {
+    if (said.type === "judged" && said.event.type === "stage" && said.event.state === "passed") {
+      await proxy.close();
+    } else if (said.type === "contact") {
+      const contact = said.problem === null ? "heard" : "lost";
+      if (contact === contacts.at(-1)) continue;
+      contacts.push(contact);
+      if (contact === "lost") await proxy.open();
+      else if (contacts.length > 1) letGoOn();
+    }
+  }
+  expect([(await done).outcome, contacts]).toEqual(["passed", ["heard", "lost", "heard"]]);
 });
 
 test("leftovers of this data folder's ended runs are removed, and nothing else", async (context) => {

@@ -14,10 +14,11 @@ import {
   type EngineFacts,
   findEndpoint,
   findEndpoints,
+  SshConnections,
   type Surroundings,
 } from "../../engine/index.ts";
 import { JsonFile } from "../../storage/index.ts";
-import type { Backend, Evaluation, Listener, Needs, Order, Recorded } from "../backend.ts";
+import type { Backend, ByHand, Evaluation, Listener, Needs, Order, Recorded } from "../backend.ts";
 import { folderKey } from "../marked-processes.ts";
 import { type ContainerOptions, containerOptions, dockerCommands } from "./container-options.ts";
 import { DockerEvaluation } from "./docker-evaluation.ts";
@@ -30,12 +31,15 @@ export type DockerBackendOptions = {
   crusaderVersion: string;
   /** Where engines are looked for; default: as the docker command does. */
   surroundings?: Surroundings | undefined;
+  /** To engines behind ssh; default: of its own, which asks nobody. */
+  ssh?: SshConnections | undefined;
 };
 
 /** An engine that can be chosen, and why not where it cannot. */
 export type EngineChoice = { name: string; address: string; current: boolean; problem: CrusaderError | null };
 
 const ORDER_VERSION = 1;
+const BY_HAND = "crusader-by-hand";
 /** Where it is only asked whether an engine is there. */
 const LOOK_MS = 3000;
 const LABELS = { home: "crusader.home", run: "crusader.run", repeat: "crusader.repeat", version: "crusader.version" };
@@ -48,10 +52,12 @@ export class DockerBackend implements Backend {
   readonly survives = true;
   readonly #options: DockerBackendOptions;
   readonly #engines = new Map<string, Engine>();
+  readonly #ssh: SshConnections;
   readonly #used: JsonFile<z.infer<typeof usedSchema>>;
 
   constructor(options: DockerBackendOptions) {
     this.#options = options;
+    this.#ssh = options.ssh ?? new SshConnections();
     this.#used = new JsonFile({
       path: join(options.dataFolder, "engines.json"),
       schema: usedSchema,
@@ -65,7 +71,7 @@ export class DockerBackend implements Backend {
     return Promise.all(
       findEndpoints(this.#options.surroundings).map(async (endpoint) => {
         const { name, address, current } = endpoint;
-        const engine = new Engine(endpoint, { callMs: LOOK_MS });
+        const engine = this.#look(endpoint);
         const problem = await engine.facts().then(
           () => null,
           (error: CrusaderError) => error,
@@ -126,11 +132,11 @@ export class DockerBackend implements Backend {
     };
   }
 
-  /** The commands that do by hand what a run with these needs does; the order is read from `orderFile`. */
-  commands({ profile, numRanks, container }: Needs, orderFile: string): string {
+  byHand(order: Parameters<NonNullable<Backend["byHand"]>>[0], source: Uint8Array, orderFile: string): ByHand {
+    const { profile, numRanks, container } = order;
     const endpoint = this.#endpoint(container?.engine);
     const options = containerOptions({
-      name: "crusader-by-hand",
+      name: BY_HAND,
       image: container?.image ?? imageName(profile),
       labels: {},
       runProfile: container?.runProfile ?? "validator",
@@ -141,7 +147,10 @@ export class DockerBackend implements Backend {
     });
     const isContext = endpoint.name !== "default" && endpoint.name !== "podman";
     const choice = endpoint.current ? [] : isContext ? ["--context", endpoint.name] : ["--host", endpoint.address];
-    return dockerCommands(options, ["docker", ...choice], orderFile);
+    return {
+      commands: dockerCommands(options, ["docker", ...choice], orderFile),
+      order: containerOrder({ ...order, container: undefined, marker: "by-hand", repeat: 0 }, source),
+    };
   }
 
   async launch(order: Order, listener: Listener): Promise<Evaluation> {
@@ -170,7 +179,7 @@ export class DockerBackend implements Backend {
     const options = this.#containerOptions(order, container);
     const { name } = options.create;
     // Where it cannot be asked soon, whoever follows the container asks on.
-    const asked = new Engine(engine.endpoint, { callMs: LOOK_MS });
+    const asked = this.#look(engine.endpoint);
     const state = await asked.container(name).catch(() => undefined);
     asked.close();
     if (state?.status === "created") {
@@ -186,7 +195,7 @@ export class DockerBackend implements Backend {
       engines.map(async ({ name, address }) => {
         const endpoint = findEndpoints(this.#options.surroundings).find((candidate) => candidate.name === name);
         if (endpoint?.address !== address) return [];
-        const engine = new Engine(endpoint, { callMs: LOOK_MS });
+        const engine = this.#look(endpoint);
         // An engine that does not answer is asked at a later start.
         const found = await this.#removeFrom(engine, isOver).catch(() => []);
         engine.close();
@@ -308,9 +317,14 @@ export class DockerBackend implements Backend {
     return findEndpoint(name, this.#options.surroundings);
   }
 
+  /** Where it is only asked whether something is there: soon, and no person. */
+  #look(endpoint: Endpoint): Engine {
+    return new Engine(endpoint, { callMs: LOOK_MS, ssh: this.#ssh, asks: false });
+  }
+
   #engine(endpoint: Endpoint): Engine {
     const key = JSON.stringify({ ...endpoint, current: null });
-    const engine = this.#engines.get(key) ?? new Engine(endpoint);
+    const engine = this.#engines.get(key) ?? new Engine(endpoint, { ssh: this.#ssh });
     this.#engines.set(key, engine);
     return engine;
   }
@@ -322,7 +336,7 @@ function planned({ container }: Order): PlannedContainer {
 }
 
 /** One line. The file itself is in it: a remote host has no other way to it. */
-export function containerOrder(
+function containerOrder(
   { marker, repeat, profile, policy, numRanks, seed, ignoreCudaNeeds }: Omit<Order, "sourcePath">,
   source: Uint8Array,
 ): string {

@@ -333,6 +333,7 @@ class ServerJob implements Evaluation {
     let noted = false;
     for (;;) {
       const { problem, retryAfterMs } = await this.#trySending(body);
+      this.#listener.contact?.(problem?.message ?? null);
       if (problem === null) return;
       if (this.#clock.now() > until) throw problem;
       if (!noted) this.#note("info", "server_busy", `${problem.message} It is asked again for 15 minutes.`);
@@ -440,6 +441,7 @@ class ServerJob implements Evaluation {
       const poll = await this.#poll();
       if (poll.kind === "ended") return poll.answer;
       const now = this.#clock.now();
+      this.#listener.contact?.(poll.kind === "trouble" ? poll.message : null);
       if (poll.kind === "pending") {
         troubleSince = null;
         if (now - waitingSince > limitMs) throw new Stopped(this.#tooLong(now - waitingSince));
