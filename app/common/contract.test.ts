@@ -65,6 +65,8 @@ test("the surface is what it was", () => {
     "hparams.load",
     "engines.list",
     "engines.check",
+    "engines.watchPrompts",
+    "engines.answerPrompt",
     "simulation.check",
     "simulation.commands",
     "simulation.start",

@@ -11,6 +11,7 @@ import { eventIterator, oc } from "@orpc/contract";
 import { z } from "zod";
 import { setAsideSchema } from "./data-folder.ts";
 import { desktopRequestSchema } from "./desktop.ts";
+import { enginePromptSchema, promptAnswerSchema } from "./engine-prompts.ts";
 import { engineCheckSchema, engineChoiceSchema, engineNeedsSchema } from "./engines.ts";
 import { ERROR_CODES, type ErrorCode, errorReportSchema } from "./errors.ts";
 import {
@@ -236,6 +237,12 @@ export const contract = {
      * it. It starts a short-lived container there, which is gone when the stream ends, also where it is ended early.
      */
     check: procedure.input(engineNeedsSchema).output(eventIterator(engineCheckSchema)),
+    /** What ssh asks on its way to an engine and waits for; again whenever that changes. */
+    watchPrompts: procedure.output(eventIterator(z.array(enginePromptSchema))),
+    /** Null declines. The answer goes to ssh and comes out nowhere. False: it does not wait any more. */
+    answerPrompt: procedure
+      .input(z.object({ id: z.string().max(64), answer: promptAnswerSchema.nullable() }))
+      .output(z.object({ taken: z.boolean() })),
   },
 
   simulation: {

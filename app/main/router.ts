@@ -206,8 +206,13 @@ export function createRouter(services: Services) {
       ),
       check: os.engines.check.handler(async function* ({ input, signal }) {
         const { resolved } = await services.hparams.load(input.profile);
+        services.ssh.askAgain();
         yield* services.doctor.check({ ...input, profile: { name: input.profile, resolved } }, signal);
       }),
+      watchPrompts: os.engines.watchPrompts.handler(({ signal }) => services.enginePrompts.watch(signal)),
+      answerPrompt: os.engines.answerPrompt.handler(({ input: { id, answer } }) => ({
+        taken: services.enginePrompts.answer(id, answer),
+      })),
     },
 
     simulation: {
@@ -219,10 +224,12 @@ export function createRouter(services: Services) {
         return { commands, order: { fileName, mediaType: "application/json", text: order } };
       }),
       start: os.simulation.start.handler(async ({ input }) => {
+        services.ssh.askAgain();
         const plan = await runs.start({ ...simulationOptions(input), ...requestFor(input.target) });
         return { runId: plan.runId, plan };
       }),
       startComparison: os.simulation.startComparison.handler(async ({ input }) => {
+        services.ssh.askAgain();
         const request = { ...simulationOptions(input), ...requestFor(input.a) };
         const [a, b] = await runs.startComparison(request, requestFor(input.b));
         return { a: { runId: a.runId, plan: a }, b: { runId: b.runId, plan: b } };

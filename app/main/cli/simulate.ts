@@ -11,6 +11,7 @@ import { CrusaderError } from "../../common/errors.ts";
 import type { Stage } from "../../common/events.ts";
 import { formatSeconds } from "../../common/format.ts";
 import type { Plan, RepeatResult, RunResult } from "../../common/runs.ts";
+import { SshConnections } from "../services/engine/index.ts";
 import { HparamsService, type Profile } from "../services/hparams/index.ts";
 import { PythonService } from "../services/python/index.ts";
 import { Rules } from "../services/rules/index.ts";
@@ -28,6 +29,7 @@ import {
   type SimulationRequest,
   SimulationService,
 } from "../services/simulation/index.ts";
+import { askOnTerminal } from "./ask-ssh.ts";
 import { type CommandIo, EXIT, type OutputStream } from "./io.ts";
 import { logRows } from "./log.ts";
 import { ProgressLine } from "./progress.ts";
@@ -91,6 +93,7 @@ export async function simulateCommand(args: readonly string[], io: CommandIo): P
   const interrupt = new Interrupt();
   const folder = dataFolder(process.env, process.platform);
   const store = new RunStore({ dataFolder: folder });
+  const ssh = new SshConnections({ ask: askOnTerminal(io) });
   const scan = new ScanService({
     packageFolder: join(REQUIREMENTS_FOLDER, "crusades_eval"),
     policyJson: readFileSync(join(PROFILES_FOLDER, "scan-policy.json"), "utf8"),
@@ -117,6 +120,7 @@ export async function simulateCommand(args: readonly string[], io: CommandIo): P
           dataFolder: folder,
           packageFolder: REQUIREMENTS_FOLDER,
           crusaderVersion: packageJson.version,
+          ssh,
         }),
         new EvalServerBackend({
           servers: new ServerList({ dataFolder: folder, secrets: new FileSecrets({ dataFolder: folder }) }),
@@ -155,7 +159,7 @@ export async function simulateCommand(args: readonly string[], io: CommandIo): P
     return exitCode(results);
   } finally {
     interrupt.stop();
-    await scan.close();
+    await Promise.all([ssh.close(), scan.close()]);
     store.close();
   }
 }

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import packageJson from "../../../package.json" with { type: "json" };
 import type { SetAside } from "../../common/data-folder.ts";
 import { DesktopService, type SystemDialogs } from "../services/desktop/index.ts";
+import { EnginePrompts, SshConnections } from "../services/engine/index.ts";
 import { HparamsService } from "../services/hparams/index.ts";
 import { MachineService, PYTHON_NOT_PREPARED } from "../services/machine/index.ts";
 import { ProductionService } from "../services/production/index.ts";
@@ -88,10 +89,13 @@ export function createServices({
     policyJson: readFileSync(POLICY_FILE, "utf8"),
   });
   const evalServer = new EvalServerBackend({ servers, scan: (...request) => scan.scan(...request) });
+  const enginePrompts = new EnginePrompts();
+  const ssh = new SshConnections({ ask: enginePrompts.ask, env });
   const docker = new DockerBackend({
     dataFolder,
     packageFolder: PACKAGE_FOLDER,
     crusaderVersion: packageJson.version,
+    ssh,
     surroundings: { env, platform: process.platform, home: homedir() },
   });
   const simulation = new SimulationService({
@@ -137,6 +141,8 @@ export function createServices({
     hparams,
     simulation,
     docker,
+    enginePrompts,
+    ssh,
     runs,
     scan,
     servers,
@@ -201,6 +207,7 @@ export function createServices({
     /** Leaves what outlives this process, and cancels what else runs, which is then recorded as cancelled; returns when nothing of it lives any more. */
     async close(): Promise<void> {
       await Promise.all([runs.close(), tasks.close(), scan.close()]);
+      await ssh.close();
       store.close();
     },
   };

@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { Demultiplexer } from "./demultiplex.ts";
 import { type Endpoint, findEndpoint, findEndpoints } from "./endpoints.ts";
 import { Engine } from "./engine.ts";
-import { parseSshAddress, sshArguments, sshProblem } from "./ssh.ts";
+import { diallingArguments, openingArguments, parseSshAddress, sshProblem } from "./ssh.ts";
 
 function folder(): string {
   const made = mkdtempSync(join(tmpdir(), "crusader-engine-"));
@@ -153,18 +153,21 @@ test("engines are found as the docker command finds them", () => {
   expect(() => findEndpoint("bax", { env: {}, platform: "linux", home })).toThrow("no container engine named bax");
 });
 
-test("ssh asks nothing, accepts nothing, and shares its connection", () => {
-  const words = sshArguments(parseSshAddress("ssh://me@box:2222"), "/tmp/x");
-  expect(words.filter((word) => word.includes("=")).sort()).toEqual([
-    "BatchMode=yes",
-    "ConnectTimeout=15",
-    "ControlMaster=auto",
-    "ControlPath=/tmp/x/%C",
-    "ControlPersist=60",
-    "ServerAliveCountMax=3",
-    "ServerAliveInterval=15",
-    "StrictHostKeyChecking=yes",
-  ]);
+test("ssh accepts nothing unasked, asks once, and shares its connection", () => {
+  const address = parseSshAddress("ssh://me@box:2222");
+  const words = diallingArguments(address, "/tmp/x");
+  const options = (said: string[]) => said.filter((word) => word.includes("=")).sort();
+  const waits = ["ConnectTimeout=15", "ServerAliveCountMax=3", "ServerAliveInterval=15"];
+  const opens = ["ControlMaster=yes", "ControlPath=/tmp/x", "ControlPersist=60", ...waits];
+  expect({
+    dialling: options(words),
+    opening: options(openingArguments(address, "/tmp/x", false)),
+    asking: options(openingArguments(address, "/tmp/x", true)),
+  }).toEqual({
+    dialling: ["BatchMode=yes", "ControlMaster=no", "ControlPath=/tmp/x", "StrictHostKeyChecking=yes", ...waits].sort(),
+    opening: ["BatchMode=yes", "StrictHostKeyChecking=yes", ...opens].sort(),
+    asking: ["BatchMode=no", "StrictHostKeyChecking=ask", ...opens].sort(),
+  });
   expect(words.slice(words.indexOf("-p"))).toEqual([
     "-p",
     "2222",
