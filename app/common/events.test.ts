@@ -2,7 +2,16 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { CHECKS, eventSchema, FAILURE_KINDS, FATAL_CODES, STAGES, VALIDATOR_CODES } from "./events.ts";
+import {
+  CHECKS,
+  eventSchema,
+  FAILURE_KINDS,
+  FATAL_CODES,
+  GPU_QUANTITIES,
+  STAGES,
+  THROTTLE_REASONS,
+  VALIDATOR_CODES,
+} from "./events.ts";
 
 const fixture = (name: string) =>
   readFileSync(fileURLToPath(new URL(`../../fixtures/events/${name}`, import.meta.url)), "utf8");
@@ -31,15 +40,21 @@ test("the golden messages show every type and variant", () => {
       ...["check passed", "check not_measured", "check failed"],
       "metric",
       ...["note info", "note warning", "note finding"],
+      ...["gpu_devices", "gpus"],
       ...["result passed", "result failed", "result error", "result cancelled"],
     ]),
   );
 });
 
 test("both languages know the same words", () => {
-  expect({ stages: STAGES, checks: CHECKS, validatorCodes: VALIDATOR_CODES, failureKinds: FAILURE_KINDS }).toEqual(
-    JSON.parse(fixture("vocabulary.json")),
-  );
+  expect({
+    stages: STAGES,
+    checks: CHECKS,
+    validatorCodes: VALIDATOR_CODES,
+    failureKinds: FAILURE_KINDS,
+    gpuQuantities: GPU_QUANTITIES,
+    throttleReasons: THROTTLE_REASONS,
+  }).toEqual(JSON.parse(fixture("vocabulary.json")));
   expect(FATAL_CODES.filter((code) => !VALIDATOR_CODES.includes(code))).toEqual([]);
 });
 

@@ -129,6 +129,36 @@ export const CHECKS = [
 export const checkNameSchema = z.enum(CHECKS);
 export type CheckName = z.infer<typeof checkNameSchema>;
 
+/** What is measured of each GPU (`crusades_eval/telemetry.py`). */
+export const GPU_QUANTITIES = [
+  "utilizationPercent",
+  "smClockMhz",
+  "powerWatts",
+  "temperatureCelsius",
+  "memoryUsedBytes",
+  "processes",
+  "pcieReceivedBytesPerSecond",
+  "pcieSentBytesPerSecond",
+  "nvlinkReceivedBytesPerSecond",
+  "nvlinkSentBytesPerSecond",
+] as const;
+export type GpuQuantity = (typeof GPU_QUANTITIES)[number];
+
+/** Why a GPU's clocks are not higher, by the bits of NVML's clocks event reasons. */
+export const THROTTLE_REASONS = [
+  "idle",
+  "applications_clocks",
+  "sw_power_cap",
+  "hw_slowdown",
+  "sync_boost",
+  "sw_thermal",
+  "hw_thermal",
+  "hw_power_brake",
+  "display",
+] as const;
+export const throttleReasonSchema = z.enum(THROTTLE_REASONS);
+export type ThrottleReason = (typeof THROTTLE_REASONS)[number];
+
 const base = { v: z.literal(EVENT_VERSION), seq: z.number().int().nonnegative(), t: z.number().nonnegative() };
 
 export const stageEventSchema = z.object({
@@ -191,6 +221,50 @@ export const noteEventSchema = z.object({
 });
 export type Note = Omit<z.infer<typeof noteEventSchema>, "v" | "seq" | "t" | "type">;
 
+/** One GPU of the run, as it is before the ranks start. What it does not tell is null. */
+export const gpuDeviceSchema = z.object({
+  /** NVML's own number, which is nvidia-smi's too. */
+  index: z.number().int().nonnegative(),
+  /** The rank that torchrun gives it to. */
+  rank: z.number().int().nonnegative(),
+  name: z.string(),
+  memoryBytes: z.number().nullable(),
+  powerLimitWatts: z.number().nullable(),
+  maxSmClockMhz: z.number().nullable(),
+  /** From this temperature on the GPU slows itself down. */
+  slowdownCelsius: z.number().nullable(),
+  /** What others use of it. */
+  memoryUsedBytes: z.number().nullable(),
+  processes: z.number().nullable(),
+});
+export type GpuDevice = z.infer<typeof gpuDeviceSchema>;
+
+/** Once, before the first `gpus`; absent where no GPU is used or none can be asked (records from before have none). */
+export const gpuDevicesEventSchema = z.object({
+  ...base,
+  type: z.literal("gpu_devices"),
+  source: z.enum(["nvml", "nvidia-smi"]),
+  driver: z.string().nullable(),
+  gpus: z.array(gpuDeviceSchema).min(1).max(64),
+});
+
+/** A number for each GPU, in the order of `gpu_devices`; null where a GPU does not tell it, never 0. */
+const perGpuSchema = z.array(z.number().nullable()).min(1).max(64);
+
+/** One look at all GPUs. */
+export const gpusEventSchema = z.object({
+  ...base,
+  type: z.literal("gpus"),
+  /** Seconds on the judge's clock at which it was taken; written down a little later. */
+  at: z.number().nonnegative(),
+  ...(Object.fromEntries(GPU_QUANTITIES.map((quantity) => [quantity, perGpuSchema])) as Record<
+    GpuQuantity,
+    typeof perGpuSchema
+  >),
+  throttle: z.array(z.array(throttleReasonSchema).nullable()).min(1).max(64),
+});
+export type GpusEvent = z.infer<typeof gpusEventSchema>;
+
 /** The last event of an evaluation. Its absence means that the judge died. */
 export const resultEventSchema = z.object({
   ...base,
@@ -224,6 +298,8 @@ export const eventSchema = z.discriminatedUnion("type", [
   checkEventSchema,
   metricEventSchema,
   noteEventSchema,
+  gpuDevicesEventSchema,
+  gpusEventSchema,
   resultEventSchema,
 ]);
 export type Event = z.infer<typeof eventSchema>;

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import IO, Literal
 
 EVENT_VERSION = 1
 
 STAGES = ("scan", "topology", "prepare", "reference", "import", "warmup", "timed", "checks")
+#: Those where production's own code judges: "evaluation" is what it does before its log names another.
+PRODUCTION_STAGES = (*STAGES[:3], "evaluation", *STAGES[3:])
 
 #: The checks in production's order: the first that fails is the verdict (spec/evaluation.md section 4, step 8).
 CHECKS = (
@@ -65,6 +69,33 @@ VALIDATOR_CODES = (
     "weight_mismatch",
 )
 
+#: What is measured of each GPU (telemetry.py). Each is null where a GPU does not tell it, never 0.
+GPU_QUANTITIES = (
+    "utilizationPercent",
+    "smClockMhz",
+    "powerWatts",
+    "temperatureCelsius",
+    "memoryUsedBytes",
+    "processes",
+    "pcieReceivedBytesPerSecond",
+    "pcieSentBytesPerSecond",
+    "nvlinkReceivedBytesPerSecond",
+    "nvlinkSentBytesPerSecond",
+)
+
+#: Why a GPU's clocks are not higher, by the bits of NVML's clocks event reasons.
+THROTTLE_REASONS = (
+    "idle",
+    "applications_clocks",
+    "sw_power_cap",
+    "hw_slowdown",
+    "sync_boost",
+    "sw_thermal",
+    "hw_thermal",
+    "hw_power_brake",
+    "display",
+)
+
 CheckState = Literal["passed", "failed", "not_measured"]
 CheckRule = Literal["at_most", "at_least", "equal", "holds"]
 
@@ -104,8 +135,27 @@ class Failure:
     detail: str = ""
 
     def __post_init__(self) -> None:
-        assert self.stage in STAGES, self.stage
+        assert self.stage in PRODUCTION_STAGES, self.stage
         assert self.code is None or self.code in VALIDATOR_CODES, self.code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuDevice:
+    """One GPU of the run, as it is before the ranks start. What it does not tell is None."""
+
+    #: NVML's own number, which is nvidia-smi's too.
+    index: int
+    #: The rank that torchrun gives it to.
+    rank: int
+    name: str
+    memory_bytes: int | None
+    power_limit_watts: float | None
+    max_sm_clock_mhz: int | None
+    #: From this temperature on the GPU slows itself down.
+    slowdown_celsius: int | None
+    #: What others use of it.
+    memory_used_bytes: int | None
+    processes: int | None
 
 
 def camel_case(name: str) -> str:
@@ -121,28 +171,39 @@ def _finite(value: object) -> object:
     return value
 
 
-def to_json(record: Check | Failure) -> dict[str, object]:
+def to_json(record: Check | Failure | GpuDevice) -> dict[str, object]:
     return {camel_case(key): _finite(value) for key, value in asdict(record).items()}
 
 
 class EventStream:
-    """Writes numbered events; stages are timed here, so that every start gets its end."""
+    """Writes numbered events; stages are timed here, so that every start gets its end.
 
-    def __init__(self, out: IO[str]) -> None:
+    Notes and what GPUs do may come from another thread than the rest.
+    """
+
+    def __init__(self, out: IO[str], stages: Sequence[str] = STAGES) -> None:
         self._out = out
+        self._stages = stages
+        self._lock = threading.Lock()
+        self._has_result = False
         self._started = time.monotonic()
         self._seq = 0
         self._open: dict[str, float] = {}
         self.ended: dict[str, str] = {}
 
     def _write(self, type_: str, **fields: object) -> None:
-        event = {"v": EVENT_VERSION, "seq": self._seq, "t": round(time.monotonic() - self._started, 4), "type": type_}
-        self._seq += 1
-        self._out.write(json.dumps(event | fields, allow_nan=False) + "\n")
-        self._out.flush()
+        with self._lock:
+            if self._has_result:
+                return  # nothing follows a result; another thread may not know of it yet
+            self._has_result = type_ == "result"
+            at = round(time.monotonic() - self._started, 4)
+            event = {"v": EVENT_VERSION, "seq": self._seq, "t": at, "type": type_}
+            self._seq += 1
+            self._out.write(json.dumps(event | fields, allow_nan=False) + "\n")
+            self._out.flush()
 
     def stage_started(self, stage: str) -> None:
-        assert stage in STAGES and stage not in self._open, stage
+        assert stage in self._stages and stage not in self._open, stage
         self._open[stage] = time.monotonic()
         self._write("stage", stage=stage, state="running", seconds=None)
 
@@ -155,7 +216,7 @@ class EventStream:
         """After the verdict: stages still open have failed, those never reached were skipped."""
         for stage in list(self._open):
             self.stage_ended(stage, "failed")
-        for stage in STAGES:
+        for stage in self._stages:
             if stage not in self.ended:
                 self.ended[stage] = "skipped"
                 self._write("stage", stage=stage, state="skipped", seconds=None)
@@ -173,6 +234,22 @@ class EventStream:
         self, level: Literal["info", "warning", "finding"], id_: str, message: str, line: int | None = None
     ) -> None:
         self._write("note", level=level, id=id_, message=message, line=line)
+
+    def gpu_devices(self, source: Literal["nvml", "nvidia-smi"], driver: str | None, gpus: Sequence[GpuDevice]) -> None:
+        self._write("gpu_devices", source=source, driver=driver, gpus=[to_json(gpu) for gpu in gpus])
+
+    def gpus(
+        self,
+        monotonic_seconds: float,
+        quantities: Mapping[str, Sequence[float | None]],
+        throttle: Sequence[Sequence[str] | None],
+    ) -> None:
+        """One look at all GPUs, in the order of `gpu_devices`, taken at that time of `time.monotonic()`."""
+        at = round(max(0.0, monotonic_seconds - self._started), 4)
+        fields = {quantity: list(quantities[quantity]) for quantity in GPU_QUANTITIES}
+        self._write(
+            "gpus", at=at, **fields, throttle=[None if reasons is None else list(reasons) for reasons in throttle]
+        )
 
     def result(self, outcome: Literal["passed", "failed", "error", "cancelled"], **fields: object) -> None:
         self._write("result", outcome=outcome, **{key: _finite(value) for key, value in fields.items()})

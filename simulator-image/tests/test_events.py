@@ -13,7 +13,7 @@ import pytest
 
 import crusades_eval
 from crusades_eval import events
-from crusades_eval.events import Check, EventStream, Failure, to_json
+from crusades_eval.events import Check, EventStream, Failure, GpuDevice, to_json
 from crusades_eval.judge import Judge
 from crusades_eval.settings import Order
 
@@ -55,6 +55,12 @@ def written_again(golden: dict[str, Any]) -> dict[str, Any]:
             stream.metric(**fields)
         case "note":
             stream.note(golden["level"], golden["id"], golden["message"], golden["line"])
+        case "gpu_devices":
+            gpus = [GpuDevice(**python_fields(gpu)) for gpu in golden["gpus"]]
+            stream.gpu_devices(golden["source"], golden["driver"], gpus)
+        case "gpus":
+            at, throttle = fields.pop("at"), fields.pop("throttle")
+            stream.gpus(stream._started + at, fields, throttle)
         case "result":
             outcome, failure = fields.pop("outcome"), fields.pop("failure")
             stream.result(outcome, failure=failure and to_json(Failure(**python_fields(failure))), **fields)
@@ -73,12 +79,24 @@ def test_golden_message_is_what_the_judge_writes(golden: dict[str, Any]) -> None
     assert written | clocks == golden | clocks
 
 
+def test_nothing_follows_a_result() -> None:
+    out = io.StringIO()
+    stream = EventStream(out)
+    stream.result("passed")
+    written = out.getvalue()
+    stream.gpus(0.0, {quantity: [None] for quantity in events.GPU_QUANTITIES}, [None])
+    stream.note("info", "late", "from another thread")
+    assert out.getvalue() == written
+
+
 def test_both_languages_know_the_same_words() -> None:
     assert {
         "stages": list(events.STAGES),
         "checks": list(events.CHECKS),
         "validatorCodes": list(events.VALIDATOR_CODES),
         "failureKinds": VOCABULARY["failureKinds"],
+        "gpuQuantities": list(events.GPU_QUANTITIES),
+        "throttleReasons": list(events.THROTTLE_REASONS),
     } == VOCABULARY
 
 
