@@ -17,12 +17,12 @@ import {
   SshConnections,
   type Surroundings,
 } from "../../engine/index.ts";
+import { imageSource } from "../../images/index.ts";
 import { JsonFile } from "../../storage/index.ts";
 import type { Backend, ByHand, Evaluation, Listener, Needs, Order, Recorded } from "../backend.ts";
 import { folderKey } from "../marked-processes.ts";
 import { type ContainerOptions, containerOptions, dockerCommands } from "./container-options.ts";
 import { DockerEvaluation } from "./docker-evaluation.ts";
-import { imageSource } from "./image-source.ts";
 
 export type DockerBackendOptions = {
   dataFolder: string;
