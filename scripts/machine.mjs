@@ -6,7 +6,15 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 
 /** What `CRUSADER_REQUIRE` may name. */
-export const PARTS = /** @type {const} */ (["sandbox", "python", "docker", "browser", "oldelectron", "electron"]);
+export const PARTS = /** @type {const} */ ([
+  "sandbox",
+  "python",
+  "docker",
+  "ssh",
+  "browser",
+  "oldelectron",
+  "electron",
+]);
 /** @typedef {typeof PARTS[number]} Part */
 /** @typedef {{ program: string } | { missing: string }} Found A program that works, or why there is none. */
 
@@ -28,6 +36,15 @@ export function findDocker() {
   if (programs.length === 0) return { missing: "Docker is not installed (Debian: apt install docker.io)" };
   const tried = programs.map((program) => works(program ?? "", ["version", "--format", "{{.Server.Version}}"]));
   return tried.find((found) => "program" in found) ?? { missing: "no Docker engine answers (is dockerd running?)" };
+}
+
+/** @returns {Found} An ssh server that tests start themselves, beside the client. */
+export function findSshServer() {
+  const missing = ["ssh", "ssh-keygen"].find((name) => onPath(name) === null);
+  if (missing !== undefined) return { missing: "OpenSSH is not installed (Debian: apt install openssh-client)" };
+  const program = [onPath("sshd"), "/usr/sbin/sshd"].find((found) => found !== null && isExecutable(found));
+  if (!program) return { missing: "no sshd is installed (Debian: apt install openssh-server)" };
+  return { program };
 }
 
 /** @returns {Found} A Chromium. */

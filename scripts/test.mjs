@@ -1,6 +1,6 @@
 // `npm test`: everything that can be tested on this machine, one suite after the other, then what was skipped and why.
 //
-// CRUSADER_REQUIRE=sandbox,python,docker,browser (or --require=...) names parts that must be there: then a missing one,
+// CRUSADER_REQUIRE=sandbox,python,docker,ssh,browser (or --require=...) names parts that must be there: then a missing one,
 // or a test that skips for any reason an installation could mend, is a failure.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
@@ -8,7 +8,15 @@ import path from "node:path";
 import process from "node:process";
 import { preparePython, ROOT, run, runScript, ScriptError } from "./bootstrap.mjs";
 import { runChecks } from "./checks.mjs";
-import { findBrowser, findDocker, findElectron, findOldElectron, findSandbox, PARTS } from "./machine.mjs";
+import {
+  findBrowser,
+  findDocker,
+  findElectron,
+  findOldElectron,
+  findSandbox,
+  findSshServer,
+  PARTS,
+} from "./machine.mjs";
 import { prepareTestImage } from "./test-image.mjs";
 import { closing, readJunit } from "./totals.mjs";
 
@@ -37,6 +45,7 @@ await runScript(import.meta.url, async () => {
       sandbox: findSandbox(),
       python,
       docker: image,
+      ssh: findSshServer(),
       browser: findBrowser(),
       oldelectron: findOldElectron(),
       electron: findElectron(),

@@ -72,8 +72,8 @@ export class AskpassDoor {
   /** Withdraws what is being asked. */
   close(): void {
     clearInterval(this.#looking);
-    this.#closing.abort();
     rmSync(this.#folder, { recursive: true, force: true });
+    this.#closing.abort();
   }
 
   #look(): void {
@@ -104,6 +104,8 @@ export class AskpassDoor {
       }
     } finally {
       this.#openQuestions -= 1;
+      // In this order: the script either finds no pipe, or one whose end it is told.
+      rmSync(question, { recursive: true, force: true });
       await pipe.close();
     }
   }

@@ -164,13 +164,10 @@ function notStarted(): CrusaderError {
   return new CrusaderError("engine_unreachable", "The ssh command could not be started.", hint);
 }
 
-function onItsWay(address: string): CrusaderError {
+function beingAsked(address: string): CrusaderError {
   const { host } = parseSshAddress(address);
-  return new CrusaderError(
-    "engine_unreachable",
-    `ssh is on its way to ${host}, and may be asking something.`,
-    "Look again when it is there.",
-  );
+  const hint = "Look again when the question is answered.";
+  return new CrusaderError("engine_unreachable", `ssh is asking something on its way to ${host}.`, hint);
 }
 
 function declined(address: string): CrusaderError {
@@ -189,12 +186,15 @@ export type SshOptions = {
   env?: NodeJS.ProcessEnv;
 };
 
+/** `asking` rejects when a person is asked: whoever asks nobody does not wait for that. */
+type Opening = { done: Promise<void>; asks: boolean; asking: Promise<never> };
+
 /** One shared connection a host, for all engines of this process; made when it is first needed, and again when it broke. */
 export class SshConnections {
   readonly #ask: AskSsh | null;
   readonly #way: Program;
   /** Being made now: several calls want it, and a person is asked once. */
-  readonly #opening = new Map<string, { done: Promise<void>; asks: boolean }>();
+  readonly #opening = new Map<string, Opening>();
   readonly #declined = new Set<string>();
   readonly #addresses = new Set<string>();
   readonly #ending = new AbortController();
@@ -219,13 +219,21 @@ export class SshConnections {
     // There are no shared connections there.
     if (process.platform === "win32") return;
     for (let opening = this.#opening.get(address); opening !== undefined; opening = this.#opening.get(address)) {
-      if (opening.asks && !asks) throw onItsWay(address);
-      if (opening.asks || !asks) return opening.done;
+      if (!asks) return Promise.race([opening.done, opening.asking]);
+      if (opening.asks) return opening.done;
       await opening.done.catch(() => {});
     }
     this.#ending.signal.throwIfAborted();
-    const done = this.#open(address, asks ? this.#ask : null).finally(() => this.#opening.delete(address));
-    this.#opening.set(address, { done, asks });
+    const asking = Promise.withResolvers<never>();
+    asking.promise.catch(() => {});
+    const ask: AskSsh = (question, signal) => {
+      asking.reject(beingAsked(address));
+      return this.#ask === null ? Promise.resolve(null) : this.#ask(question, signal);
+    };
+    const done = this.#open(address, asks && this.#ask !== null ? ask : null).finally(() =>
+      this.#opening.delete(address),
+    );
+    this.#opening.set(address, { done, asks, asking: asking.promise });
     return done;
   }
 
@@ -252,7 +260,7 @@ export class SshConnections {
     this.#addresses.add(address);
     const said = await this.#connect(address, ask);
     if (said === null) return;
-    if (this.#declined.has(address)) throw declined(address);
+    if (ask !== null && this.#declined.has(address)) throw declined(address);
     this.#ending.signal.throwIfAborted();
     throw sshProblem(address, said, KEY_REFUSED.test(said) ? await hostKey(address, this.#way) : null);
   }

@@ -1,6 +1,6 @@
 /** For tests: an app that starts one run in a container and is killed. Arguments: data folder, file, repeats. */
 import { fileURLToPath } from "node:url";
-import type { Surroundings } from "../engine/index.ts";
+import type { SshConnections, Surroundings } from "../engine/index.ts";
 import { HparamsService } from "../hparams/index.ts";
 import { RunStore } from "../runs/index.ts";
 import { DockerBackend } from "./backends/docker.ts";
@@ -9,10 +9,11 @@ import { SimulationService } from "./simulation-service.ts";
 
 const folderOf = (name: string) => fileURLToPath(new URL(`../../../../${name}`, import.meta.url));
 
-export function scriptedApp(dataFolder: string, surroundings?: Surroundings) {
+/** `surroundings`: where engines are looked for; `ssh`: the way to those behind it. */
+export function scriptedApp(dataFolder: string, surroundings?: Surroundings, ssh?: SshConnections) {
   const store = new RunStore({ dataFolder });
   const packageFolder = folderOf("simulator-image");
-  const backend = new DockerBackend({ dataFolder, packageFolder, crusaderVersion: "1.2.3", surroundings });
+  const backend = new DockerBackend({ dataFolder, packageFolder, crusaderVersion: "1.2.3", surroundings, ssh });
   const service = new SimulationService({
     dataFolder,
     store,
@@ -26,12 +27,12 @@ export function scriptedApp(dataFolder: string, surroundings?: Surroundings) {
   return { store, backend, service };
 }
 
-export const scriptedRequest = (path: string) => ({
+export const scriptedRequest = (path: string, engine = "default") => ({
   path,
   profile: "rehearsal",
   backend: "docker",
   sandbox: "none" as const,
-  container: { engine: "default", runProfile: "validator" as const, image: SCRIPTED_IMAGE },
+  container: { engine, runProfile: "validator" as const, image: SCRIPTED_IMAGE },
 });
 
 const [, program, dataFolder, file, repeats] = process.argv;
