@@ -20,6 +20,7 @@ import {
   type EngineFacts,
   type EngineImage,
   findEndpoint,
+  type SshConnections,
   type Surroundings,
 } from "../engine/index.ts";
 import type { HparamsService, Profile } from "../hparams/index.ts";
@@ -49,6 +50,8 @@ export type ImageServiceOptions = {
   env: NodeJS.ProcessEnv;
   /** Where engines are looked for; default: as the docker command does. */
   surroundings?: Surroundings | undefined;
+  /** To engines behind ssh; default: of its own, which asks nobody. */
+  ssh?: SshConnections | undefined;
   /** For tests. */
   hubAddress?: string;
 };
@@ -421,7 +424,7 @@ export class ImageService {
   }
 
   async #asking<T>(endpoint: Endpoint, ask: (engine: Engine) => Promise<T>): Promise<T> {
-    const engine = new Engine(endpoint);
+    const engine = new Engine(endpoint, { ssh: this.#options.ssh });
     try {
       return await ask(engine);
     } finally {

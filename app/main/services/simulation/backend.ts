@@ -8,6 +8,8 @@ import type { ScanPolicy } from "../../../common/scan.ts";
 export type Needs = {
   /** A complete profile (`Profile.resolved`). */
   profile: Record<string, unknown>;
+  /** As the user named it; for hints. */
+  profileName?: string | undefined;
   numRanks: number;
   sandbox: Sandbox;
   /** For a backend of containers. */

@@ -162,7 +162,8 @@ export class SimulationService {
     const { name, title, kind, resolved: content } = profile;
     const { container, server } = request;
     const sandbox = backend.confinement ?? request.sandbox;
-    const problems = await backend.check({ profile: content, numRanks, sandbox, container, server });
+    const needs = { profile: content, profileName: request.profile, numRanks, sandbox, container, server };
+    const problems = await backend.check(needs);
     const seeds = seedsOf(repeats, request.seed, this.#options.randomSeed);
     const running = this.#options.store.list({ state: "running", limit: MAX_FORECAST_RUNNING }).runs;
     return {
@@ -306,7 +307,14 @@ export class SimulationService {
     const sandbox = this.#sandbox(request, backend);
     const source = request.source ?? (await readSource(request.path));
     const { profile, numRanks, repeats } = await this.#settled(request);
-    const needs: Needs = { profile: profile.resolved, numRanks, sandbox, container, server: request.server };
+    const needs: Needs = {
+      profile: profile.resolved,
+      profileName: request.profile,
+      numRanks,
+      sandbox,
+      container,
+      server: request.server,
+    };
     const [problem] = await backend.check(needs);
     if (problem?.code === "sandbox_missing" && origin !== undefined) throw foreignWithoutSandbox(origin, problem);
     if (problem !== undefined) throw problem;
