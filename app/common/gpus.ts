@@ -30,3 +30,35 @@ export function gpuOf(resolved: Readonly<Record<string, unknown>>): Gpu | null {
   const leastGb = typeof min_gpu_memory_gb === "number" ? min_gpu_memory_gb : 0;
   return GPUS.find(({ model, memoryGb }) => models.includes(model) && memoryGb >= leastGb) ?? null;
 }
+
+/**
+ * Peaks by the name the driver gives a GPU: those above, and of NVIDIA's data sheets and whitepapers ("H100 Tensor Core GPU",
+ * 2023: PCIe, NVL; "H200 Tensor Core GPU", 2024: NVL; "L40S", "L4", 2023; "A10", "A30", "A40", "RTX A6000", 2021; "Ada GPU
+ * Architecture", 2022, and "GA102 GPU Architecture", 2021: GeForce, with FP32 accumulation). The first that fits counts.
+ */
+const PEAKS_BY_DRIVER_NAME: readonly [RegExp, bf16Tflops: number][] = [
+  [/\bA100\b/, 312],
+  [/\bH100 PCIe\b/, 756],
+  [/\bH100 NVL\b/, 835],
+  [/\bH100\b.*\bHBM3\b/, 989],
+  [/\bH200 NVL\b/, 835],
+  [/\bH200\b/, 989],
+  [/\bL40S\b/, 362],
+  [/\bL4\b/, 121],
+  [/\bA10\b/, 125],
+  [/\bA30\b/, 165],
+  [/\bA40\b/, 149.7],
+  [/\bRTX A6000\b/, 154.8],
+  [/\bRTX 4090\b(?! (?:D|Laptop))/, 165.2],
+  [/\bRTX 3090\b(?! Ti)/, 71],
+];
+
+/** Dense bf16 peak in TFLOP/s of the GPU that the driver names so; null where it is not known. */
+export function bf16PeakOf(driverName: string): number | null {
+  return PEAKS_BY_DRIVER_NAME.find(([pattern]) => pattern.test(driverName))?.[1] ?? null;
+}
+
+/** What the validator's scores are measured on: an A100 with 80 GB, by the driver's name and MiB. */
+export function isValidatorsGpu(driverName: string, memoryMib: number | null): boolean {
+  return /\bA100\b/.test(driverName) && (memoryMib === null ? /80GB/.test(driverName) : memoryMib > 70_000);
+}

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import packageJson from "../../../package.json" with { type: "json" };
 import type { SetAside } from "../../common/data-folder.ts";
 import { DesktopService, type SystemDialogs } from "../services/desktop/index.ts";
-import { EnginePrompts, SshConnections } from "../services/engine/index.ts";
+import { EngineDoctor, EnginePrompts, SshConnections } from "../services/engine/index.ts";
 import { HparamsService } from "../services/hparams/index.ts";
 import { MachineService, PYTHON_NOT_PREPARED } from "../services/machine/index.ts";
 import { ProductionService } from "../services/production/index.ts";
@@ -141,6 +141,7 @@ export function createServices({
     hparams,
     simulation,
     docker,
+    doctor: new EngineDoctor({ runs: docker, env }),
     enginePrompts,
     ssh,
     runs,

@@ -40,6 +40,10 @@ export type EngineFacts = {
   rootless: boolean;
   /** Where, on its host, it keeps images and containers; "" where it does not tell. */
   dataFolder: string;
+  /** Milliseconds since 1970 by its own clock, when it answered; null where it does not tell. */
+  timeMs: number | null;
+  /** Whether it filters the system calls of containers by default. */
+  seccomp: boolean;
 };
 
 export type ContainerState = {
@@ -76,6 +80,7 @@ const infoSchema = z.object({
   CDISpecDirs: z.array(z.string()).nullish(),
   SecurityOptions: z.array(z.string()).nullish(),
   DockerRootDir: z.string().default(""),
+  SystemTime: z.string().default(""),
 });
 const imageSchema = z.object({ Id: z.string(), Config: z.object({ Labels: named }).nullish() });
 const imagesSchema = z.array(
@@ -149,7 +154,22 @@ export class Engine {
       hasCdi: (info.CDISpecDirs ?? []).length > 0,
       rootless: (info.SecurityOptions ?? []).some((option) => option.includes("rootless")),
       dataFolder: info.DockerRootDir,
+      timeMs: Number.isNaN(Date.parse(info.SystemTime)) ? null : Date.parse(info.SystemTime),
+      seccomp: (info.SecurityOptions ?? []).some(
+        (option) => option.includes("name=seccomp") && !option.includes("profile=unconfined"),
+      ),
     };
+  }
+
+  /** Whether it is Podman, which speaks Docker's API. */
+  async isPodman(): Promise<boolean> {
+    const versionSchema = z.object({ Components: z.array(z.object({ Name: z.string() })).nullish() });
+    const { Components } = await this.#call(
+      "version",
+      versionSchema,
+      (docker, abortSignal) => Reflect.apply(docker.version, docker, [{ abortSignal }]), // Its type lacks the options.
+    );
+    return (Components ?? []).some(({ Name }) => Name.startsWith("Podman"));
   }
 
   /** Null where there is no image of that name. */

@@ -1,4 +1,6 @@
 export type { AskSsh, SshQuestion } from "./askpass.ts";
+export { EngineDoctor, type RunMaker } from "./doctor.ts";
+export type { ImageState } from "./doctor-findings.ts";
 export { type Endpoint, findEndpoint, findEndpoints, type Surroundings } from "./endpoints.ts";
 export {
   type ContainerState,

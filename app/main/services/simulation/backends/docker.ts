@@ -1,9 +1,9 @@
 /** Evaluations in containers (spec/evaluation.md section 6), on this machine's engine or a remote one. */
+import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { PYTORCH_CPU_INDEX } from "../../../../common/addresses.ts";
-import { bakedIn, imageMismatch, imageName } from "../../../../common/container-image.ts";
+import { imageMismatch, imageName } from "../../../../common/container-image.ts";
 import { CrusaderError } from "../../../../common/errors.ts";
 import type { Note } from "../../../../common/events.ts";
 import { formatBytes } from "../../../../common/format.ts";
@@ -14,6 +14,7 @@ import {
   type EngineFacts,
   findEndpoint,
   findEndpoints,
+  type ImageState,
   SshConnections,
   type Surroundings,
 } from "../../engine/index.ts";
@@ -42,7 +43,18 @@ const ORDER_VERSION = 1;
 const BY_HAND = "crusader-by-hand";
 /** Where it is only asked whether an engine is there. */
 const LOOK_MS = 3000;
-const LABELS = { home: "crusader.home", run: "crusader.run", repeat: "crusader.repeat", version: "crusader.version" };
+const LABELS = {
+  home: "crusader.home",
+  run: "crusader.run",
+  repeat: "crusader.repeat",
+  version: "crusader.version",
+  /** Of a container that only looks around: milliseconds since 1970 at which it was asked for. */
+  probe: "crusader.probe",
+};
+/** As the engine's API counts. */
+const ALL_GPUS = -1;
+/** A probe that is older is nobody's any more. */
+const PROBE_IS_LEFT_MS = 600_000;
 /** Engines that hold, or may hold, something of this data folder's. */
 const usedSchema = z.object({ engines: z.array(z.object({ name: z.string(), address: z.string() })) });
 
@@ -84,16 +96,16 @@ export class DockerBackend implements Backend {
 
   /** One run at a time has an engine. */
   queueName({ container }: Needs): string {
-    const name = this.#endpoint(container?.engine).name;
+    const name = this.endpoint(container?.engine).name;
     return name === "default" ? this.name : `${this.name}-${name.replace(/[^\w.-]/g, "_")}`;
   }
 
-  async check({ profile, numRanks, container }: Needs): Promise<CrusaderError[]> {
+  async check({ profile, profileName, numRanks, container }: Needs): Promise<CrusaderError[]> {
     try {
-      const engine = this.#engine(this.#endpoint(container?.engine));
+      const engine = this.engine(this.endpoint(container?.engine));
       const facts = await engine.facts();
       const gpus = deviceOf(profile) === "cuda" ? gpuProblem(engine.endpoint, facts, numRanks, container) : null;
-      const image = await this.#imageProblem(engine, profile, container);
+      const image = await this.#imageProblem(engine, { profile, profileName, container });
       return [gpus, image].filter((problem) => problem !== null);
     } catch (error) {
       if (error instanceof CrusaderError) return [error];
@@ -102,7 +114,7 @@ export class DockerBackend implements Backend {
   }
 
   async environment({ profile, container }: Needs): Promise<Record<string, string>> {
-    const engine = this.#engine(this.#endpoint(container?.engine));
+    const engine = this.engine(this.endpoint(container?.engine));
     const { version, host, system, cores, memoryBytes } = await engine.facts();
     const image = await engine.image(container?.image ?? imageName(profile));
     const labels = Object.entries(image?.labels ?? {}).filter(([name]) => name.startsWith("crusader."));
@@ -115,11 +127,11 @@ export class DockerBackend implements Backend {
     };
   }
 
-  async plan({ profile, container }: Needs): Promise<PlannedContainer> {
-    const engine = this.#engine(this.#endpoint(container?.engine));
+  async plan({ profile, profileName, container }: Needs): Promise<PlannedContainer> {
+    const engine = this.engine(this.endpoint(container?.engine));
     const image = container?.image ?? imageName(profile);
     const [{ id: engineId }, found] = await Promise.all([engine.facts(), engine.image(image)]);
-    if (found === null) throw this.#missingImage(image, engine.endpoint, profile);
+    if (found === null) throw missingImage(image, engine.endpoint, { profileName, container });
     const { name, address } = engine.endpoint;
     return {
       engine: name,
@@ -134,7 +146,7 @@ export class DockerBackend implements Backend {
 
   byHand(order: Parameters<NonNullable<Backend["byHand"]>>[0], source: Uint8Array, orderFile: string): ByHand {
     const { profile, numRanks, container } = order;
-    const endpoint = this.#endpoint(container?.engine);
+    const endpoint = this.endpoint(container?.engine);
     const options = containerOptions({
       name: BY_HAND,
       image: container?.image ?? imageName(profile),
@@ -155,7 +167,7 @@ export class DockerBackend implements Backend {
 
   async launch(order: Order, listener: Listener): Promise<Evaluation> {
     const container = planned(order);
-    const engine = this.#engine(this.#endpoint(container.engine));
+    const engine = this.engine(this.endpoint(container.engine));
     const options = this.#containerOptions(order, container);
     const line = containerOrder(order, readFileSync(order.sourcePath));
     this.#remember(engine.endpoint);
@@ -175,7 +187,7 @@ export class DockerBackend implements Backend {
 
   async reattach(order: Order, _recorded: Recorded, listener: Listener): Promise<Evaluation | null> {
     const container = planned(order);
-    const engine = this.#engine(this.#endpoint(container.engine));
+    const engine = this.engine(this.endpoint(container.engine));
     const options = this.#containerOptions(order, container);
     const { name } = options.create;
     // Where it cannot be asked soon, whoever follows the container asks on.
@@ -208,8 +220,8 @@ export class DockerBackend implements Backend {
   async #removeFrom(engine: Engine, isOver: (runId: string) => boolean): Promise<string[]> {
     const ours = { [LABELS.home]: folderKey(this.#options.dataFolder) };
     const isLeft = ({ labels }: { labels: Record<string, string> }) => {
-      const runId = labels[LABELS.run];
-      return runId !== undefined && isOver(runId);
+      const [runId, probe] = [labels[LABELS.run], labels[LABELS.probe]];
+      return (runId !== undefined && isOver(runId)) || (probe !== undefined && isLeftProbe(probe));
     };
     const removed: string[] = [];
     for (const { id, name } of (await engine.containers(ours)).filter(isLeft)) {
@@ -272,39 +284,72 @@ export class DockerBackend implements Backend {
     });
   }
 
+  /** Whether the image of a run with these needs is there and fits, and what builds it. */
+  async imageState(engine: Engine, { profile, profileName, container }: Needs): Promise<ImageState> {
+    const reference = container?.image ?? imageName(profile);
+    const [found, problem] = await Promise.all([
+      engine.image(reference),
+      this.#imageProblem(engine, { profile, profileName, container }),
+    ]);
+    return {
+      reference,
+      isByHand: container?.image !== undefined,
+      isMissing: found === null,
+      problem: problem?.report() ?? null,
+      command: buildCommand(profileName, engine.endpoint),
+    };
+  }
+
+  /**
+   * A container with the flags of a run with these needs, and all GPUs, for a command that ends by itself. One that is
+   * left behind is found again by its labels.
+   */
+  prepareProbe(endpoint: Endpoint, { profile, numRanks, container }: Needs, command: string[]): ContainerOptions {
+    const home = folderKey(this.#options.dataFolder);
+    const { create, network } = containerOptions({
+      name: `crusader-${home}-probe-${randomBytes(4).toString("hex")}`,
+      image: container?.image ?? imageName(profile),
+      labels: {
+        [LABELS.home]: home,
+        [LABELS.probe]: String(Date.now()),
+        [LABELS.version]: this.#options.crusaderVersion,
+      },
+      runProfile: container?.runProfile ?? "validator",
+      numRanks,
+      device: deviceOf(profile),
+      gpus: null,
+      limits: limitsOf(profile),
+    });
+    this.#remember(endpoint);
+    const { DeviceRequests } = create.HostConfig ?? {};
+    const all = DeviceRequests?.map((request) => ({ ...request, Count: ALL_GPUS }));
+    return {
+      create: {
+        ...create,
+        Cmd: command,
+        AttachStdin: false,
+        OpenStdin: false,
+        StdinOnce: false,
+        HostConfig: { ...create.HostConfig, ...(all === undefined ? {} : { DeviceRequests: all }) },
+      },
+      network,
+    };
+  }
+
   async #imageProblem(
     engine: Engine,
-    profile: Record<string, unknown>,
-    choice: ContainerChoice | undefined,
+    { profile, profileName, container }: Pick<Needs, "profile" | "profileName" | "container">,
   ): Promise<CrusaderError | null> {
-    const reference = choice?.image ?? imageName(profile);
+    const reference = container?.image ?? imageName(profile);
     const image = await engine.image(reference);
-    if (image === null) return this.#missingImage(reference, engine.endpoint, profile);
+    if (image === null) return missingImage(reference, engine.endpoint, { profileName, container });
     // Named by hand: whoever names it answers for it.
-    if (choice?.image !== undefined) return null;
+    if (container?.image !== undefined) return null;
     const source = imageSource(this.#options.packageFolder);
     const mismatch = imageMismatch(image.labels, { profile, source });
     if (mismatch === null) return null;
     const message = `The image ${reference} does not fit: ${mismatch}.`;
-    return new CrusaderError("image_missing", message, `Build it anew: ${this.#buildCommand(reference, profile)}`);
-  }
-
-  #missingImage(reference: string, { name }: Endpoint, profile: Record<string, unknown>): CrusaderError {
-    const message = `The engine ${name} has no image ${reference}.`;
-    return new CrusaderError("image_missing", message, `Build it: ${this.#buildCommand(reference, profile)}`);
-  }
-
-  /** To be pasted where this folder is. */
-  #buildCommand(reference: string, profile: Record<string, unknown>): string {
-    const isCpu = deviceOf(profile) === "cpu";
-    const file = join(this.#options.packageFolder, isCpu ? "Dockerfile.cpu" : "Dockerfile");
-    const values = {
-      PROFILE: bakedIn(profile),
-      SOURCE: imageSource(this.#options.packageFolder),
-      ...(isCpu ? { TORCH_INDEX: PYTORCH_CPU_INDEX } : {}),
-    };
-    const args = Object.entries(values).map(([name, value]) => `--build-arg '${name}=${value}'`);
-    return `docker build --tag ${reference} --file '${file}' ${args.join(" ")} '${this.#options.packageFolder}'`;
+    return new CrusaderError("image_missing", message, `Build it anew: ${buildCommand(profileName, engine.endpoint)}`);
   }
 
   #remember({ name, address }: Endpoint): void {
@@ -313,7 +358,7 @@ export class DockerBackend implements Backend {
     if (!isKnown) this.#used.write({ engines: [...engines, { name, address }] });
   }
 
-  #endpoint(name: string | undefined): Endpoint {
+  endpoint(name: string | undefined): Endpoint {
     return findEndpoint(name, this.#options.surroundings);
   }
 
@@ -322,12 +367,35 @@ export class DockerBackend implements Backend {
     return new Engine(endpoint, { callMs: LOOK_MS, ssh: this.#ssh, asks: false });
   }
 
-  #engine(endpoint: Endpoint): Engine {
+  engine(endpoint: Endpoint): Engine {
     const key = JSON.stringify({ ...endpoint, current: null });
     const engine = this.#engines.get(key) ?? new Engine(endpoint, { ssh: this.#ssh });
     this.#engines.set(key, engine);
     return engine;
   }
+}
+
+function isLeftProbe(startedAt: string): boolean {
+  return !(Date.now() - Number(startedAt) < PROBE_IS_LEFT_MS);
+}
+
+function missingImage(
+  reference: string,
+  endpoint: Endpoint,
+  { profileName, container }: Pick<Needs, "profileName" | "container">,
+): CrusaderError {
+  const hint =
+    container?.image === undefined
+      ? `Build it: ${buildCommand(profileName, endpoint)}`
+      : "It was named by hand: fetch it there (docker pull), or leave the name out for the profile's own.";
+  return new CrusaderError("image_missing", `The engine ${endpoint.name} has no image ${reference}.`, hint);
+}
+
+/** What builds the image of that profile on that engine; the window has a button for it. */
+function buildCommand(profileName: string | undefined, { name, current }: Endpoint): string {
+  const quoted = (word: string) => (/^[\w./@:+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+  const profile = profileName === undefined ? "" : ` --hparams ${quoted(profileName)}`;
+  return `crusader image build${profile}${current ? "" : ` --engine ${quoted(name)}`}`;
 }
 
 function planned({ container }: Order): PlannedContainer {
