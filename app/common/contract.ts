@@ -29,6 +29,14 @@ import {
   shownRunSchema,
 } from "./history.ts";
 import { profileSchema, profileSummarySchema } from "./hparams.ts";
+import {
+  buildLogSchema,
+  buildViewSchema,
+  hubTokenSchema,
+  imageCheckSchema,
+  imageListSchema,
+  imageRequestSchema,
+} from "./images.ts";
 import { machineSchema } from "./machine.ts";
 import {
   productionStatusSchema,
@@ -351,6 +359,30 @@ export const contract = {
     remove: procedure.input(z.object({ name: serverNameSchema })).output(z.array(shownServerSchema)),
     /** Whether it answers. */
     check: procedure.input(z.object({ name: serverNameSchema })).output(serverCheckSchema),
+  },
+
+  /** Images that evaluations in containers run in. The Hugging Face token goes in here, and comes out nowhere. */
+  images: {
+    /** Those of ours on an engine, the newest first. */
+    list: procedure.input(imageRequestSchema.pick({ engine: true })).output(imageListSchema),
+    /** What a build would do, and what stands in its way. */
+    check: procedure.input(imageRequestSchema).output(imageCheckSchema),
+    /**
+     * Begins to build; returns the task that builds the same already, if there is one. `busy` while another is built. It
+     * fails with `build_failed`, `disk_full`, `engine_unreachable`, `unsupported`; what the builder has done is kept.
+     */
+    build: procedure.input(imageRequestSchema).output(taskSchema),
+    /** The build that goes on, or the last one; again when it may have changed. Null: none since the start. */
+    watchBuild: procedure.output(eventIterator(buildViewSchema.nullable())),
+    /** `not_found` for any but the last. */
+    buildLog: procedure.input(z.object({ taskId: z.string().max(64) })).output(buildLogSchema),
+    /** With all its names; `access_denied` for one that is not ours, `conflict` for one that is used. */
+    remove: procedure
+      .input(imageRequestSchema.pick({ engine: true }).extend({ imageId: z.string().regex(/^sha256:[0-9a-f]{64}$/) }))
+      .output(z.object({ removed: z.array(z.string()) })),
+    hasToken: procedure.output(z.object({ hasToken: z.boolean() })),
+    setToken: procedure.input(z.object({ token: hubTokenSchema })).output(z.object({ hasToken: z.boolean() })),
+    removeToken: procedure.output(z.object({ hasToken: z.boolean() })),
   },
 
   settings: {

@@ -41,6 +41,8 @@ export const imageRequestSchema = z.object({
   wheelsPickedId: z.string().max(64).optional(),
 });
 
+export type ImageChoice = z.infer<typeof imageRequestSchema>;
+
 export const imageFindingSchema = z.object({
   /** What it is about: "docker", "builder", "image", "disk", "model", ... */
   id: z.string(),

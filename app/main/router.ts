@@ -4,6 +4,7 @@ import { compareRuns } from "../common/compare.ts";
 import { contract, type Host, type ProcedureMeta } from "../common/contract.ts";
 import { CrusaderError } from "../common/errors.ts";
 import type { HistoryFilter, HistoryPage } from "../common/history.ts";
+import type { ImageChoice } from "../common/images.ts";
 import type { SimulationOptions, Target } from "../common/simulation.ts";
 import { diagnostics } from "./router/diagnostics.ts";
 import type { Services } from "./router/services.ts";
@@ -81,6 +82,11 @@ export function createRouter(services: Services) {
     repeats,
     seed,
     ignoreCudaNeeds,
+  });
+
+  const imageRequest = ({ wheelsPickedId, ...request }: ImageChoice) => ({
+    ...request,
+    wheelsFolder: wheelsPickedId === undefined ? undefined : services.picker.pathOf(wheelsPickedId),
   });
 
   const compared = (id: string) => ({ ...store.show(id), source: store.source(id).toString("utf8") });
@@ -309,6 +315,24 @@ export function createRouter(services: Services) {
       ),
       remove: os.servers.remove.handler(({ input }) => services.servers.remove(input.name)),
       check: os.servers.check.handler(({ input, signal }) => services.servers.check(input.name, signal)),
+    },
+
+    images: {
+      list: os.images.list.handler(({ input }) => services.images.list(input.engine)),
+      check: os.images.check.handler(({ input, signal }) => services.images.check(imageRequest(input), signal)),
+      build: os.images.build.handler(({ input }) => services.imageBuilds.start(imageRequest(input))),
+      watchBuild: os.images.watchBuild.handler(({ signal }) => services.imageBuilds.watch(signal)),
+      buildLog: os.images.buildLog.handler(({ input }) => services.imageBuilds.log(input.taskId)),
+      remove: os.images.remove.handler(({ input }) => services.images.remove(input.engine, input.imageId)),
+      hasToken: os.images.hasToken.handler(() => ({ hasToken: services.images.hasToken() })),
+      setToken: os.images.setToken.handler(({ input }) => {
+        services.images.setToken(input.token);
+        return { hasToken: true };
+      }),
+      removeToken: os.images.removeToken.handler(() => {
+        services.images.removeToken();
+        return { hasToken: false };
+      }),
     },
 
     settings: {

@@ -8,6 +8,7 @@ import type { SetAside } from "../../common/data-folder.ts";
 import { DesktopService, type SystemDialogs } from "../services/desktop/index.ts";
 import { EngineDoctor, EnginePrompts, SshConnections } from "../services/engine/index.ts";
 import { HparamsService } from "../services/hparams/index.ts";
+import { ImageBuilds, ImageService } from "../services/images/index.ts";
 import { MachineService, PYTHON_NOT_PREPARED } from "../services/machine/index.ts";
 import { ProductionService } from "../services/production/index.ts";
 import { PythonService } from "../services/python/index.ts";
@@ -98,6 +99,15 @@ export function createServices({
     ssh,
     surroundings: { env, platform: process.platform, home: homedir() },
   });
+  const images = new ImageService({
+    dataFolder,
+    packageFolder: PACKAGE_FOLDER,
+    hparams,
+    secrets,
+    env,
+    surroundings: { env, platform: process.platform, home: homedir() },
+    ssh,
+  });
   const simulation = new SimulationService({
     dataFolder,
     store,
@@ -139,6 +149,8 @@ export function createServices({
     store,
     annotations,
     hparams,
+    images,
+    imageBuilds: new ImageBuilds({ images, tasks }),
     simulation,
     docker,
     doctor: new EngineDoctor({ runs: docker, env }),
