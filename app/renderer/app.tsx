@@ -7,14 +7,17 @@ import { useConnection } from "./client.ts";
 import { followDesktop } from "./desktop.ts";
 import { onEditorNeeded, startEditor } from "./features/editor/index.ts";
 import { problemSummary, useProblems } from "./features/editor/problems.ts";
-import { openFeature } from "./features/open-feature.ts";
+import { enginePrompts, followEnginePrompts } from "./features/engines/prompts.ts";
+import { showFeature } from "./features/open-feature.ts";
 import { PANELS } from "./features/panels.ts";
+import { Choosers } from "./features/simulation/choosers.tsx";
 import { loadWorkspace } from "./features/workspace/folders.ts";
 import { picker } from "./features/workspace/picker.ts";
 import { followActivity } from "./shell/activity.ts";
 import { systemAppearance, usePageAppearance } from "./shell/appearance.ts";
 import { commandFor, reportCommandFailures, runCommand } from "./shell/commands.ts";
 import { Dock } from "./shell/dock.tsx";
+import { keepFocus } from "./shell/focus.ts";
 import { about } from "./shell/help.ts";
 import { followMachine } from "./shell/machine.ts";
 import { notifyError } from "./shell/notifications.ts";
@@ -69,6 +72,7 @@ function useOverlays(): { asked: boolean; needed: boolean } {
     useStore(quickInput, ({ shown }) => shown !== null),
     useStore(picker, ({ open }) => open),
     useStore(about, ({ open }) => open),
+    useStore(enginePrompts, ({ open }) => open.length > 0),
   ].includes(true);
   const [needed, setNeeded] = useState(false);
   if (asked && !needed) setNeeded(true);
@@ -80,13 +84,15 @@ function Window() {
   const appearance = usePageAppearance();
   useEffect(() => {
     reportCommandFailures(notifyError);
-    onEditorNeeded(() => openFeature("editor"));
+    onEditorNeeded(() => showFeature("editor"));
     void loadWorkspace();
     const stops = [
+      keepFocus(),
       registerAppCommands(),
       followActivity(),
       followMachine(),
       followSetAside(),
+      followEnginePrompts(),
       startEditor(),
       followDesktop(),
     ];
@@ -99,7 +105,7 @@ function Window() {
   return (
     <Look appearance={appearance}>
       <div className={classes.window}>
-        <TopBar />
+        <TopBar choosers={<Choosers />} />
         <div className={classes.middle}>
           <Rail panels={PANELS} />
           <main className={classes.dock}>

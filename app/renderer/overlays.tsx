@@ -1,5 +1,6 @@
 /** What lies over the window when it is asked for. */
 import { useLayoutEffect } from "react";
+import { EnginePromptView } from "./features/engines/prompt-view.tsx";
 import { PickerView } from "./features/workspace/picker-view.tsx";
 import { AboutView } from "./shell/about-view.tsx";
 import { QuickInputView } from "./shell/quick-input-view.tsx";
@@ -11,6 +12,7 @@ export default function Overlays({ areShown }: { areShown: boolean }) {
       <QuickInputView />
       <PickerView />
       <AboutView />
+      <EnginePromptView />
     </>
   );
 }
