@@ -98,7 +98,7 @@ export const runStatusSchema = z.object({
   cancelling: z.boolean(),
   /**
    * Set while a run that goes on elsewhere (a container, a server) is not heard: `reattaching` after a restart, until it
-   * answers for the first time; `lost` while it is tried again, and why.
+   * is heard for the first time; `lost` while it is tried again. `problem`: why not, where that is known.
    */
   contact: z.object({ state: z.enum(["reattaching", "lost"]), problem: z.string().nullable() }).nullable(),
 });

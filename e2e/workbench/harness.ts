@@ -115,16 +115,18 @@ export type HostedOptions = {
   port?: number;
   /** Program and arguments that the host runs in: another view of the disk, for example. */
   within?: readonly string[];
+  /** Beside this process's own. */
+  env?: NodeJS.ProcessEnv;
 };
 
 /** A web host in a process of its own (hosted.ts), which dies with the test at the latest. */
 export async function spawnHost(
   rendererFolder: string,
   folder: string,
-  { port = 0, within = [] }: HostedOptions = {},
+  { port = 0, within = [], env = {} }: HostedOptions = {},
 ): Promise<{ child: ChildProcess; address: URL }> {
   const [program = "", ...args] = [...within, process.execPath, HOSTED, folder, rendererFolder, String(port)];
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, ...env } });
   onTestFinished(() => void child.kill("SIGKILL"));
   const lines = createInterface({ input: child.stdout as NonNullable<typeof child.stdout> });
   const { value } = await lines[Symbol.asyncIterator]().next();

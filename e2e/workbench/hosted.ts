@@ -11,7 +11,8 @@ import { ScriptedBackend } from "../../app/main/services/simulation/scripted-bac
 const [folder = "", rendererFolder = "", port = "0"] = process.argv.slice(2);
 const services = createServices({
   dataFolder: join(folder, "data"),
-  env: { PATH: "" },
+  // Nothing of this machine but the engine that a test names.
+  env: { PATH: "", DOCKER_HOST: process.env.DOCKER_HOST },
   home: folder,
   moreBackends: [new ScriptedBackend()],
   lookEveryMs: 50,

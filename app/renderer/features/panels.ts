@@ -5,6 +5,7 @@ import { editorPanel, problemsPanel } from "./editor/panels.ts";
 import { historyPanel } from "./history/panels.ts";
 import { productionPanel } from "./production/panels.ts";
 import { resultPanel } from "./result/panels.ts";
+import { serversPanel } from "./servers/panels.ts";
 import { simulationPanel } from "./simulation/panels.ts";
 import { topologyPanel } from "./topology/panels.ts";
 import { explorerPanel } from "./workspace/panels.ts";
@@ -19,4 +20,5 @@ export const PANELS: readonly PanelDefinition[] = [
   historyPanel,
   comparePanel,
   productionPanel,
+  serversPanel,
 ];

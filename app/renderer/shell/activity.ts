@@ -37,7 +37,7 @@ export function followActivity(): () => void {
     followed = runId;
     activity.setState({ progress: null });
     if (runId === null) return;
-    let progress: RunProgress = { runId, stage: null, repeat: null, repeatsPlanned: 1 };
+    let progress: RunProgress = { runId, stage: null, repeat: null, repeatsPlanned: 1, contact: null };
     let after = 0;
     stopProgress = followStream((signal) => client.simulation.events({ runId, after }, { signal }), {
       onItem: (update) => {

@@ -4,7 +4,7 @@ import type { RunUpdate } from "../../common/simulation.ts";
 import type { Task } from "../../common/tasks.ts";
 import { advanced, ended, type RunProgress, runFraction } from "./progress.ts";
 
-const start: RunProgress = { runId: "7", stage: null, repeat: null, repeatsPlanned: 1 };
+const start: RunProgress = { runId: "7", stage: null, repeat: null, repeatsPlanned: 1, contact: null };
 
 function update(repeat: number, ...stages: [Stage, "running" | "passed"][]): RunUpdate {
   return {
@@ -25,15 +25,15 @@ function update(repeat: number, ...stages: [Stage, "running" | "passed"][]): Run
 
 test("knows the stage a run is in, also while nothing new is told", () => {
   const first = advanced(start, update(0, ["scan", "running"], ["scan", "passed"], ["reference", "running"]));
-  expect(first).toEqual({ runId: "7", stage: "reference", repeat: 0, repeatsPlanned: 2 });
+  expect(first).toEqual({ runId: "7", stage: "reference", repeat: 0, repeatsPlanned: 2, contact: null });
   expect(advanced(first, update(1))).toEqual({ ...first, repeat: 1 });
 });
 
 test("counts stages of all repeats, and nothing before the first", () => {
   expect([
     runFraction(start),
-    runFraction({ runId: "7", stage: "import", repeat: 0, repeatsPlanned: 1 }),
-    runFraction({ runId: "7", stage: "import", repeat: 1, repeatsPlanned: 2 }),
+    runFraction({ runId: "7", stage: "import", repeat: 0, repeatsPlanned: 1, contact: null }),
+    runFraction({ runId: "7", stage: "import", repeat: 1, repeatsPlanned: 2, contact: null }),
   ]).toEqual([null, 0.5, 0.75]);
 });
 

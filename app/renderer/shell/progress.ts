@@ -3,7 +3,10 @@ import { STAGES, type Stage } from "../../common/events.ts";
 import type { RunUpdate } from "../../common/simulation.ts";
 import type { Task } from "../../common/tasks.ts";
 
-export type RunProgress = { runId: string; stage: Stage | null; repeat: number | null; repeatsPlanned: number };
+export type RunProgress = { runId: string; stage: Stage | null } & Pick<
+  RunUpdate["status"],
+  "repeat" | "repeatsPlanned" | "contact"
+>;
 
 /** What an update says about where the run is. */
 export function advanced(before: RunProgress, { runId, events, status }: RunUpdate): RunProgress {
@@ -13,6 +16,7 @@ export function advanced(before: RunProgress, { runId, events, status }: RunUpda
     stage: running?.type === "stage" ? running.stage : before.stage,
     repeat: status.repeat,
     repeatsPlanned: status.repeatsPlanned,
+    contact: status.contact,
   };
 }
 

@@ -8,6 +8,7 @@ import { client, connection, useConnection } from "../client.ts";
 import { useActivity } from "./activity.ts";
 import { runCommand } from "./commands.ts";
 import { notifyError } from "./notifications.ts";
+import { placeText } from "./places.ts";
 import { runFraction } from "./progress.ts";
 import { selection } from "./selection.ts";
 import { useSettings } from "./settings.ts";
@@ -15,11 +16,11 @@ import classes from "./status-bar.module.css";
 
 /** `problems` is what the scans of the open files found; null where no file is open. */
 export function StatusBar({ problems }: { problems: string | null }) {
-  const { backend, profile } = useSettings((settings) => settings.simulation);
+  const choice = useSettings((settings) => settings.simulation);
   return (
     <footer className={classes.bar}>
-      <Entry name="Backend">{backend}</Entry>
-      <Entry name="Profile">{profile}</Entry>
+      <Entry name="Runs on">{placeText(choice)}</Entry>
+      <Entry name="Profile">{choice.profile}</Entry>
       <RunEntry />
       <TaskEntry />
       <span className={classes.gap} />
@@ -67,6 +68,12 @@ function RunEntry() {
         {repeat}
         {runs.length > 1 && `, ${runs.length - 1} more`}
       </button>
+      {progress?.contact?.state === "lost" && (
+        <span data-state="lost" role="status" title={progress.contact.problem ?? ""}>
+          connection lost, trying again; the run goes on there
+        </span>
+      )}
+      {progress?.contact?.state === "reattaching" && <span role="status">re-attaching</span>}
       {fraction !== null && (
         <Progress className={classes.progress} size="xs" value={fraction * 100} aria-label={`Stages of run ${runId}`} />
       )}

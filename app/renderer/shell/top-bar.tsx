@@ -1,12 +1,14 @@
 import { Button } from "@mantine/core";
 import { IconPlayerPlay } from "@tabler/icons-react";
+import type { ReactNode } from "react";
 import { useStore } from "zustand";
 import { commands, runCommand, shownShortcut } from "./commands.ts";
 import { isMac } from "./platform.ts";
 import { useSelection } from "./selection.ts";
 import classes from "./top-bar.module.css";
 
-export function TopBar() {
+/** `choosers`: what the next run is judged by, and where. */
+export function TopBar({ choosers }: { choosers: ReactNode }) {
   const target = useSelection((state) => state.target);
   const canSimulate = useStore(commands, (state) => state.byId.has("simulation.start"));
   return (
@@ -25,6 +27,7 @@ export function TopBar() {
           Simulate <kbd className={classes.key}>{shownShortcut("Ctrl+Enter", isMac)}</kbd>
         </Button>
       )}
+      {choosers}
       <span className={classes.gap} />
       <Button variant="subtle" color="gray" onClick={() => runCommand("palette.show")}>
         Commands <kbd className={classes.key}>{shownShortcut("Ctrl+Shift+P", isMac)}</kbd>

@@ -208,7 +208,9 @@ export class ActiveRuns {
         own?.moved.advance();
       } else if (said.type === "contact") {
         const { problem } = said;
-        change(own, { contact: problem === null ? null : { state: "lost", problem } });
+        // Until it was heard once it is being found again.
+        const state = own?.status.contact?.state === "reattaching" ? "reattaching" : "lost";
+        change(own, { contact: problem === null ? null : { state, problem } });
       } else if (said.type === "repeat_ended") {
         change(own, { repeat: null, contact: null });
       } else if (own !== undefined) {

@@ -1,9 +1,14 @@
 /** What can be done about runs from anywhere in the window. */
+import { createStore } from "zustand/vanilla";
 import { client } from "../../client.ts";
 import { activity } from "../../shell/activity.ts";
 import type { Command } from "../../shell/commands.ts";
 import { requestSimulation, selection } from "../../shell/selection.ts";
-import { openFeature } from "../open-feature.ts";
+import { openFeature, showFeature } from "../open-feature.ts";
+import { currentChoice } from "./choice.ts";
+
+/** Whether the dialog with the commands of the chosen run is open; the start form shows it. */
+export const byHand = createStore<{ open: boolean }>(() => ({ open: false }));
 
 /** Returns when nothing of it lives any more. `atOnce`: without waiting for the judge. */
 export async function cancelRun(runId: string, atOnce = false): Promise<void> {
@@ -14,7 +19,8 @@ export async function cancelRun(runId: string, atOnce = false): Promise<void> {
 export async function requestStart(): Promise<void> {
   const { target } = selection.getState();
   if (target === null) return;
-  openFeature("simulation");
+  // The text goes on being edited meanwhile.
+  showFeature("simulation");
   requestSimulation(target);
 }
 
@@ -28,6 +34,16 @@ export const simulationCommands: readonly Command[] = [
     shortcuts: ["Ctrl+Enter"],
     when: () => selection.getState().target !== null,
     run: requestStart,
+  },
+  {
+    id: "simulation.commands",
+    title: "Show the docker commands of the run",
+    category: "Simulation",
+    when: () => selection.getState().target !== null && currentChoice()?.backend === "docker",
+    run: () => {
+      openFeature("simulation");
+      byHand.setState({ open: true });
+    },
   },
   {
     id: "simulation.cancel",

@@ -3,10 +3,11 @@ import { Button } from "@mantine/core";
 import { IconPlayerStop } from "@tabler/icons-react";
 import { useState } from "react";
 import { formatInteger, formatSeconds, formatShare, originText } from "../../../common/format.ts";
-import type { Plan } from "../../../common/runs.ts";
+import type { Plan, RunResult } from "../../../common/runs.ts";
 import type { RunStatus } from "../../../common/simulation.ts";
 import { useConnection } from "../../client.ts";
 import { notifyError } from "../../shell/notifications.ts";
+import { placeText } from "../../shell/places.ts";
 import { selection } from "../../shell/selection.ts";
 import { type Mark, VerdictMark } from "../../shell/ui/verdict-mark.tsx";
 import { openFeature } from "../open-feature.ts";
@@ -21,9 +22,11 @@ export type RunHeaderProps = {
   plan: Plan;
   status: RunStatus;
   ownedHere: boolean;
+  /** It goes on when Crusader ends. */
+  outlivesApp: boolean;
 };
 
-export function RunHeader({ run, plan, status, ownedHere }: RunHeaderProps) {
+export function RunHeader({ run, plan, status, ownedHere, outlivesApp }: RunHeaderProps) {
   const isRunning = status.state === "running";
   const isConnected = useConnection().status === "connected";
   const now = useNow(isRunning && isConnected);
@@ -39,7 +42,7 @@ export function RunHeader({ run, plan, status, ownedHere }: RunHeaderProps) {
         </h2>
         <Standing status={status} comparable={run.view.result?.notComparable.length === 0} />
         <span className={classes.dim}>
-          {plan.profile.name}, {ranks}
+          {plan.profile.name}, {ranks}, on {placeText(plan)}
           {plan.seedFixed && `, seed ${plan.seeds[0]}`}
           {plan.against !== null && `, in turns with run ${plan.against}`}
         </span>
@@ -58,6 +61,21 @@ export function RunHeader({ run, plan, status, ownedHere }: RunHeaderProps) {
         {isRunning && <CancelButton runId={plan.runId} isCancelling={status.cancelling} ownedHere={ownedHere} />}
         {!isRunning && <Button onClick={() => openFeature("result")}>Show result</Button>}
       </div>
+      {isRunning && status.contact !== null && (
+        <div className={classes.contact} role="status">
+          <VerdictMark mark="interrupted" word={CONTACT_WORDS[status.contact.state]} />
+          <span>
+            {status.contact.state === "lost" && "It is tried again, and the run goes on there."}{" "}
+            {status.contact.problem}
+          </span>
+        </div>
+      )}
+      {isRunning && outlivesApp && (
+        <div className={classes.dim}>
+          Goes on without Crusader: close the window or the machine, it comes back here.
+        </div>
+      )}
+      {!isRunning && status.state === "cancelled" && <WhatWasEnded result={run.view.result} />}
       {status.waiting !== null && (
         <div className={classes.waiting}>
           Waits for its turn: one run at a time has the machine.
@@ -94,8 +112,25 @@ const MARKS: Record<RunStatus["state"], { mark: Mark; word: string }> = {
   interrupted: { mark: "interrupted", word: "Interrupted" },
 };
 
+const CONTACT_WORDS = { reattaching: "Re-attaching", lost: "Connection lost" } as const;
+
+/** What a cancel removed, and what it could not end. */
+function WhatWasEnded({ result }: { result: RunResult | null }) {
+  const notes = (result?.repeats ?? []).flatMap((repeat) => repeat.notes);
+  const said = notes.filter(({ id }) => CLEANING_NOTES.includes(id)).map(({ message }) => message);
+  // Of a server, which takes no cancel.
+  const left = result?.failure?.hint === "" ? [] : [result?.failure?.message, result?.failure?.hint];
+  const words = [...said, ...left].filter((text) => text !== undefined).join(" ");
+  return words === "" ? null : <div className={classes.dim}>{words}</div>;
+}
+
+const CLEANING_NOTES = ["container_removed", "container_left", "processes_ended"];
+
 function Standing({ status, comparable }: { status: RunStatus; comparable: boolean }) {
   if (status.state === "running" && status.cancelling) return <VerdictMark mark="running" word="Cancelling" />;
+  if (status.state === "running" && status.contact !== null) {
+    return <VerdictMark mark="running" word={CONTACT_WORDS[status.contact.state]} />;
+  }
   if (status.state === "running" && status.waiting !== null) return <VerdictMark mark="running" word="Waiting" />;
   if (status.state === "passed" && !comparable) return <VerdictMark mark="notComparable" word="Passed, not a score" />;
   return <VerdictMark {...MARKS[status.state]} />;

@@ -61,11 +61,17 @@ function RunBody({ runId, retry }: { runId: string; retry: () => void }) {
 
   if (error !== null && view.status === null) return <ErrorState error={error} retry={retry} />;
   if (view.status === null || plan === null) return <Loading what={`Reading run ${runId}`} />;
-  const ownedHere = others.find((other) => other.runId === runId)?.ownedHere ?? true;
+  const active = others.find((other) => other.runId === runId);
   return (
     <>
       <div className={classes.run} ref={place}>
-        <RunHeader run={run} plan={plan} status={view.status} ownedHere={ownedHere} />
+        <RunHeader
+          run={run}
+          plan={plan}
+          status={view.status}
+          ownedHere={active?.ownedHere ?? true}
+          outlivesApp={active?.outlivesApp ?? false}
+        />
         {error !== null && <ErrorState error={error} retry={retry} />}
         {view.recordProblem !== null && (
           <div className={classes.problem} role="alert">

@@ -2,7 +2,6 @@
 import { Button, Checkbox, NumberInput, Select, TextInput } from "@mantine/core";
 import { IconAlertTriangle, IconPlayerPlay } from "@tabler/icons-react";
 import { useCallback, useEffect, useMemo, useState } from "react";
-import type { Outputs } from "../../../common/contract.ts";
 import type { ErrorReport } from "../../../common/errors.ts";
 import { formatSeconds, originText } from "../../../common/format.ts";
 import {
@@ -17,37 +16,44 @@ import { asCrusaderError } from "../../connection.ts";
 import { useActivity } from "../../shell/activity.ts";
 import { setUpPython, useMachine } from "../../shell/machine.ts";
 import { notifyError } from "../../shell/notifications.ts";
+import { placeText } from "../../shell/places.ts";
 import { freshTarget, type ShownTarget, selection, takeStartRequest, useSelection } from "../../shell/selection.ts";
-import { changeSettings, useSettings } from "../../shell/settings.ts";
+import { CopyText } from "../../shell/ui/copy-text.tsx";
+import { openFeature } from "../open-feature.ts";
+import { type Choice, choose, useChoice } from "./choice.ts";
 import { requestStart } from "./commands.ts";
+import { CommandsDialog } from "./commands-dialog.tsx";
+import { ContainerFields } from "./container-fields.tsx";
 import { type Declared, readDeclared } from "./declared.ts";
+import { PlaceSelect } from "./place-select.tsx";
+import { remedyOf } from "./places.ts";
 import classes from "./simulation.module.css";
+import { useProfiles } from "./use-profiles.ts";
 
-type Profiles = Outputs["hparams"]["list"];
-type Fields = {
-  profile: string;
-  numRanks: number | null;
-  repeats: number | null;
-  seed: string;
-  withoutSandbox: boolean;
-  ignoreCudaNeeds: boolean;
-};
+/** What is chosen for one start at a time, and not kept. */
+type Fields = { seed: string; withoutSandbox: boolean; ignoreCudaNeeds: boolean };
 
 const CHECK_AFTER_MS = 250;
 
 const isCount = (value: number | null, most: number) =>
   value === null || (Number.isInteger(value) && value >= 1 && value <= most);
 
+/** What keeps the ranks in is the backend's own there; elsewhere it is chosen. */
+const isConfined = (backend: string) => backend === "docker" || backend === "evalServer";
+
 /** As the contract takes them; null where a field holds what it would refuse. */
-function optionsOf(fields: Fields, backend: string): SimulationOptions | null {
-  const { profile, numRanks, repeats, withoutSandbox, ignoreCudaNeeds } = fields;
+function optionsOf(choice: Choice, fields: Fields): SimulationOptions | null {
+  const { profile, backend, container, server, numRanks, repeats } = choice;
+  const { withoutSandbox, ignoreCudaNeeds } = fields;
   const seed = fields.seed.trim();
   if (!isCount(numRanks, MAX_RANKS) || !isCount(repeats, MAX_REPEATS)) return null;
   if (seed !== "" && !SEED_PATTERN.test(seed)) return null;
   return {
     profile,
     backend,
-    sandbox: withoutSandbox ? "none" : "bubblewrap",
+    sandbox: withoutSandbox && !isConfined(backend) ? "none" : "bubblewrap",
+    ...(backend === "docker" && container !== undefined ? { container } : {}),
+    ...(backend === "evalServer" && server !== undefined ? { server } : {}),
     ...(numRanks === null ? {} : { numRanks }),
     ...(repeats === null ? {} : { repeats }),
     ...(seed === "" ? {} : { seed }),
@@ -56,36 +62,33 @@ function optionsOf(fields: Fields, backend: string): SimulationOptions | null {
 }
 
 export function StartForm() {
-  const saved = useSettings((settings) => settings.simulation);
+  const choice = useChoice();
   const target = useSelection((state) => state.target);
   const startRequested = useSelection((state) => state.startRequested);
   const { status: connection } = useConnection();
-  const [fields, setFields] = useState<Fields>({
-    profile: saved.profile,
-    numRanks: saved.numRanks,
-    repeats: saved.repeats,
-    seed: "",
-    withoutSandbox: false,
-    ignoreCudaNeeds: false,
-  });
+  const [fields, setFields] = useState<Fields>({ seed: "", withoutSandbox: false, ignoreCudaNeeds: false });
+  const [unfit, setUnfit] = useState(false);
   const change = (changed: Partial<Fields>) => setFields((before) => ({ ...before, ...changed }));
   const profiles = useProfiles();
-  const isRehearsal = profiles?.find(({ name }) => name === fields.profile)?.kind === "rehearsal";
+  const isRehearsal = profiles?.find(({ name }) => name === choice.profile)?.kind === "rehearsal";
   const [looked, setLooked] = useState(0);
   const declared = useDeclared(target, looked);
   // On GPUs the profile's number is the competition's; CPU ranks can follow the file.
-  const ownRanks = fields.numRanks ?? (isRehearsal ? (declared?.numRanks ?? null) : null);
+  const ownRanks = choice.numRanks ?? (isRehearsal ? (declared?.numRanks ?? null) : null);
   const foreign = declared?.origin ?? null;
   const withoutSandbox = fields.withoutSandbox && foreign === null;
   const options = useMemo(
-    () => optionsOf({ ...fields, withoutSandbox, numRanks: ownRanks }, saved.backend),
-    [fields, withoutSandbox, ownRanks, saved.backend],
+    () => (unfit ? null : optionsOf({ ...choice, numRanks: ownRanks }, { ...fields, withoutSandbox })),
+    [choice, fields, withoutSandbox, ownRanks, unfit],
   );
   const { forecast, error } = useForecast(options);
   const [starting, setStarting] = useState(false);
 
+  const isPublicForForeign =
+    foreign !== null && choice.backend === "docker" && choice.container?.runProfile === "public";
   const lacksSandbox =
-    fields.withoutSandbox || forecast?.problems.some(({ code }) => code === "sandbox_missing") === true;
+    !isConfined(choice.backend) &&
+    (fields.withoutSandbox || forecast?.problems.some(({ code }) => code === "sandbox_missing") === true);
   const blocked =
     target === null
       ? "Open a file in the editor, or choose one in the explorer."
@@ -93,7 +96,9 @@ export function StartForm() {
         ? "Not connected."
         : options === null
           ? "A field holds no usable value."
-          : (error?.message ?? forecast?.problems[0]?.message ?? null);
+          : isPublicForForeign
+            ? "Another's code runs with the validator's flags only."
+            : (error?.message ?? forecast?.problems[0]?.message ?? null);
 
   const start = useCallback(async () => {
     if (target === null || options === null) return;
@@ -101,7 +106,7 @@ export function StartForm() {
     try {
       const current = await freshTarget(target);
       // What was looked at may be older than what is judged.
-      const now = isRehearsal && fields.numRanks === null ? await readDeclared(client, current) : null;
+      const now = isRehearsal && choice.numRanks === null ? await readDeclared(client, current) : null;
       const numRanks = now?.numRanks ?? options.numRanks;
       const { runId } = await client.simulation.start({
         ...options,
@@ -109,14 +114,12 @@ export function StartForm() {
         target: current,
       });
       selection.setState({ runId });
-      const { profile, numRanks: chosenRanks, repeats } = fields;
-      await changeSettings({ simulation: { ...saved, profile, numRanks: chosenRanks, repeats } });
     } catch (thrown) {
       notifyError(thrown, "Nothing was started.");
     } finally {
       setStarting(false);
     }
-  }, [target, options, fields, isRehearsal, saved]);
+  }, [target, options, choice.numRanks, isRehearsal]);
 
   useEffect(() => {
     if (startRequested && !starting && takeStartRequest()) void start();
@@ -142,11 +145,12 @@ export function StartForm() {
             disabled: broken !== null,
             title: title ?? "",
           }))}
-          value={fields.profile}
+          value={choice.profile}
           allowDeselect={false}
-          onChange={(profile) => profile !== null && change({ profile })}
+          onChange={(profile) => profile !== null && choose({ profile })}
           w={130}
         />
+        <PlaceSelect label="Runs on" width="10rem" />
         <NumberInput
           label="Ranks"
           min={1}
@@ -154,8 +158,8 @@ export function StartForm() {
           clampBehavior="strict"
           allowDecimal={false}
           placeholder={forecast === null ? "" : String(forecast.numRanks)}
-          value={fields.numRanks ?? ""}
-          onChange={(value) => change({ numRanks: typeof value === "number" ? value : null })}
+          value={choice.numRanks ?? ""}
+          onChange={(value) => choose({ numRanks: typeof value === "number" ? value : null })}
           w={64}
         />
         <NumberInput
@@ -165,8 +169,8 @@ export function StartForm() {
           clampBehavior="strict"
           allowDecimal={false}
           placeholder={forecast === null ? "" : String(forecast.repeats)}
-          value={fields.repeats ?? ""}
-          onChange={(value) => change({ repeats: typeof value === "number" ? value : null })}
+          value={choice.repeats ?? ""}
+          onChange={(value) => choose({ repeats: typeof value === "number" ? value : null })}
           w={64}
         />
         <TextInput
@@ -188,10 +192,38 @@ export function StartForm() {
           Simulate
         </Button>
       </div>
-      <ForecastView forecast={forecast} title={target?.title ?? null} />
-      {error !== null && <Problem problem={error.report()} />}
+      <ForecastView forecast={forecast} title={target?.title ?? null} place={placeText(choice)} />
+      {choice.backend === "docker" && (
+        <ContainerFields
+          choice={choice}
+          usesGpus={profiles !== null && !isRehearsal}
+          image={forecast?.image ?? null}
+          onUnfit={setUnfit}
+        />
+      )}
+      {choice.backend === "docker" && target !== null && options !== null && (
+        <CommandsDialog options={options} target={target} />
+      )}
+      {isPublicForForeign && choice.container !== undefined && (
+        <div className={classes.problem} role="alert">
+          <IconAlertTriangle size="1em" aria-hidden />
+          <div>
+            This is another's code ({originText(foreign)}), and the public simulator's flags share the machine's memory
+            segments.{" "}
+            <Button onClick={() => choose({ container: { ...(choice.container ?? {}), runProfile: "validator" } })}>
+              Use the validator's flags
+            </Button>
+          </div>
+        </div>
+      )}
+      {error !== null && <Problem problem={error.report()} choice={choice} isForeign={foreign !== null} />}
       {forecast?.problems.map((problem) => (
-        <Problem key={`${problem.code} ${problem.message}`} problem={problem} />
+        <Problem
+          key={`${problem.code} ${problem.message}`}
+          problem={problem}
+          choice={choice}
+          isForeign={foreign !== null}
+        />
       ))}
       {lacksSandbox && foreign !== null && (
         <div>
@@ -211,7 +243,7 @@ export function StartForm() {
         <DeclaredView
           declared={declared}
           numRanks={forecast?.numRanks ?? null}
-          onUseRanks={(numRanks) => change({ numRanks })}
+          onUseRanks={(numRanks) => choose({ numRanks })}
         />
       )}
       {isRehearsal && declared !== null && (declared.cudaNeeds.length > 0 || fields.ignoreCudaNeeds) && (
@@ -270,16 +302,16 @@ function DeclaredView({
   );
 }
 
-function ForecastView({ forecast, title }: { forecast: Forecast | null; title: string | null }) {
+function ForecastView({ forecast, title, place }: { forecast: Forecast | null; title: string | null; place: string }) {
   if (title === null)
     return <div className={classes.forecast}>Open a file in the editor, or a template, to judge it.</div>;
   if (forecast === null) return null;
-  const { profile, numRanks, repeats, sandbox, expectedStageSeconds, behindRunIds, notComparable } = forecast;
+  const { profile, backend, numRanks, repeats, sandbox, expectedStageSeconds, behindRunIds, notComparable } = forecast;
   const seconds = Object.values(expectedStageSeconds).reduce((sum, value) => sum + value, 0) * repeats;
   const parts = [
     `${numRanks} ${numRanks === 1 ? "rank" : "ranks"}`,
     `${repeats} ${repeats === 1 ? "repeat" : "repeats"}`,
-    sandbox === "none" ? "no sandbox" : "in a sandbox without network",
+    isConfined(backend) ? `on ${place}` : sandbox === "none" ? "no sandbox" : "in a sandbox without network",
     seconds > 0 ? `about ${formatSeconds(seconds)}, as earlier runs took` : "no earlier run tells how long",
   ];
   return (
@@ -287,6 +319,7 @@ function ForecastView({ forecast, title }: { forecast: Forecast | null; title: s
       <div>
         {`Judges ${title}`} by <b>{profile.title}</b>: {parts.join(", ")}.
       </div>
+      {isConfined(backend) && <div>It goes on without Crusader, and comes back here.</div>}
       {behindRunIds.length > 0 && (
         <div>
           Waits behind {behindRunIds.length === 1 ? "run" : "runs"} {behindRunIds.join(", ")}.
@@ -301,7 +334,17 @@ function ForecastView({ forecast, title }: { forecast: Forecast | null; title: s
   );
 }
 
-function Problem({ problem: { code, message, hint, detail } }: { problem: ErrorReport }) {
+function Problem({
+  problem: { code, message, hint, detail },
+  choice,
+  isForeign,
+}: {
+  problem: ErrorReport;
+  choice: Choice;
+  isForeign: boolean;
+}) {
+  // The hint is of a start without a sandbox, which is not for another's code.
+  const { words, command } = remedyOf(isForeign && code === "sandbox_missing" ? "" : hint);
   const { machine } = useMachine();
   const tasks = useActivity((state) => state.tasks);
   const setup = tasks.find(({ kind, state }) => kind === "python_setup" && state === "running");
@@ -309,7 +352,8 @@ function Problem({ problem: { code, message, hint, detail } }: { problem: ErrorR
     <div className={classes.problem} role="alert">
       <IconAlertTriangle size="1em" aria-hidden />
       <div>
-        <b>{message}</b> {hint}
+        <b>{message}</b> {words}
+        {command !== null && <CopyText text={command} what="the command" />}
         {detail !== "" && (
           <details>
             <summary>Details</summary>
@@ -326,6 +370,7 @@ function Problem({ problem: { code, message, hint, detail } }: { problem: ErrorR
             </Button>
           </div>
         )}
+        <ProblemAction code={code} choice={choice} />
         {code === "sandbox_missing" && machine?.sandbox.state === "ready" && (
           <div>The machine has one now: {machine.sandbox.summary}.</div>
         )}
@@ -334,15 +379,18 @@ function Problem({ problem: { code, message, hint, detail } }: { problem: ErrorR
   );
 }
 
-function useProfiles(): Profiles | null {
-  const [profiles, setProfiles] = useState<Profiles | null>(null);
-  useEffect(() => {
-    client.hparams
-      .list()
-      .then(setProfiles)
-      .catch((thrown: unknown) => notifyError(thrown));
-  }, []);
-  return profiles;
+const SERVER_CODES: readonly string[] = ["usage", "not_found", "server_unreachable", "server_refused"];
+
+/** What can be done about it from here. */
+function ProblemAction({ code, choice: { backend } }: { code: ErrorReport["code"]; choice: Choice }) {
+  if (backend === "evalServer" && SERVER_CODES.includes(code)) {
+    return (
+      <div>
+        <Button onClick={() => openFeature("servers")}>Evaluation servers</Button>
+      </div>
+    );
+  }
+  return null;
 }
 
 /** Null until it was read, and where it cannot be: the start then tells why. */
