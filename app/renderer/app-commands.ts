@@ -16,6 +16,7 @@ import { historyCommands } from "./features/history/commands.ts";
 import { openFeature } from "./features/open-feature.ts";
 import { PANELS } from "./features/panels.ts";
 import { productionCommands } from "./features/production/commands.ts";
+import { serverCommands } from "./features/servers/commands.ts";
 import { simulationCommands } from "./features/simulation/commands.ts";
 import { pickTemplate, removeFile, renameFile } from "./features/workspace/actions.ts";
 import { allFiles } from "./features/workspace/folders.ts";
@@ -23,10 +24,11 @@ import { pickFolder } from "./features/workspace/picker.ts";
 import { activity } from "./shell/activity.ts";
 import { type Command, commands, isEnabled, registerCommands, runCommand, shownShortcut } from "./shell/commands.ts";
 import { restore } from "./shell/dock.tsx";
+import { focusedPanelId, panelsInSight } from "./shell/focus.ts";
 import { downloadFile, showAbout } from "./shell/help.ts";
 import { ARRANGEMENTS, arrange, closePanel, layout } from "./shell/layout.ts";
 import { setUpPython } from "./shell/machine.ts";
-import { notify } from "./shell/notifications.ts";
+import { notifications, notify } from "./shell/notifications.ts";
 import { isMac } from "./shell/platform.ts";
 import { hideQuickInput, type QuickItem, quickInput, showQuickInput } from "./shell/quick-input.ts";
 import { selection } from "./shell/selection.ts";
@@ -40,6 +42,7 @@ export function registerAppCommands(): () => void {
     ...workspaceCommands,
     ...editorCommands,
     ...simulationCommands,
+    ...serverCommands,
     ...productionCommands,
     ...historyCommands,
     ...viewCommands,
@@ -382,15 +385,11 @@ const themeCommand = (theme: "system" | "light" | "dark" | "high-contrast", titl
   run: () => changeSettings({ theme }),
 });
 
-const focusGroup = (direction: "next" | "previous") => () => {
-  const { api } = layout.getState();
-  if (api === null) return;
-  if (direction === "next") api.activateNext();
-  else api.activatePrevious();
-  const id = api.activePanel?.id;
-  const panel = document.querySelector<HTMLElement>(`[data-panel="${id}"]`);
-  const focusable = 'button:not(:disabled), [href], input, textarea, select, [tabindex="0"]';
-  (panel?.querySelector<HTMLElement>(focusable) ?? panel)?.focus();
+const focusPanelBeside = (step: 1 | -1) => () => {
+  const ids = panelsInSight();
+  const current = ids.indexOf(focusedPanelId() ?? layout.getState().activePanelId ?? "");
+  const id = ids.at((current + step) % ids.length);
+  if (id !== undefined) openFeature(id);
 };
 
 const viewCommands: Command[] = [
@@ -401,13 +400,27 @@ const viewCommands: Command[] = [
   themeCommand("light", "light"),
   themeCommand("dark", "dark"),
   themeCommand("high-contrast", "high contrast"),
-  { id: "view.nextGroup", title: "Go to the next panel", category: "View", shortcuts: ["F6"], run: focusGroup("next") },
+  {
+    id: "view.nextGroup",
+    title: "Go to the next panel",
+    category: "View",
+    shortcuts: ["F6"],
+    run: focusPanelBeside(1),
+  },
   {
     id: "view.previousGroup",
     title: "Go to the previous panel",
     category: "View",
     shortcuts: ["Shift+F6"],
-    run: focusGroup("previous"),
+    run: focusPanelBeside(-1),
+  },
+  {
+    id: "view.notifications",
+    title: "Go to the notifications",
+    category: "View",
+    shortcuts: ["Alt+N"],
+    when: () => notifications.getState().shown.length > 0,
+    run: () => [...document.querySelectorAll<HTMLElement>("[data-notification] button")].at(-1)?.focus(),
   },
   {
     id: "view.closePanel",

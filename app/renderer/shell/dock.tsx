@@ -19,6 +19,7 @@ import {
   useState,
 } from "react";
 import type { Settings } from "../../common/settings.ts";
+import { onPanelDrawn } from "./focus.ts";
 import { ARRANGEMENTS, arrange, DEFAULT_ARRANGEMENT, isUsableLayout, layout, PANEL_COMPONENT } from "./layout.ts";
 import { notify } from "./notifications.ts";
 import type { PanelDefinition } from "./panels.ts";
@@ -113,10 +114,13 @@ function PanelTab({ api }: IDockviewPanelHeaderProps) {
 function FramedPanel({ api }: IDockviewPanelProps) {
   const definition = useContext(PanelsContext).find(({ id }) => id === api.id);
   const wasShown = useWasShown(api);
+  useEffect(() => {
+    if (definition !== undefined) onPanelDrawn(definition.id, definition.firstFocus);
+  }, [definition]);
   if (definition === undefined) return null;
   const { id, title, component: Panel } = definition;
   return (
-    <section className="panel" aria-label={title} data-panel={id}>
+    <section className="panel" aria-label={title} data-panel={id} tabIndex={-1}>
       <PanelWall>
         <Suspense fallback={<Loading what={`Loading ${title}`} />}>{wasShown && <Panel />}</Suspense>
       </PanelWall>

@@ -4,6 +4,7 @@
  */
 import type { DockviewApi, SerializedDockview } from "dockview-react";
 import { createStore } from "zustand/vanilla";
+import { focusPanel } from "./focus.ts";
 import type { PanelDefinition, PanelPosition } from "./panels.ts";
 
 /** A built-in arrangement: which panels are open, and which is in front of each place. */
@@ -48,8 +49,8 @@ export function isUsableLayout(saved: unknown, panelIds: readonly string[]): sav
   return named.length > 0 && named.every((id) => panelIds.includes(id));
 }
 
-/** Opens a panel where it belongs, or brings it to the front. */
-export function openPanel(panels: readonly PanelDefinition[], id: string): void {
+/** Opens a panel where it belongs, or brings it to the front; the keyboard stays where it is. */
+export function showPanel(panels: readonly PanelDefinition[], id: string): void {
   const { api } = layout.getState();
   const definition = panels.find((panel) => panel.id === id);
   if (api === null || definition === undefined) return;
@@ -57,6 +58,12 @@ export function openPanel(panels: readonly PanelDefinition[], id: string): void 
   if (open === undefined) add(api, panels, definition);
   else open.api.setActive();
   api.getPanel(id)?.focus();
+}
+
+/** Shows a panel and goes there. */
+export function openPanel(panels: readonly PanelDefinition[], id: string): void {
+  showPanel(panels, id);
+  focusPanel(id, panels.find((panel) => panel.id === id)?.firstFocus);
 }
 
 export function closePanel(id: string): void {

@@ -27,7 +27,16 @@ function Shown({ notification }: { notification: Notification }) {
     return () => clearTimeout(timer);
   }, [id, timeoutMs]);
   return (
-    <div className={classes.notification} data-kind={kind} role={kind === "error" ? "alert" : "status"}>
+    // biome-ignore lint/a11y/noStaticElementInteractions: hears the keys of the buttons inside
+    <div
+      className={classes.notification}
+      data-kind={kind}
+      data-notification
+      role={kind === "error" ? "alert" : "status"}
+      onKeyDown={({ key }) => {
+        if (key === "Escape") dismiss(id);
+      }}
+    >
       <Icon size="1rem" className={classes.icon} aria-label={kind} />
       <div className={classes.words}>
         <strong>{title}</strong>

@@ -15,6 +15,8 @@ export type PanelDefinition = {
   defaultPosition: PanelPosition;
   /** Shown on the rail at the left, in the order of the list. */
   onRail: boolean;
+  /** Selects where the keyboard begins in it; absent: at the panel itself. */
+  firstFocus?: string;
   /** Opens it, or brings it to the front. "Ctrl+Shift+E". */
   shortcut?: string;
 };

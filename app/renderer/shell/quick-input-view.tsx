@@ -31,6 +31,13 @@ const run = (action: () => void | Promise<void>) => {
   ran().catch((thrown: unknown) => notifyError(thrown));
 };
 
+/** The dialog gives the focus to what it opens with; what takes the place of that asks for it itself. */
+function useFocusAtFirst() {
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => input.current?.focus(), []);
+  return input;
+}
+
 type Found = { query: string; items: readonly QuickItem[] };
 
 function Pick({ pick }: { pick: QuickPick }) {
@@ -41,6 +48,7 @@ function Pick({ pick }: { pick: QuickPick }) {
   const [acceptsFirst, setAcceptsFirst] = useState(false);
   const listId = useId();
   const list = useRef<HTMLDivElement>(null);
+  const input = useFocusAtFirst();
   const local = useMemo(() => ranked(pick.items(), query), [pick, query]);
   const isComplete = pick.more === undefined || found?.query === query;
   const items = found?.query === query ? [...local, ...found.items] : local;
@@ -81,6 +89,7 @@ function Pick({ pick }: { pick: QuickPick }) {
     <>
       <TextInput
         data-autofocus
+        ref={input}
         className={classes.input}
         size="sm"
         role="combobox"
@@ -137,11 +146,11 @@ function Pick({ pick }: { pick: QuickPick }) {
 
 function Text({ text }: { text: QuickText }) {
   const [value, setValue] = useState(text.value);
-  const input = useRef<HTMLInputElement>(null);
+  const input = useFocusAtFirst();
   const problem = value === text.value && text.value !== "" ? null : text.problem(value);
   useEffect(() => {
     input.current?.setSelectionRange(0, text.selected ?? text.value.length);
-  }, [text]);
+  }, [text, input]);
   return (
     <TextInput
       data-autofocus

@@ -6,6 +6,7 @@ import type { FileReference, SavedDraft } from "../../../common/workspace.ts";
 import { client, followStream } from "../../client.ts";
 import { asCrusaderError, throughInterruptions } from "../../connection.ts";
 import { loadScannerWhenIdle, scanner } from "../../scanner/index.ts";
+import { focusPanel } from "../../shell/focus.ts";
 import { notify, notifyError } from "../../shell/notifications.ts";
 import { type ShownTarget, selection } from "../../shell/selection.ts";
 import { panelSetting, savePanelSetting, settings } from "../../shell/settings.ts";
@@ -22,6 +23,7 @@ import {
 import type { Problem } from "./findings.ts";
 import { LiveScan } from "./live-scan.ts";
 import type * as MonacoModule from "./monaco.ts";
+import { editorPanel } from "./panels.ts";
 
 type Loaded = { module: typeof MonacoModule; texts: MonacoModule.MonacoTexts };
 
@@ -126,7 +128,10 @@ export function onEditorNeeded(open: () => void): void {
 export async function openFile(file: FileReference): Promise<void> {
   reveal();
   await loadMonaco();
-  await buffers.openFile(file);
+  const before = buffers.active?.id;
+  const { id } = await buffers.openFile(file);
+  // A text that comes to the front takes the keyboard itself.
+  if (id === before) focusPanel(editorPanel.id, editorPanel.firstFocus);
 }
 
 /** What a run judged, read-only, with its origin in the tab. */

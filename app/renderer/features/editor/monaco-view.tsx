@@ -46,7 +46,6 @@ function TextView({ buffer, texts }: { buffer: FileBuffer | ReadOnlyBuffer; text
     shown.setModel(own ?? texts.model(id) ?? null);
     shown.updateOptions({
       readOnly: own !== null,
-      ariaLabel: title,
       readOnlyMessage: { value: "This is only to look at. Make a file of it to change it." },
     });
     const state = viewStates.get(id);
@@ -57,7 +56,10 @@ function TextView({ buffer, texts }: { buffer: FileBuffer | ReadOnlyBuffer; text
       if (left !== null) viewStates.set(id, left);
       own?.dispose();
     };
-  }, [id, title, readOnlyText, texts]);
+  }, [id, readOnlyText, texts]);
+
+  // A file that is renamed keeps the keyboard where it is.
+  useEffect(() => editor.current?.updateOptions({ ariaLabel: title }), [title]);
 
   useEffect(() => {
     if (request === null || request.bufferId !== id) return;

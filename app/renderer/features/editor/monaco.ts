@@ -14,10 +14,14 @@ import { applyFix, markProblems, registerProblemHelp } from "./monaco-problems.t
 self.MonacoEnvironment = { getWorker: () => new EditorWorker() };
 
 const { KeyCode, KeyMod } = monaco;
-// These keys are the window's: simulate, palette. Monaco's own palette is a command of ours.
+// These keys are the window's: simulate, palette, tabs. Monaco's own palette is a command of ours.
 monaco.editor.addKeybindingRules([
   { keybinding: KeyMod.CtrlCmd | KeyCode.Enter, command: null },
   { keybinding: KeyCode.F1, command: null },
+  { keybinding: KeyMod.Alt | KeyCode.PageDown, command: null },
+  { keybinding: KeyMod.Alt | KeyCode.PageUp, command: null },
+  // In the field to find by, it stands for whole words.
+  { keybinding: KeyMod.Alt | KeyCode.KeyW, command: null, when: "!findInputFocussed" },
 ]);
 
 const { LF } = monaco.editor.EndOfLinePreference;

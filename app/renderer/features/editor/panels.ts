@@ -9,6 +9,7 @@ export const editorPanel: PanelDefinition = {
   component: lazy(() => import("./editor-panel.tsx")),
   defaultPosition: "center",
   onRail: true,
+  firstFocus: "[data-editor] [role=textbox]",
   shortcut: "Ctrl+Shift+1",
 };
 
@@ -19,5 +20,6 @@ export const problemsPanel: PanelDefinition = {
   component: lazy(() => import("./problems-panel.tsx")),
   defaultPosition: "bottom",
   onRail: false,
+  firstFocus: "[data-problem]",
   shortcut: "Ctrl+Shift+M",
 };

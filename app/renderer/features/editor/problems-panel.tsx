@@ -1,6 +1,6 @@
 /** What the scan says about each open file while it is typed: rejections in production's order, advice, notes. */
 import { Button, Chip, TextInput } from "@mantine/core";
-import { type KeyboardEvent, useState } from "react";
+import { type KeyboardEvent, useRef, useState } from "react";
 import { formatInteger } from "../../../common/format.ts";
 import { runCommand } from "../../shell/commands.ts";
 import { EmptyState } from "../../shell/ui/states.tsx";
@@ -137,12 +137,17 @@ const KIND_WORDS = { rejection: "rejected", lint: "advice", note: "note" } as co
 function ProblemEntry({ bufferId, problem, current }: { bufferId: string; problem: Problem; current: boolean }) {
   const { kind, line, message, rule, standing, fixes } = problem;
   const [fix] = fixes;
+  const entry = useRef<HTMLButtonElement>(null);
   const mend = () => {
-    if (fix !== undefined) applyFix(bufferId, fix);
+    if (fix === undefined) return;
+    applyFix(bufferId, fix);
+    // The button goes with the problem; the next problem takes the place of this one in the list.
+    entry.current?.focus();
   };
   return (
     <li className={classes.entry}>
       <button
+        ref={entry}
         type="button"
         className={classes.problem}
         data-problem

@@ -9,5 +9,6 @@ export const historyPanel: PanelDefinition = {
   component: lazy(() => import("./history-panel.tsx")),
   defaultPosition: "center",
   onRail: true,
+  firstFocus: '[data-run][tabindex="0"]',
   shortcut: "Ctrl+Shift+4",
 };

@@ -61,10 +61,25 @@ export function RunTable(props: RunTableProps) {
   const activeIndex = Math.max(0, activeId === null ? 0 : runs.findIndex(({ id }) => id === activeId));
 
   const focusRow = useRef(false);
+  const hasFocus = useRef(false);
+  /** Where the active row stood. */
+  const place = useRef(0);
+  useEffect(() => {
+    const index = runs.findIndex(({ id }) => id === activeId);
+    if (index !== -1) place.current = index;
+    else if (activeId !== null) {
+      // It was deleted: the one that moved up is next, and takes the focus where the row had it.
+      const next = runs[Math.min(place.current, runs.length - 1)];
+      focusRow.current = hasFocus.current;
+      setActiveId(next?.id ?? null);
+    }
+  }, [runs, activeId]);
   useEffect(() => {
     if (!focusRow.current) return;
+    const row = scroller.current?.querySelector<HTMLElement>(`[data-run="${activeId}"]`);
+    if (!row) return;
     focusRow.current = false;
-    scroller.current?.querySelector<HTMLElement>(`[data-run="${activeId}"]`)?.focus({ preventScroll: true });
+    row.focus({ preventScroll: true });
   });
 
   const choose = (index: number, mode: "only" | "toggle" | "range") => {
@@ -127,6 +142,12 @@ export function RunTable(props: RunTableProps) {
       aria-rowcount={runs.length + 1}
       aria-multiselectable
       onKeyDown={onKeyDown}
+      onFocus={({ target }) => {
+        hasFocus.current = target.closest("[data-run]") !== null;
+      }}
+      onBlur={() => {
+        hasFocus.current = false;
+      }}
     >
       <div className={classes.head} role="row" aria-rowindex={1}>
         {COLUMNS.map(({ key, title, isNumber }) => {

@@ -123,6 +123,13 @@ function moveFocus(event: React.KeyboardEvent<HTMLElement>): void {
   entries[entries.indexOf(event.target) + step]?.focus();
 }
 
+/** The entry goes: the next one has the focus, or else the one before. */
+function focusBeside(entry: HTMLElement): void {
+  const entries = [...document.querySelectorAll<HTMLElement>("[data-entry]")];
+  const index = entries.indexOf(entry);
+  (entries[index + 1] ?? entries[index - 1])?.focus();
+}
+
 type FolderViewProps = {
   folder: OpenFolder;
   chosen: readonly FileReference[];
@@ -194,8 +201,10 @@ function FileRow({ folderId, file: { name }, chosen, choose }: FileRowProps) {
         }}
         onKeyDown={(event) => {
           if (event.key === "F2") renameFile(file);
-          else if (event.key === "Delete") attempt(removeFile(file));
-          else if (event.key === " ") choose(file);
+          else if (event.key === "Delete") {
+            focusBeside(event.currentTarget);
+            attempt(removeFile(file));
+          } else if (event.key === " ") choose(file);
           else return;
           event.preventDefault();
         }}

@@ -9,5 +9,6 @@ export const explorerPanel: PanelDefinition = {
   component: lazy(() => import("./explorer.tsx")),
   defaultPosition: "left",
   onRail: true,
+  firstFocus: "[data-entry]",
   shortcut: "Ctrl+Shift+E",
 };
