@@ -195,11 +195,12 @@ class EventStream:
         with self._lock:
             if self._has_result:
                 return  # nothing follows a result; another thread may not know of it yet
-            self._has_result = type_ == "result"
             at = round(time.monotonic() - self._started, 4)
             event = {"v": EVENT_VERSION, "seq": self._seq, "t": at, "type": type_}
+            line = json.dumps(event | fields, allow_nan=False) + "\n"
+            self._has_result = type_ == "result"
             self._seq += 1
-            self._out.write(json.dumps(event | fields, allow_nan=False) + "\n")
+            self._out.write(line)
             self._out.flush()
 
     def stage_started(self, stage: str) -> None:

@@ -200,8 +200,9 @@ class Watch(threading.Thread):
         processes_per_rank: int | None,
         on_limit: Callable[[str, int | None, int], None],
         container: ContainerLimits | None = None,
+        helper: Callable[[], int | None] = lambda: None,
     ) -> None:
-        """`root`: the launcher, whose descendants are watched; None: every process but this one, in a container."""
+        """`root`: the launcher, whose descendants are watched; None: every process but this one and its `helper`."""
         super().__init__(daemon=True)
         self._root = root
         self._memory_bytes_per_rank = memory_bytes_per_rank
@@ -212,6 +213,7 @@ class Watch(threading.Thread):
         self._max_threads = MAX_LIVE_THREADS_PER_RANK * (num_ranks + 1)
         self._on_limit = on_limit
         self._container = container
+        self._helper = helper
         self._stopped = threading.Event()
         self.ranks: dict[int, int] = {}
         self.peak_bytes = 0
@@ -252,7 +254,8 @@ class Watch(threading.Thread):
 
     def _members(self, processes: Mapping[int, _Process]) -> list[int]:
         if self._root is None:
-            return [pid for pid in processes if pid != os.getpid()]
+            own = (os.getpid(), self._helper())
+            return [pid for pid in processes if pid not in own]
         return _descendants(processes, self._root)
 
     def _used_bytes(self, processes: Mapping[int, _Process], members: list[int]) -> int:
