@@ -107,7 +107,7 @@ def wait_for_launcher(
     channel = Channel(connection)
     descriptors = [own_output, *(end for ends in logs.values() for end in ends)]
     if len(descriptors) > MAX_DESCRIPTORS:
-        raise NotJoined(f"{len(logs['reference'])} ranks are more than one container can hold.")
+        raise NotJoined(f"{len(descriptors)} outputs of ranks are more than one container can hold.")
     try:
         connection.settimeout(HELLO_SECONDS)
         channel.receive()

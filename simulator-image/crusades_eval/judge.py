@@ -29,10 +29,10 @@ from collections.abc import Iterator
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from .container import FOLDER, SOCKET_NAME, WAITING_NOTE, ContainerLimits, JoinedLauncher, NotJoined, wait_for_launcher
-from .events import Check, EventStream, Failure, to_json
+from .events import PRODUCTION_STAGES, Check, EventStream, Failure, to_json
 from .hints import HINTS
 from .log import RankLog, print_beside
 from .mfu import mfu_percent, unique_tokens
@@ -48,6 +48,7 @@ from .sandbox import (
 )
 from .scan import scan
 from .settings import Order, Settings
+from .telemetry import Telemetry
 from .topology import check_topology, effective_topology
 
 if TYPE_CHECKING:  # torch takes a second to import: not before the static checks have passed
@@ -121,6 +122,7 @@ class Judge:
         self._processes: RankProcesses | JoinedLauncher | None = None
         self._log: RankLog | None = None
         self._watch: Watch | None = None
+        self._telemetry: Telemetry | None = None
         #: Holds the judge's socket and, where the order brought its bytes, the submission.
         self._folder: str | None = None
         self._listener: socket.socket | None = None
@@ -160,6 +162,8 @@ class Judge:
         if self._watch is not None:
             self._watch.stop()
         self.kill()
+        if self._telemetry is not None:
+            self._telemetry.stop()
         if self._log is not None:
             self._log.finish()
         if self._listener is not None:
@@ -172,29 +176,7 @@ class Judge:
     def evaluate(self) -> None:
         failure: Failure | None = None
         try:
-            with self._run_stage("scan"):
-                self._scan()
-            with self._run_stage("topology"):
-                self._read_topology()
-            self._refuse_cuda()
-            try:
-                self._start_ranks()
-            except NotJoined as error:
-                raise Stopped(
-                    self._environment_failure(
-                        str(error),
-                        hint="The workbench starts it in the judge's container as another user, with all capabilities "
-                        "dropped and no new privileges. A slow engine may need a second try.",
-                    )
-                ) from error
-            except OSError as error:
-                raise Stopped(
-                    self._environment_failure(
-                        f"The ranks cannot be started: {error}.",
-                        hint="They need a writable folder for temporary files and, in a sandbox, bubblewrap.",
-                    )
-                ) from error
-            self._judge_ranks()
+            self._judge()
         except Stopped as stopped:
             failure = stopped.failure
         except ImportError as error:
@@ -229,7 +211,22 @@ class Judge:
             **self._measured,
             peakMemoryBytesPerRank=(self._watch.peak_bytes or None) if self._watch is not None else None,
             versions=_versions(),
+            **self._more_results(),
         )
+
+    def _judge(self) -> None:
+        """All of it; raises `Stopped` where the submission does not pass."""
+        with self._run_stage("scan"):
+            self._scan()
+        with self._run_stage("topology"):
+            self._read_topology()
+        self._refuse_cuda()
+        self._try_to_start_ranks()
+        self._judge_ranks()
+
+    def _more_results(self) -> dict[str, Any]:
+        """Fields of the result that only some ways of judging have."""
+        return {}
 
     @contextlib.contextmanager
     def _run_stage(self, stage: str) -> Iterator[None]:
@@ -258,6 +255,12 @@ class Judge:
     # -- before anything runs -----------------------------------------------------------------------------------
 
     def _scan(self) -> None:
+        failure = self._scan_verdict()
+        if failure is not None:
+            raise failure
+
+    def _scan_verdict(self) -> Stopped | None:
+        """Notes what the scan finds; None where it lets the file pass. Raises what cannot be scanned."""
         source = self._order.source
         if isinstance(source, bytes):
             size = len(source)
@@ -275,21 +278,22 @@ class Judge:
         for finding in report["findings"]:
             self._events.note("finding", finding["rule"], finding["message"], finding["line"])
         verdict = report["verdict"]
-        if not verdict["ok"]:
-            message = next(
-                (
-                    finding["message"]
-                    for finding in report["findings"]
-                    if finding["rule"] == verdict["rule"] and verdict["line"] in (None, finding["line"])
-                ),
-                "The scan rejects the file.",
-            )
-            raise self._fail(
-                "scan",
-                f"The validator's {verdict['kind']} check rejects the file ({verdict['rule']}): {message}",
-                line=verdict["line"],
-                hint="See all findings: crusader scan FILE",
-            )
+        if verdict["ok"]:
+            return None
+        message = next(
+            (
+                finding["message"]
+                for finding in report["findings"]
+                if finding["rule"] == verdict["rule"] and verdict["line"] in (None, finding["line"])
+            ),
+            "The scan rejects the file.",
+        )
+        return self._fail(
+            "scan",
+            f"The validator's {verdict['kind']} check rejects the file ({verdict['rule']}): {message}",
+            line=verdict["line"],
+            hint="See all findings: crusader scan FILE",
+        )
 
     def _read_topology(self) -> None:
         problem = check_topology(self._strategy, self._order.num_ranks)
@@ -319,6 +323,25 @@ class Judge:
 
     # -- processes ----------------------------------------------------------------------------------------------
 
+    def _try_to_start_ranks(self) -> None:
+        try:
+            self._start_ranks()
+        except NotJoined as error:
+            raise Stopped(
+                self._environment_failure(
+                    str(error),
+                    hint="The workbench starts it in the judge's container as another user, with all capabilities "
+                    "dropped and no new privileges. A slow engine may need a second try.",
+                )
+            ) from error
+        except OSError as error:
+            raise Stopped(
+                self._environment_failure(
+                    f"The ranks cannot be started: {error}.",
+                    hint="They need a writable folder for temporary files and, in a sandbox, bubblewrap.",
+                )
+            ) from error
+
     def _start_ranks(self) -> None:
         self._stage = "prepare"
         self._events.stage_started("prepare")
@@ -347,15 +370,20 @@ class Judge:
         else:
             source_path = str(order.source.resolve())
 
+        if settings.device == "cuda":
+            self._observe_gpus()
         self._log = RankLog(order.num_ranks, sys.stderr.fileno(), self._max_log_bytes)
-        launcher = ["--ranks", str(order.num_ranks), "--device", settings.device]
+        launcher = ["--ranks", str(order.num_ranks), "--device", settings.device, *self._launcher_options]
         if in_container:
             self._processes = self._join(launcher)
         else:
             self._processes = self._start(launcher, source_path)
-        self._log.start()
+        given = {end for ends in self._ends_for_launcher().values() for end in ends}
+        self._log.start(kept=[end for ends in self._log.ranks.values() for end in ends if end not in given])
         print_beside(self._log)
         self._visible_source = SUBMISSION_PATH if order.sandbox == "bubblewrap" else source_path
+        #: The judge's own folder, where the ranks see it.
+        self._visible_folder = SOCKET_FOLDER if order.sandbox == "bubblewrap" else self._folder
         self._watch = Watch(
             None if in_container else self._processes.process.pid,
             num_ranks=order.num_ranks,
@@ -363,8 +391,29 @@ class Judge:
             processes_per_rank=settings.processes_per_rank,
             on_limit=lambda kind, rank, value: self._inbox.put("limit", kind, rank, value),
             container=ContainerLimits() if in_container else None,
+            helper=lambda: None if self._telemetry is None else self._telemetry.pid,
         )
         self._watch.start()
+
+    def _observe_gpus(self) -> None:
+        """From before the first rank on: what others use of the GPUs is seen by itself."""
+        try:
+            self._telemetry = Telemetry(self._events, self._order.num_ranks)
+        except OSError as error:
+            self._events.note("info", "no_gpu_telemetry", f"The GPUs are not observed: {error}.")
+            return
+        self._telemetry.wait_until_ready(self._stop_if_cancelled)
+
+    def _stop_if_cancelled(self) -> None:
+        if self._inbox.cancelled:
+            raise Stopped(cancelled(self._stage))
+
+    #: More arguments of the launcher's.
+    _launcher_options: tuple[str, ...] = ()
+
+    def _ends_for_launcher(self) -> dict[str, list[int]]:
+        """What the launcher gives its ranks to print to."""
+        return self._log.ranks
 
     def _environment(self, home: str, temporary: str) -> dict[str, str]:
         return rank_environment(
@@ -381,7 +430,7 @@ class Judge:
         home = "/tmp" if sandboxed else self._folder
         environment = self._environment(home, home)
         launcher = [sys.executable, "-m", "crusades_eval.launcher", *arguments]
-        for role, ends in self._log.ranks.items():
+        for role, ends in self._ends_for_launcher().items():
             launcher += [f"--{role}-logs", ",".join(str(end) for end in ends)]
         if sandboxed:
             command = bubblewrap_command(
@@ -391,24 +440,20 @@ class Judge:
         else:
             hide_from_siblings()
             command = [*launcher, "--socket", os.path.join(self._folder, SOCKET_NAME)]
-        passed = [*self._log.ranks["reference"], *self._log.ranks["submission"]]
+        passed = [end for ends in self._ends_for_launcher().values() for end in ends]
         return RankProcesses(command, environment, output=self._log.launcher, passed=passed)
 
     def _join(self, arguments: list[str]) -> JoinedLauncher:
         """The launcher that the workbench starts beside this process, in its container."""
         self._events.note("info", WAITING_NOTE, "The judge is ready for the ranks, who run as another user.")
 
-        def poll() -> None:
-            if self._inbox.cancelled:
-                raise Stopped(cancelled(self._stage))
-
         return wait_for_launcher(
             self._listener,
             environment=lambda home: self._environment(home, "/tmp"),
             arguments=arguments,
             own_output=self._log.launcher,
-            logs=self._log.ranks,
-            poll=poll,
+            logs=self._ends_for_launcher(),
+            poll=self._stop_if_cancelled,
         )
 
     def _group(self, role: str) -> Group:
@@ -834,11 +879,25 @@ def _texts(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def judge_for(order: Order, out: IO[str], max_log_bytes: int | None, *, production_on_cpu: bool = False) -> Judge:
+    """Who judges that order, and says so to `out`."""
+    if order.production is None:
+        return Judge(order, EventStream(out), max_log_bytes)
+    from .production_judge import ProductionJudge
+
+    return ProductionJudge(order, EventStream(out, PRODUCTION_STAGES), max_log_bytes, on_cpu=production_on_cpu)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Evaluate one train.py; see docs/architecture.md.")
     way = parser.add_mutually_exclusive_group(required=True)
     way.add_argument("--events-fd", type=int, help="the log goes to stdout; the end of stdin is the end")
     way.add_argument("--detached", action="store_true", help="events go to stdout, the log to stderr; SIGTERM cancels")
+    parser.add_argument(
+        "--production-on-cpu",
+        action="store_true",
+        help="for tests: production's code needs CUDA, their double does not",
+    )
     arguments = parser.parse_args()
     if arguments.detached:
         events_fd, max_log_bytes = os.dup(1), MAX_DETACHED_LOG_BYTES
@@ -852,7 +911,9 @@ def main() -> int:
     order = sys.stdin.readline()
     if order == "":
         sys.exit("No order came on stdin.")
-    judge = Judge(Order.from_json(json.loads(order)), EventStream(out), max_log_bytes)
+    judge = judge_for(
+        Order.from_json(json.loads(order)), out, max_log_bytes, production_on_cpu=arguments.production_on_cpu
+    )
 
     def watch_parent() -> None:
         for line in sys.stdin:

@@ -63,6 +63,24 @@ def launch(
     return 0
 
 
+def launch_production(socket_path: str, num_ranks: int) -> int:
+    """Production's own code, started as production starts it: by torchrun, one rank by plain python."""
+    command = ["-m", "crusades_eval.production_evaluation", "--socket", socket_path]
+    if num_ranks == 1:
+        os.execv(sys.executable, [sys.executable, "-u", *command])
+    from torch.distributed import run
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    options = ["--nproc-per-node", str(num_ranks), "--rdzv-backend", "c10d", "--rdzv-endpoint", "127.0.0.1:0"]
+    try:
+        # The sandbox resolves no names.
+        run.main([*options, "--local-addr", "127.0.0.1", *command])
+    except ChildFailedError:
+        return 1
+    return 0
+
+
 def main() -> int:
     if sys.argv[1:2] == ["--join"]:
         join(sys.argv[2])  # begins again, with the arguments that the judge names
@@ -70,10 +88,13 @@ def main() -> int:
     parser.add_argument("--socket", required=True)
     parser.add_argument("--ranks", type=int, required=True)
     parser.add_argument("--device", choices=("cpu", "cuda"), required=True)
-    parser.add_argument("--reference-logs", type=_descriptors, required=True)
-    parser.add_argument("--submission-logs", type=_descriptors, required=True)
+    parser.add_argument("--production", action="store_true", help="the ranks run production's own code")
+    parser.add_argument("--reference-logs", type=_descriptors, default=[])
+    parser.add_argument("--submission-logs", type=_descriptors, default=[])
     parser.add_argument("--connection", type=_descriptors, default=[])
     arguments = parser.parse_args()
+    if arguments.production:
+        return launch_production(arguments.socket, arguments.ranks)
     # is_available() must not initialise CUDA here: a forked rank could not use it any more.
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
     warnings.filterwarnings("ignore", category=FutureWarning)

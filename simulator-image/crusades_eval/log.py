@@ -13,7 +13,7 @@ import selectors
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 #: Ranks write a line in pieces (unbuffered, `print("a", "b")` makes four): its end is waited for so long ...
@@ -93,6 +93,8 @@ class RankLog(threading.Thread):
         #: Of the merged lines and of `out`.
         self._lock = threading.Lock()
         self._sources: dict[int, Source] = {}
+        #: When something was last printed, on the monotonic clock.
+        self.last_word = time.monotonic()
         self._asked_to_end, self._ask_to_end = os.pipe()
         #: What the launcher prints to, and each role's ranks by number.
         self.launcher = self._source(b"[launcher] ")
@@ -108,10 +110,11 @@ class RankLog(threading.Thread):
         self._sources[read_end] = Source(prefix)
         return write_end
 
-    def start(self) -> None:
-        """After the launcher has its ends: those here are closed."""
+    def start(self, kept: Sequence[int] = ()) -> None:
+        """After the launcher has its ends: those here are closed, but for the ones `kept` for later."""
         for write_end in (self.launcher, *self.ranks["reference"], *self.ranks["submission"]):
-            os.close(write_end)
+            if write_end not in kept:
+                os.close(write_end)
         super().start()
 
     def say(self, data: bytes) -> None:
@@ -167,8 +170,11 @@ class RankLog(threading.Thread):
             data = os.read(read_end, READ_BYTES)
         except BlockingIOError:
             return None
+        now = time.monotonic()
+        if data:
+            self.last_word = now
         with self._lock:
-            self._write(self._lines.take(self._sources[read_end], data, time.monotonic()))
+            self._write(self._lines.take(self._sources[read_end], data, now))
         return len(data)
 
     def _release(self, source: Source) -> None:

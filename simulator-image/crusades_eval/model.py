@@ -44,5 +44,14 @@ def build_model(model: dict[str, Any], *, vocab_size: int | None, torch_seed: in
     return network
 
 
+def parameters_of(model: dict[str, Any], *, vocab_size: int | None) -> int:
+    """How many parameters `build_model` makes, without making them. OSError or ValueError where it cannot be told."""
+    config = model_config(model)
+    if vocab_size is not None:
+        config.vocab_size = vocab_size
+    with torch.device("meta"):
+        return count_parameters(AutoModelForCausalLM.from_config(config))
+
+
 def count_parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())

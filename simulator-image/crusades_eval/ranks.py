@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,7 +89,9 @@ class Group:
         watch: Watch,
         inbox: Inbox,
         stage_seconds: float,
+        outputs: Sequence[int] = (),
     ) -> None:
+        """`outputs`: what each rank prints to, handed over to it; empty where the launcher has given it to them."""
         self.role = role
         #: Whether code of the submission has run in these ranks: before that, nothing is its fault.
         self.runs_submission = False
@@ -101,6 +104,7 @@ class Group:
         self._ranks: dict[int, Rank] = {}
         self._early: dict[int, tuple[dict[str, Any], float]] = {}
         self._listener = listener
+        self._outputs = outputs
 
     # -- connecting ---------------------------------------------------------------------------------------------
 
@@ -134,7 +138,10 @@ class Group:
             if hello.get("role") != self.role or number not in range(self._num_ranks) or number in self._ranks:
                 raise ProtocolError("it is none of the missing ranks")
             channel.send("setup", **setup)
-        except (PeerClosed, ProtocolError):
+            if self._outputs:
+                socket.send_fds(connection, [b"\0"], [self._outputs[number]])
+                os.close(self._outputs[number])
+        except (PeerClosed, ProtocolError, OSError):
             channel.close()  # a rank that died here is missed by its launcher
             return
         pid = _peer_pid(connection)

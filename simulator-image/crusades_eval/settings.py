@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
 ORDER_VERSION = 1
+#: Of an order to judge by production's own code: a judge that knows none of that must not judge it by its own.
+PRODUCTION_ORDER_VERSION = 2
+#: Where production's files lie below /app (spec/evaluation.md section 6); hparams.json comes from the profile.
+PRODUCTION_PATHS = ("env.py", "crusades/core/security_defs.py")
 #: The same as in `app/common/container-size.ts` and `hparams/schema.json`.
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(?:([kmgtp])(?:i?b)?|b)?", re.IGNORECASE | re.ASCII)
 _UNITS = "kmgtp"
@@ -84,6 +90,31 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProductionCode:
+    """The validator's own code, as the user had it fetched. The judge lays it out for the ranks and never runs it."""
+
+    #: The revision's first characters, for people.
+    label: str
+    #: By path below /app, `PRODUCTION_PATHS` and hparams.json.
+    files: dict[str, bytes]
+    #: The profile as it is in the order, under production's own keys.
+    profile: dict[str, Any]
+
+    @classmethod
+    def from_json(cls, production: dict[str, Any], profile: dict[str, Any]) -> ProductionCode:
+        files: dict[str, bytes] = {}
+        for file in production["files"]:
+            content = base64.b64decode(file["content"], validate=True)
+            if sha256(content).hexdigest() != file["sha256"]:
+                raise ValueError(f"{file['path']!r} is not the file that was planned")
+            files[file["path"]] = content
+        if tuple(sorted(files)) != tuple(sorted(PRODUCTION_PATHS)):
+            raise ValueError(f"production's files are {', '.join(PRODUCTION_PATHS)}")
+        files["hparams.json"] = json.dumps(profile, indent=2).encode()
+        return cls(label=production["revision"]["label"], files=files, profile=profile)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """One evaluation, as the workbench asks for it on the judge's standard input (docs/architecture.md)."""
 
@@ -100,11 +131,15 @@ class Order:
     bubblewrap: str | None
     #: Start the ranks even where the file asks for CUDA and the profile's device is the CPU.
     ignore_cuda_needs: bool
+    #: Set where production's own code judges.
+    production: ProductionCode | None
 
     @classmethod
     def from_json(cls, order: dict[str, Any]) -> Order:
-        if order["version"] != ORDER_VERSION:
-            raise ValueError(f"an order of version {order['version']}; this judge reads version {ORDER_VERSION}")
+        production = order.get("production")
+        version = ORDER_VERSION if production is None else PRODUCTION_ORDER_VERSION
+        if order["version"] != version:
+            raise ValueError(f"an order of version {order['version']}; this judge reads version {version}")
         sandbox = order["sandbox"]
         if sandbox["kind"] not in ("bubblewrap", "container", "none"):
             raise ValueError(f"no such sandbox: {sandbox['kind']!r}")
@@ -118,4 +153,5 @@ class Order:
             sandbox=sandbox["kind"],
             bubblewrap=sandbox.get("program"),
             ignore_cuda_needs=bool(order.get("ignoreCudaNeeds", False)),
+            production=None if production is None else ProductionCode.from_json(production, order["profile"]),
         )

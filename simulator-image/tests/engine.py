@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from judge import KEPT_OUTPUT, MAX_SECONDS, POLICY, profile
+from judge import KEPT_OUTPUT, MAX_SECONDS, POLICY, production_arguments, production_order, profile
 
 IMAGE = os.environ.get("CRUSADER_TEST_IMAGE", "")
 #: The distribution's own command first, as its engine fits it.
@@ -118,10 +118,11 @@ def started_container(
     tmp: str = "4g",
     pids: int | None = None,
     flags: list[str] | None = None,
+    production: dict[str, Any] | None = None,
 ):
     """A judge at work in a container of its own; on leaving the block it is waited for, then removed.
 
-    `launcher`: whether it is given its launcher; `flags`: instead of production's limits.
+    `launcher`: whether it is given its launcher; `flags`: instead of production's limits; `production`: as in judge.py.
     """
     order = {
         "version": 1,
@@ -133,9 +134,11 @@ def started_container(
         "numRanks": ranks,
         "seed": uuid.uuid4().hex,
         "sandbox": {"kind": "container"},
-    }
+    } | production_order(production)
     used = limits(ranks, memory=memory, tmp=tmp, pids=pids) if flags is None else flags
-    identity = docker("create", "--interactive", "--user", "judge", *used, IMAGE, *JUDGE).strip()
+    identity = docker(
+        "create", "--interactive", "--user", "judge", *used, IMAGE, *JUDGE, *production_arguments(production)
+    ).strip()
     try:
         process = subprocess.Popen(
             [DOCKER, "start", "--attach", "--interactive", identity],

@@ -43,6 +43,15 @@ def profile(name: str, changes: dict[str, Any] | None = None) -> dict[str, Any]:
     return resolved
 
 
+def production_order(production: dict[str, Any] | None) -> dict[str, Any]:
+    """What makes an order one to judge by production's code."""
+    return {} if production is None else {"version": 2, "production": production}
+
+
+def production_arguments(production: dict[str, Any] | None) -> list[str]:
+    return [] if production is None else ["--production-on-cpu"]
+
+
 @dataclass
 class Run:
     """One judge: alive inside `started_judge`, finished and looked at after it."""
@@ -136,8 +145,11 @@ def started_judge(
     seed: str | None = None,
     sandbox: bool = True,
     expect_killed: bool = False,
+    production: dict[str, Any] | None = None,
 ):
     """A judge at work on `source`; on leaving the block it is waited for, and nothing of it may be left.
+
+    `production`: an order's field of that name; then production's code, here a double, judges on the CPU.
 
     `expect_killed`: the test kills the judge itself, which then cannot remove its socket's folder.
     """
@@ -161,7 +173,7 @@ def started_judge(
             "numRanks": ranks,
             "seed": seed or uuid.uuid4().hex,
             "sandbox": {"kind": "bubblewrap", "program": BUBBLEWRAP} if sandbox and BUBBLEWRAP else {"kind": "none"},
-        }
+        } | production_order(production)
         events_out, events_in = os.pipe()
         environment = {
             **os.environ,
@@ -171,7 +183,14 @@ def started_judge(
         }
         started = time.monotonic()
         process = subprocess.Popen(
-            [sys.executable, "-m", "crusades_eval.judge", "--events-fd", str(events_in)],
+            [
+                sys.executable,
+                "-m",
+                "crusades_eval.judge",
+                "--events-fd",
+                str(events_in),
+                *production_arguments(production),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
