@@ -115,30 +115,23 @@ function finding(group: FindingGroup, id: string, title: string, said: Said): Fi
 
 // the engine
 
-function unreachable({ name, address, platform, hasCommand }: Asked, problem: ErrorReport): Finding {
-  // The address of this machine's own engine, and nothing there at all.
-  const isMissing = name === "default" && address.startsWith("unix:") && !hasCommand;
+function unreachable({ name, platform, hasCommand }: Asked, problem: ErrorReport): Finding {
   const isLinux = platform === "linux";
-  const said: Said = isMissing
-    ? [
-        "problem",
-        `There is no container engine on this machine: no docker or podman command, and nothing answers at ${address}.`,
-        isLinux
-          ? "Install Docker (Debian, Ubuntu; other systems name the package alike), and let this user use it."
-          : "Install Docker Desktop or Podman, and start it. Rehearsals on this machine do without.",
-        isLinux ? "sudo apt-get install docker.io && sudo usermod -aG docker $USER" : "",
-      ]
-    : [
-        "problem",
-        problem.message,
-        problem.hint,
-        isMissingSocket(problem, platform) ? "sudo systemctl start docker" : "",
-      ];
-  return finding("engine", "reachable", "Reachable", said);
-}
-
-function isMissingSocket({ message }: ErrorReport, platform: NodeJS.Platform): boolean {
-  return platform === "linux" && / does not run \(unix:/.test(message);
+  // As engineError puts it where nothing listens on this machine.
+  const isNotRunning = / does not run \(unix:/.test(problem.message);
+  const named = (said: Said) => finding("engine", "reachable", "Reachable", said);
+  if (!isNotRunning) return named(["problem", problem.message, problem.hint]);
+  if (hasCommand || name !== "default") {
+    return named(["problem", problem.message, problem.hint, isLinux ? "sudo systemctl start docker" : ""]);
+  }
+  return named([
+    "problem",
+    "There is no container engine on this machine: no docker or podman command, and nothing that answers.",
+    isLinux
+      ? "Install Docker (so on Debian and Ubuntu; other systems name the package alike), and let this user use it."
+      : "Install Docker Desktop or Podman, and start it. Rehearsals on this machine do without.",
+    isLinux ? "sudo apt-get install docker.io && sudo usermod -aG docker $USER" : "",
+  ]);
 }
 
 type Answering = { facts: EngineFacts; isPodman: boolean; clock: ClockSkew | null };
@@ -189,7 +182,7 @@ function clock(address: string, skew: ClockSkew | null): Finding {
   const named = (said: Said) => finding("engine", "clock", "Clock", said);
   if (skew === null) return named(["unknown", "The engine does not tell its time."]);
   const off = Math.abs(skew.seconds);
-  const exactly = `to within ${formatSkew(skew.uncertaintySeconds)}`;
+  const exactly = `to within ${formatSkew(Math.max(0.1, skew.uncertaintySeconds))}`;
   if (off <= SKEW_SECONDS + skew.uncertaintySeconds) {
     return named(["ok", `Its clock and this machine's agree ${exactly}.`]);
   }
@@ -248,7 +241,7 @@ function containerFindings(facts: EngineFacts, probe: ProbeOutcome, needs: RunNe
         }
       : {
           memory: memory(facts, needs),
-          ...(facts.seccomp ? {} : { seccomp: seccomp(facts, null) }),
+          seccomp: seccomp(facts, null),
           ...("refusal" in probe ? { probe: ["problem", probe.refusal.message, probe.refusal.hint] } : {}),
         };
   return INSIDE.map(([id, title]) => finding("container", id, title, said[id] ?? ["unknown", notKnown(probe)]));
@@ -338,7 +331,7 @@ function memlock({ memlockBytes }: MachineReport, { memlockRefused }: ProbeOutco
 function seccomp(facts: EngineFacts, report: MachineReport | null): Said {
   const filtered = report === null ? facts.seccomp : report.seccomp === null ? null : report.seccomp >= SECCOMP_FILTER;
   if (filtered === null) return ["unknown", "The container cannot read whether its system calls are filtered."];
-  if (filtered) return ["ok", "System calls are filtered by seccomp."];
+  if (filtered) return ["ok", `System calls are filtered by seccomp${report === null ? ", the engine says" : ""}.`];
   return [
     "warning",
     "System calls are not filtered by seccomp: a submission reaches more of the kernel than at the validator's.",
@@ -422,7 +415,11 @@ function gpuRuntime({ runtimes, hasCdi }: EngineFacts, { report, gpuRefusal }: P
   const ways = [...(runtimes.includes("nvidia") ? ["the NVIDIA runtime"] : []), ...(hasCdi ? ["CDI"] : [])];
   const way = ways.length === 0 ? "neither an NVIDIA runtime nor CDI" : ways.join(" and ");
   if (gpuRefusal !== null)
-    return ["problem", `The engine has ${way} and gives a container no GPU: ${gpuRefusal.message}`, ...TOOLKIT];
+    return [
+      "problem",
+      `The engine has ${way} and gives a container no GPU: ${gpuRefusal.message.replace(/\.$/, "")}.`,
+      ...TOOLKIT,
+    ];
   if (report === null) {
     return ways.length === 0
       ? ["problem", `The engine has ${way}, so containers get no GPU.`, ...TOOLKIT]
