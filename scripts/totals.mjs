@@ -17,7 +17,7 @@ export function neededPart({ name, reason }) {
 }
 
 /** What no machine can be made to have by installing something; `checkout`: of the validator's repository, never ours to fetch. */
-const NOT_INSTALLABLE = ["gpu", "windows", "macos", "posix", "nonroot", "checkout"];
+const NOT_INSTALLABLE = ["gpu", "windows", "macos", "posix", "root", "nonroot", "checkout"];
 
 /**
  * Whether a skip is a failure. Where parts are required, a test may skip only for want of another part.
