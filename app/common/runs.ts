@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { checkEventSchema, eventSchema, failureSchema, noteEventSchema, resultEventSchema } from "./events.ts";
+import { gpuObservationSchema } from "./telemetry.ts";
 
 export const RECORD_VERSION = 1;
 
@@ -112,6 +113,8 @@ export const repeatResultSchema = z.object({
   /** Seconds per stage, for those that ended. */
   stageSeconds: z.record(z.string(), z.number()),
   wallSeconds: z.number(),
+  /** What stood out of the GPUs; absent where none was observed, and in records from before. */
+  gpuObservations: z.array(gpuObservationSchema).optional(),
 });
 export type RepeatResult = z.infer<typeof repeatResultSchema>;
 

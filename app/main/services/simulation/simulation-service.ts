@@ -13,6 +13,7 @@ import type { CodeOrigin, ContainerChoice, Plan, RepeatResult, RunResult, Sandbo
 import type { PolicyInForce, ScanPolicy } from "../../../common/scan.ts";
 import { lowMedian, seriesScore } from "../../../common/score.ts";
 import type { Forecast } from "../../../common/simulation.ts";
+import { gpuObservations, gpuRecordOf } from "../../../common/telemetry.ts";
 import type { HparamsService } from "../hparams/index.ts";
 import { lockFile } from "../locks/index.ts";
 import type { PlanDraft, Recorder, RunStore } from "../runs/index.ts";
@@ -631,6 +632,7 @@ function repeatResult(
       said.flatMap((event) => (event.type === "stage" && event.seconds !== null ? [[event.stage, event.seconds]] : [])),
     ),
     wallSeconds,
+    ...(said.some(({ type }) => type === "gpus") ? { gpuObservations: gpuObservations(gpuRecordOf(said)) } : {}),
   };
 }
 

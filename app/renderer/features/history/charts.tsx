@@ -16,6 +16,7 @@ import {
   XAxis,
   YAxis,
 } from "recharts";
+import { downSample } from "../../../common/down-sample.ts";
 import { STAGES, type Stage } from "../../../common/events.ts";
 import { formatInteger, formatMfu, formatRelativeSpeed, formatSeconds } from "../../../common/format.ts";
 import type { HistoryRun } from "../../../common/history.ts";
@@ -23,7 +24,6 @@ import { client } from "../../client.ts";
 import { asCrusaderError } from "../../connection.ts";
 import { showRun } from "./actions.ts";
 import {
-  downSample,
   paddedRange,
   type ScoreKind,
   type ScorePoint,
