@@ -122,7 +122,8 @@ export class BuildKitReader implements BuildReader {
   progress(): BuildProgress {
     const { ended } = this;
     const total = Math.max(this.#expectedSteps, ended.length + this.#running().length);
-    const cachedSteps = ended.filter(({ cached }) => cached).length;
+    // Whether a base that is there counts as kept differs from build to build.
+    const cachedSteps = ended.filter(({ name, cached }) => cached && !name.startsWith("FROM ")).length;
     const vertex = this.#shown();
     if (vertex === null) return { step: null, doing: "", cachedSteps, bytes: null };
     const step = { number: Math.min(ended.length + 1, total), total, name: stepName(vertex.name) };

@@ -68,6 +68,8 @@ async function builderOf(
 
 export type RunDockerOptions = {
   env: NodeJS.ProcessEnv;
+  /** Further variables, which win. */
+  variables?: Readonly<Record<string, string>>;
   signal?: AbortSignal | undefined;
   limitMs?: number | undefined;
   /** Every line of stdout and stderr, as it comes. */
@@ -80,14 +82,14 @@ export type RunDockerOptions = {
  */
 export async function runDocker(
   args: readonly string[],
-  { env, signal, limitMs, onLine }: RunDockerOptions,
+  { env, variables = {}, signal, limitMs, onLine }: RunDockerOptions,
 ): Promise<{ status: number | null | "missing"; lastLines: string[] }> {
   signal?.throwIfAborted();
   const posix = process.platform !== "win32";
   const left = Object.fromEntries(Object.entries(env).filter(([name]) => !LEFT_OUT.includes(name)));
   // A group of its own: its plugins and ssh end with it, and Ctrl-C reaches it through us only.
   const child = spawn("docker", args, {
-    env: left,
+    env: { ...left, ...variables },
     stdio: ["ignore", "pipe", "pipe"],
     detached: posix,
     windowsHide: true,

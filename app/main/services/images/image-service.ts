@@ -191,7 +191,10 @@ export class ImageService {
     const docker = await findDockerCommand(endpoint, this.#options.env, signal);
     const problem = dockerFinding(docker, endpoint);
     if (docker.state !== "ready") throw new CrusaderError("unsupported", problem.message, problem.hint);
-    const { id: engineId } = await this.#asking(endpoint, (engine) => engine.facts());
+    const { engineId, networks } = await this.#asking(endpoint, async (engine) => ({
+      engineId: (await engine.facts()).id,
+      networks: (await engine.networks({})).map(({ name }) => name),
+    }));
     const token = dockerfile === "Dockerfile" ? this.#options.secrets.read(TOKEN_SECRET) : null;
     const usesIndex = dockerfile === "Dockerfile.cpu" && request.wheelsFolder === undefined;
     const args = buildArguments(this.#options.packageFolder, profile.resolved, {
@@ -218,21 +221,19 @@ export class ImageService {
     // Time goes on where the builder says nothing for long.
     const ticking = setInterval(tell, 1000);
     try {
-      const isOffline = dockerfile === "Dockerfile.cpu" && request.wheelsFolder !== undefined;
       const { status, lastLines } = await runDocker(
         [
           ...endpointArguments(endpoint),
           "build",
           ...(docker.builder === "buildkit" ? ["--progress", "plain"] : ["--force-rm"]),
-          // All it needs is in the context then; and an engine without a network of its own has no other.
-          ...(isOffline ? ["--network", "none"] : []),
+          ...networkArguments(networks, dockerfile, request),
           ...(token === null ? [] : ["--secret", `id=hf_token,env=${TOKEN_VARIABLE}`]),
           ...Object.entries(args).flatMap(([name, value]) => ["--build-arg", `${name}=${value}`]),
           ...["--file", join(context, dockerfile), "--tag", reference, context],
         ],
         {
-          env: {
-            ...this.#options.env,
+          env: this.#options.env,
+          variables: {
             DOCKER_BUILDKIT: docker.builder === "buildkit" ? "1" : "0",
             ...(token === null ? {} : { [TOKEN_VARIABLE]: token }),
           },
@@ -578,6 +579,14 @@ function hubFinding({ id, what, name, page }: Hubs, answer: HubAnswer, hasToken:
       );
     }
   }
+}
+
+/** What steps of the build reach, where the engine's own network is not the answer. */
+function networkArguments(networks: readonly string[], dockerfile: Dockerfile, request: ImageRequest): string[] {
+  // All that it needs is in the context then.
+  if (dockerfile === "Dockerfile.cpu" && request.wheelsFolder !== undefined) return ["--network", "none"];
+  // An engine that was told to make none for its containers.
+  return networks.some((name) => name === "bridge" || name === "podman") ? [] : ["--network", "host"];
 }
 
 /** Throws `not_found` for a folder without. */
