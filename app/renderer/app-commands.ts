@@ -420,7 +420,7 @@ const viewCommands: Command[] = [
     category: "View",
     shortcuts: ["Alt+N"],
     when: () => notifications.getState().shown.length > 0,
-    run: () => [...document.querySelectorAll<HTMLElement>("[data-notification] button")].at(-1)?.focus(),
+    run: () => [...document.querySelectorAll("[data-notification]")].at(-1)?.querySelector("button")?.focus(),
   },
   {
     id: "view.closePanel",
