@@ -15,4 +15,4 @@ export interface CommandIo {
 }
 
 /** Exit codes of every command (README.md lists them). */
-export const EXIT = { passed: 0, submissionFailed: 1, usage: 2, environment: 3 } as const;
+export const EXIT = { passed: 0, submissionFailed: 1, problemFound: 1, usage: 2, environment: 3 } as const;

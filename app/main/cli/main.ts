@@ -25,6 +25,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "List, show, compare, export and prune recorded runs",
     load: async () => (await import("./runs.ts")).runsCommand,
   },
+  doctor: {
+    summary: "Say whether a container engine is fit for runs, and what to do where it is not",
+    load: async () => (await import("./doctor.ts")).doctorCommand,
+  },
   servers: {
     summary: "Name boxes that run the production image's server, and ask whether they answer",
     load: async () => (await import("./servers.ts")).serversCommand,
