@@ -1,5 +1,5 @@
 /** For tests: an image of two megabytes with a shell to build on, made from the system's static busybox. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,10 +8,11 @@ import { findDocker } from "../../../../scripts/machine.mjs";
 export const BUSYBOX_IMAGE = "crusader-test-busybox:1";
 const COMMANDS = ["sh", "sleep", "cat", "wc", "echo", "true", "ls", "id"];
 
-/** Makes it, or says why it cannot be had. */
+/** Makes it where it is missing, or says why it cannot be had. */
 export function prepareBusyboxImage(): { docker: string } | { missing: string } {
   const docker = findDocker();
   if ("missing" in docker) return docker;
+  if (spawnSync(docker.program, ["image", "inspect", BUSYBOX_IMAGE]).status === 0) return { docker: docker.program };
   const isStatic = (file: string) => existsSync(file) && !readFileSync(file).includes("\0.interp\0");
   const busybox = ["/bin/busybox", "/usr/bin/busybox"].find(isStatic);
   if (busybox === undefined) return { missing: "no static busybox for the image (Debian: busybox-static)" };

@@ -241,15 +241,14 @@ test("the token is a build's secret, and is nowhere else", async (context) => {
 COPY crusades_eval /crusades_eval
 RUN --mount=type=secret,id=hf_token wc -c < /run/secrets/hf_token; cat /run/secrets/hf_token; echo
 ${LABELS}`;
-  const { service, secrets, request, dataFolder, reference } = bench({ production }, docker);
+  const real = "docker" in prepared ? prepared.docker : "";
+  const path = scriptedDocker(`printf '%s ' "$@" >> "$(dirname "$0")/argv"; exec ${real} "$@"`);
+  const env = { PATH: [path, process.env.PATH].join(delimiter) };
+  const { service, secrets, request, dataFolder, reference } = bench({ production, env }, docker);
   service.setToken(TOKEN);
   expect([service.hasToken(), secrets.read("hugging-face")]).toEqual([true, TOKEN]);
-  let argv = "";
-  const { error, lines, states } = await build(
-    service,
-    { ...request, profile: "production-3b" },
-    { until: () => (argv += execFileSync("ps", ["-eo", "args"], { encoding: "utf8" })) },
-  );
+  const { error, lines, states } = await build(service, { ...request, profile: "production-3b" });
+  const argv = readFileSync(join(path, "argv"), "utf8");
   expect(error).toBeNull();
   expect(lines.join("\n")).toMatch(new RegExp(`${TOKEN.length}\\b[\\s\\S]*\\*{8}`));
   expect(argv).toContain("--secret id=hf_token,env=");
