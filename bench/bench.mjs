@@ -11,6 +11,7 @@ const BENCHMARKS = {
   history: async () => (await import("./history.mjs")).benchHistory(),
   window: async () => (await import("./window.mjs")).benchWindow(),
   rehearsal: async () => (await import("./rehearsal.mjs")).benchRehearsal(),
+  containers: async () => (await import("./containers.mjs")).benchContainers(),
 };
 
 const RIGHT = /** @type {const} */ ("right");

@@ -19,7 +19,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findDocker } from "../../../../scripts/machine.mjs";
 
-export const SCRIPTED_IMAGE = "crusader-test-scripted:3";
+export const SCRIPTED_IMAGE = "crusader-test-scripted:4";
 
 const JUDGE = String.raw`#!/bin/sh
 case "$*" in *crusades_eval.launcher*)
@@ -54,7 +54,8 @@ polite) trap "result cancelled '$cancelled'; exit 0" TERM; stage prepare running
 stubborn) trap '' TERM; stage prepare running null; while :; do sleep 0.05; done ;;
 exit) stage prepare running null; exit 4 ;;
 malformed) echo "this is no event"; sleep 1000 ;;
-lines) seq 1 200000 >&2; stage scan passed 0; result passed null ;;
+# So many lines of log, numbered.
+lines-*) seq 1 "$(echo "$1" | sed s/lines-//)" >&2; stage scan passed 0; result passed null ;;
 esac
 `;
 
