@@ -29,6 +29,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "Say whether a container engine is fit for runs, and what to do where it is not",
     load: async () => (await import("./doctor.ts")).doctorCommand,
   },
+  image: {
+    summary: "Build, check, list and remove the images that containers run in",
+    load: async () => (await import("./image.ts")).imageCommand,
+  },
   servers: {
     summary: "Name boxes that run the production image's server, and ask whether they answer",
     load: async () => (await import("./servers.ts")).serversCommand,

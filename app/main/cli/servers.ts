@@ -121,7 +121,8 @@ function valid(schema: z.ZodType<string>, value: string | undefined): string {
   throw new CrusaderError("usage", error?.issues[0]?.message ?? "", "`crusader servers --help` shows how.");
 }
 
-function readToken(file: string | undefined, fromStdin: boolean): string | null {
+/** From a file or the input, whichever was asked for; null where neither was. Throws `usage` and `not_found`. */
+export function readToken(file: string | undefined, fromStdin: boolean): string | null {
   if (file === undefined && !fromStdin) return null;
   if (file !== undefined && fromStdin)
     throw new CrusaderError("usage", "--token-file and --token-stdin exclude each other.");
