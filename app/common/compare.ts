@@ -3,7 +3,7 @@
  * the noise. Pure.
  */
 import { createTwoFilesPatch, FILE_HEADERS_ONLY } from "diff";
-import { originText } from "./format.ts";
+import { evaluationText, originText } from "./format.ts";
 import type { RepeatResult, RunRecord } from "./runs.ts";
 import { lowMedian } from "./score.ts";
 
@@ -84,6 +84,7 @@ function environmentOf({ plan, result }: ComparedRun): Record<string, unknown> {
     sandbox: plan.sandbox,
     numRanks: plan.numRanks,
     ...(device === undefined ? {} : { device }),
+    evaluation: evaluationText(plan),
   };
 }
 
@@ -216,6 +217,8 @@ function whyNotComparable(
       reasons.push(`machine: run ${plan.runId} was measured elsewhere (${originText(plan.submission.origin)})`);
   }
   if (a.plan.numRanks !== b.plan.numRanks) reasons.push(`ranks: ${a.plan.numRanks} in A and ${b.plan.numRanks} in B`);
+  if ((a.plan.production === undefined) !== (b.plan.production === undefined))
+    reasons.push(`evaluation: ${evaluationText(a.plan)} in A and ${evaluationText(b.plan)} in B`);
   if (a.plan.backend !== b.plan.backend) reasons.push(`backend: ${a.plan.backend} in A and ${b.plan.backend} in B`);
   const devices = (repeats: RepeatResult[]) => [...new Set(repeats.map(({ device }) => device))].sort().join(", ");
   const [devicesA, devicesB] = [devices(passedA), devices(passedB)];

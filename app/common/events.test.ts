@@ -8,6 +8,7 @@ import {
   FAILURE_KINDS,
   FATAL_CODES,
   GPU_QUANTITIES,
+  PRODUCTION_STAGES,
   STAGES,
   THROTTLE_REASONS,
   VALIDATOR_CODES,
@@ -49,6 +50,7 @@ test("the golden messages show every type and variant", () => {
 test("both languages know the same words", () => {
   expect({
     stages: STAGES,
+    productionStages: PRODUCTION_STAGES,
     checks: CHECKS,
     validatorCodes: VALIDATOR_CODES,
     failureKinds: FAILURE_KINDS,

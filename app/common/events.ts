@@ -11,7 +11,30 @@ export const EVENT_VERSION = 1;
 
 /** The stages of one evaluation, in the order in which they happen (spec/evaluation.md section 4). */
 export const STAGES = ["scan", "topology", "prepare", "reference", "import", "warmup", "timed", "checks"] as const;
-export const stageSchema = z.enum(STAGES);
+/** Those where production's own code judges: "evaluation" is what it does before its log names another. */
+export const PRODUCTION_STAGES = [
+  "scan",
+  "topology",
+  "prepare",
+  "evaluation",
+  "reference",
+  "warmup",
+  "timed",
+  "checks",
+] as const;
+/** For tables of runs of both kinds. */
+export const EVERY_STAGE = [
+  "scan",
+  "topology",
+  "prepare",
+  "evaluation",
+  "reference",
+  "import",
+  "warmup",
+  "timed",
+  "checks",
+] as const;
+export const stageSchema = z.enum(EVERY_STAGE);
 export type Stage = z.infer<typeof stageSchema>;
 
 /** Error codes of the production validator, verbatim (spec/evaluation.md sections 4 and 5). */
@@ -288,6 +311,18 @@ export const resultEventSchema = z.object({
   tokensPerSecond: z.number().nullable(),
   parameters: z.number().nullable(),
   peakMemoryBytesPerRank: z.number().nullable(),
+  /** Where production's own code judged: what else its answer holds; null where it gave none. All of it is claimed. */
+  production: z
+    .object({
+      /** The judge's clock from the word "start" to the answer. */
+      evaluationSeconds: z.number(),
+      totalTokens: z.number().nullable(),
+      /** Of unknown shape: dotted names and texts, as they came. */
+      diagnostics: z.array(z.object({ name: z.string(), value: z.string() })).max(200),
+      diagnosticsLeftOut: z.number().int().nonnegative(),
+    })
+    .nullable()
+    .optional(),
   versions: z.record(z.string(), z.string()),
 });
 export type EvaluationResult = Omit<z.infer<typeof resultEventSchema>, "v" | "seq" | "t" | "type">;

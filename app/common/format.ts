@@ -1,5 +1,5 @@
 /** How numbers are written, everywhere: units, thousands separators, and as many digits as mean something. */
-import type { CodeOrigin } from "./runs.ts";
+import type { CodeOrigin, Plan } from "./runs.ts";
 
 const integers = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const oneDigit = new Intl.NumberFormat("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
@@ -62,6 +62,16 @@ export function formatQuantity(value: number, unit: string): string {
 
 function withUnit(text: string, unit: string): string {
   return unit === "" ? text : `${text} ${unit}`;
+}
+
+/** Whose code judged: beside the verdict of production's own. */
+export function productionText({ revision }: NonNullable<Plan["production"]>): string {
+  return `judged by production's env.py, revision ${revision.label}; its result comes from the submission's own process`;
+}
+
+/** "crusader", "production, revision abc1234". */
+export function evaluationText({ production }: Pick<Plan, "production">): string {
+  return production === undefined ? "crusader" : `production, revision ${production.revision.label}`;
 }
 
 /** Whose code it is: beside whatever another's code did or says. */

@@ -1,7 +1,14 @@
 /** The history as the window sees it: runs with what people noted about them. */
 import { z } from "zod";
 import type { Comparison } from "./compare.ts";
-import { codeOriginSchema, runRecordSchema, runStateSchema, runSummarySchema, unreadableRunSchema } from "./runs.ts";
+import {
+  codeOriginSchema,
+  evaluationSchema,
+  runRecordSchema,
+  runStateSchema,
+  runSummarySchema,
+  unreadableRunSchema,
+} from "./runs.ts";
 import { runIdSchema } from "./simulation.ts";
 import { MAX_TAG_LENGTH, MAX_TAGS } from "./tags.ts";
 
@@ -15,6 +22,7 @@ export type Annotation = z.infer<typeof annotationSchema>;
 export const runFilterSchema = z.object({
   state: runStateSchema.optional(),
   profile: z.string().optional(),
+  evaluation: evaluationSchema.optional(),
   /** File name or path of the submission. */
   submission: z.string().optional(),
   /** Anywhere in number, names, path, profile, code and message. */

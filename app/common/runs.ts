@@ -34,6 +34,24 @@ export const containerChoiceSchema = z.object({
 });
 export type ContainerChoice = z.infer<typeof containerChoiceSchema>;
 
+/**
+ * Whose code judges: Crusader's, in a judge apart from the submission, or the validator's own, fetched by the user, in
+ * the submission's process (docs/security.md).
+ */
+export const evaluationSchema = z.enum(["crusader", "production"]);
+export type Evaluation = z.infer<typeof evaluationSchema>;
+
+/** The validator's code that judges; its text is in no record. */
+export const plannedProductionSchema = z.object({
+  revision: z.object({ id: z.string(), label: z.string() }),
+  /** By their place below /app of the validator's image. */
+  files: z.array(z.object({ path: z.string(), sha256: z.string() })),
+});
+export const productionCodeSchema = plannedProductionSchema.extend({
+  files: z.array(plannedProductionSchema.shape.files.element.extend({ content: z.base64() })),
+});
+export type ProductionCode = z.infer<typeof productionCodeSchema>;
+
 /** Frozen with the plan, so that it is found again. */
 export const plannedContainerSchema = z.object({
   engine: z.string(),
@@ -89,6 +107,8 @@ export const planSchema = z.object({
   sandbox: sandboxSchema,
   /** Set where it runs in containers. */
   container: plannedContainerSchema.optional(),
+  /** Set where production's own code judges. */
+  production: plannedProductionSchema.optional(),
   numRanks: z.number().int().positive(),
   /** One a repeat, in order. */
   seeds: z.array(z.string()).min(1),
@@ -158,6 +178,8 @@ export const runSummarySchema = z.object({
   imported: planSchema.shape.imported,
   profile: planSchema.shape.profile.pick({ name: true, kind: true }),
   backend: z.string(),
+  /** The revision of production's own code, where that judged. */
+  productionRevision: z.string().optional(),
   numRanks: z.number().int().positive(),
   against: z.string().nullable(),
   score: runResultSchema.shape.score,

@@ -4,6 +4,7 @@ import { errorReportSchema } from "./errors.ts";
 import { stageSchema } from "./events.ts";
 import {
   containerChoiceSchema,
+  evaluationSchema,
   planSchema,
   recordedEventSchema,
   runResultSchema,
@@ -52,6 +53,8 @@ export const simulationOptionsSchema = z.object({
   sandbox: sandboxSchema.default("bubblewrap"),
   /** For the docker backend. */
   container: containerChoiceSchema.optional(),
+  /** "production" needs the docker backend, a production profile and a fetched production source. */
+  evaluation: evaluationSchema.default("crusader"),
   /** Default: the profile's. */
   numRanks: z.number().int().min(1).max(MAX_RANKS).optional(),
   /** Default: the profile's `evaluation_runs`. */
@@ -72,6 +75,9 @@ export const forecastSchema = z.object({
   repeats: z.number().int(),
   /** The container image it takes; null without containers. */
   image: z.string().nullable(),
+  evaluation: evaluationSchema,
+  /** Whether production's own code could judge instead: its revision, and why not. */
+  productionEvaluation: z.object({ revision: z.string().nullable(), problem: errorReportSchema.nullable() }),
   /** Why the score will not compare with the leaderboard's; empty only for a production run on its GPUs. */
   notComparable: z.array(z.string()),
   /** What is missing, each with a remedy; a start fails with the first. */

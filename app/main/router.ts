@@ -68,6 +68,7 @@ export function createRouter(services: Services) {
     server,
     sandbox,
     container,
+    evaluation,
     numRanks,
     repeats,
     seed,
@@ -78,6 +79,7 @@ export function createRouter(services: Services) {
     server,
     sandbox,
     container,
+    evaluation,
     numRanks,
     repeats,
     seed,
@@ -262,6 +264,9 @@ export function createRouter(services: Services) {
         return { text, sha256, origin, isText: Buffer.from(text, "utf8").equals(bytes) };
       }),
       output: os.runs.output.handler(({ input }) => store.outputPage(input.runId, input.offset, input.maxBytes)),
+      watchGpus: os.runs.watchGpus.handler(({ input: { runId, repeat, columns }, signal }) =>
+        runs.followGpus(runId, repeat, columns, signal),
+      ),
       compare: os.runs.compare.handler(({ input }) => compareRuns(compared(input.a), compared(input.b))),
       annotate: os.runs.annotate.handler(({ input: { runId, ...change } }) => {
         store.show(runId);

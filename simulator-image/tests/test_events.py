@@ -92,6 +92,7 @@ def test_nothing_follows_a_result() -> None:
 def test_both_languages_know_the_same_words() -> None:
     assert {
         "stages": list(events.STAGES),
+        "productionStages": list(events.PRODUCTION_STAGES),
         "checks": list(events.CHECKS),
         "validatorCodes": list(events.VALIDATOR_CODES),
         "failureKinds": VOCABULARY["failureKinds"],

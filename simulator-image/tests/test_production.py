@@ -67,7 +67,7 @@ def test_a_pass_has_productions_numbers_and_stages():
     result = run.result
     told = {entry["name"]: entry["value"] for entry in result["production"]["diagnostics"]}
     assert (result["outcome"], result["failure"]) == ("passed", None)
-    assert stages(run.events) == dict.fromkeys(PRODUCTION_STAGES, "passed") | {"import": "skipped"}
+    assert stages(run.events) == dict.fromkeys(PRODUCTION_STAGES, "passed")
     assert (result["uniqueTokens"], result["parameters"], result["strategy"]) == (
         320,
         22816,
@@ -365,7 +365,7 @@ def test_two_ranks_started_by_torchrun():
     run = judged(HONEST, ranks=2)
     assert run.result["outcome"] == "passed", run.failure
     assert (run.result["uniqueTokens"], run.result["strategy"]) == (640, {"dp_size": 2, "tp_size": 1})
-    assert stages(run.events) == dict.fromkeys(PRODUCTION_STAGES, "passed") | {"import": "skipped"}
+    assert stages(run.events) == dict.fromkeys(PRODUCTION_STAGES, "passed")
     assert run.printed("rank 1")[-1] == "Verifying the final state"
 
 
@@ -420,7 +420,7 @@ def test_in_a_container_the_ranks_read_productions_files_and_write_none():
 def test_in_a_container_two_ranks_are_started_by_torchrun():
     run = run_container(HONEST, ranks=2, settings=SETTINGS, production=production())
     assert run.result["outcome"] == "passed", run.failure
-    assert stages(run.events) == dict.fromkeys(PRODUCTION_STAGES, "passed") | {"import": "skipped"}
+    assert stages(run.events) == dict.fromkeys(PRODUCTION_STAGES, "passed")
     assert run.printed("rank 1")[-1] == "Verifying the final state"
 
 

@@ -1,7 +1,7 @@
 /** How runs are told in words on a terminal, whichever command tells them. Foreign text is made safe here. */
 import type { Change, Comparison, SpeedComparison } from "../../common/compare.ts";
 import type { Failure } from "../../common/events.ts";
-import { STAGES } from "../../common/events.ts";
+import { EVERY_STAGE } from "../../common/events.ts";
 import {
   formatBytes,
   formatInteger,
@@ -47,7 +47,7 @@ export function describeRepeat(
     repeat.device,
     repeat.peakMemoryBytesPerRank === null ? "" : `${formatBytes(repeat.peakMemoryBytesPerRank)} a rank at most`,
   ].filter((part) => part !== "");
-  const stages = STAGES.filter((stage) => repeat.stageSeconds[stage] !== undefined).map((stage) => [
+  const stages = EVERY_STAGE.filter((stage) => repeat.stageSeconds[stage] !== undefined).map((stage) => [
     stage,
     formatSeconds(repeat.stageSeconds[stage] ?? 0),
   ]);

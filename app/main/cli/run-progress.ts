@@ -3,7 +3,7 @@
  * earlier runs. Without either there is no fraction, rather than an invented one.
  */
 import type { Event, Stage } from "../../common/events.ts";
-import { STAGES } from "../../common/events.ts";
+import { EVERY_STAGE } from "../../common/events.ts";
 
 type StageSeconds = Partial<Record<Stage, number>>;
 
@@ -60,7 +60,7 @@ export class RunProgress {
     const current = this.#currentTotal();
     if (current === null) return null;
     let left = Math.max(0, current - (this.#seconds() - this.#stageStartedAt));
-    for (const stage of STAGES.slice(STAGES.indexOf(this.#stage) + 1)) {
+    for (const stage of EVERY_STAGE.slice(EVERY_STAGE.indexOf(this.#stage) + 1)) {
       const seconds = stage === "timed" ? this.#timedTotal() : (this.#expected[stage] ?? 0);
       if (seconds === null) return null;
       left += seconds;
@@ -85,6 +85,8 @@ export class RunProgress {
   #timedTotal(): number | null {
     const reference = this.#took.reference ?? (this.#stage === "reference" ? this.#currentTotal() : null);
     const { timed, reference: expectedReference } = this.#expected;
+    // Production's code, whose log named no timed run in earlier runs either.
+    if (timed === undefined && this.#expected.evaluation !== undefined) return 0;
     if (timed === undefined) return reference;
     return reference === null || !expectedReference ? timed : (timed * reference) / expectedReference;
   }

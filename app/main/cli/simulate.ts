@@ -9,10 +9,11 @@ import packageJson from "../../../package.json" with { type: "json" };
 import { compareRuns } from "../../common/compare.ts";
 import { CrusaderError } from "../../common/errors.ts";
 import type { Stage } from "../../common/events.ts";
-import { formatSeconds } from "../../common/format.ts";
-import type { Plan, RepeatResult, RunResult } from "../../common/runs.ts";
+import { formatSeconds, productionText } from "../../common/format.ts";
+import type { Evaluation, Plan, RepeatResult, RunResult } from "../../common/runs.ts";
 import { SshConnections } from "../services/engine/index.ts";
 import { HparamsService, type Profile } from "../services/hparams/index.ts";
+import { productionCode } from "../services/production/index.ts";
 import { PythonService } from "../services/python/index.ts";
 import { Rules } from "../services/rules/index.ts";
 import { RunStore } from "../services/runs/index.ts";
@@ -65,6 +66,8 @@ docker:
                        share the machine's memory segments, for your own files only
   --gpus 0,1           the engine's numbers of the GPUs to use (default: any)
   --image NAME         an image of your own instead of the profile's
+  --evaluation NAME    whose code judges: crusader (default), or the validator's own: production (crusader production
+                       fetch). It needs CUDA, and its result comes from the submission's own process
   --print-command      run nothing: print the docker commands that do the same, and write the order they read
   --write-order FILE   the same, with the order in FILE (default: order-by-hand.json in the data folder)
 evalServer:
@@ -111,6 +114,7 @@ export async function simulateCommand(args: readonly string[], io: CommandIo): P
       store,
       hparams,
       policy: () => rules.policy(),
+      productionCode: () => productionCode(folder),
       backends: [
         new LocalBackend({
           python: () => preparePython(python, talk, { signal: interrupt.signal }),
@@ -211,6 +215,7 @@ function parse(args: readonly string[]): Options {
     server: values.server,
     sandbox: "bubblewrap",
     container: containerOf(values, backend === "docker"),
+    evaluation: evaluationOf(values.evaluation),
     printCommand: values["print-command"] ?? values["write-order"] !== undefined,
     orderFile: values["write-order"],
     runs: wholeNumber("runs", values.runs, MAX_RUNS),
@@ -223,6 +228,11 @@ function parse(args: readonly string[]): Options {
     json: values.json ?? false,
     help,
   };
+}
+
+function evaluationOf(text = "crusader"): Evaluation {
+  if (text === "crusader" || text === "production") return text;
+  throw new CrusaderError("usage", `--evaluation takes crusader or production, not "${text}".`);
 }
 
 type ContainerValues = {
@@ -264,6 +274,7 @@ function parseOptions(args: readonly string[]) {
         gpus: { type: "string" },
         "run-profile": { type: "string" },
         image: { type: "string" },
+        evaluation: { type: "string" },
         "print-command": { type: "boolean" },
         "write-order": { type: "string" },
         runs: { type: "string" },
@@ -472,7 +483,14 @@ class LiveRun {
     this.#paint = paint;
     this.#plans = plans;
     const [plan] = plans;
-    this.#expected = plan === undefined ? {} : service.expectedStageSeconds(plan.profile.name, plan.numRanks);
+    this.#expected =
+      plan === undefined
+        ? {}
+        : service.expectedStageSeconds(
+            plan.profile.name,
+            plan.numRanks,
+            plan.production === undefined ? "crusader" : "production",
+          );
   }
 
   draw(): void {
@@ -615,6 +633,7 @@ function describeVerdict(plan: Plan, result: RunResult, paint: Paint): string {
     );
   }
   if (score !== null) lines.push(...notComparable.map((reason) => `  no leaderboard score: ${safeLine(reason)}`));
+  if (plan.production !== undefined) lines.push(`  ${productionText(plan.production)}`);
   lines.push(`  again: crusader runs show ${plan.runId}`);
   return `${lines.join("\n")}\n`;
 }

@@ -10,7 +10,7 @@ import { EngineDoctor, EnginePrompts, SshConnections } from "../services/engine/
 import { HparamsService } from "../services/hparams/index.ts";
 import { ImageBuilds, ImageService } from "../services/images/index.ts";
 import { MachineService, PYTHON_NOT_PREPARED } from "../services/machine/index.ts";
-import { ProductionService } from "../services/production/index.ts";
+import { ProductionService, productionCode } from "../services/production/index.ts";
 import { PythonService } from "../services/python/index.ts";
 import { Rules } from "../services/rules/index.ts";
 import { Annotations, RunStore } from "../services/runs/index.ts";
@@ -113,6 +113,7 @@ export function createServices({
     store,
     hparams,
     policy: () => rules.policy(),
+    productionCode: () => productionCode(dataFolder),
     backends: [local, docker, evalServer, ...moreBackends],
     crusaderVersion: packageJson.version,
     now: Date.now,

@@ -1,5 +1,5 @@
 /** How far runs and tasks are, from what the services tell. */
-import { STAGES, type Stage } from "../../common/events.ts";
+import { PRODUCTION_STAGES, STAGES, type Stage } from "../../common/events.ts";
 import type { RunUpdate } from "../../common/simulation.ts";
 import type { Task } from "../../common/tasks.ts";
 
@@ -29,6 +29,7 @@ export function ended(before: readonly Task[], after: readonly Task[]): Task[] {
 /** Share of the run's stages that are behind it; a stage counts the same however long it takes. */
 export function runFraction({ stage, repeat, repeatsPlanned }: RunProgress): number | null {
   if (stage === null) return null;
-  const inRepeat = STAGES.indexOf(stage) / STAGES.length;
+  const stages: readonly Stage[] = stage === "evaluation" ? PRODUCTION_STAGES : STAGES;
+  const inRepeat = stages.indexOf(stage) / stages.length;
   return Math.min(1, ((repeat ?? 0) + inRepeat) / repeatsPlanned);
 }

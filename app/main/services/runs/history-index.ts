@@ -7,7 +7,7 @@ import type { SQLInputValue } from "node:sqlite";
 import { DatabaseSync } from "node:sqlite";
 import { CrusaderError } from "../../../common/errors.ts";
 import { originText } from "../../../common/format.ts";
-import type { RunState, RunSummary, UnreadableRun } from "../../../common/runs.ts";
+import type { Evaluation, RunState, RunSummary, UnreadableRun } from "../../../common/runs.ts";
 import { FREE_SPACE_HINT, isDiskFull } from "./recorder.ts";
 
 export const SCHEMA_VERSION = 1;
@@ -43,6 +43,7 @@ export type RunFilter = {
   state?: RunState | undefined;
   /** Profile name. */
   profile?: string | undefined;
+  evaluation?: Evaluation | undefined;
   /** File name or path of the submission. */
   submission?: string | undefined;
   /** Anywhere in number, names, path, profile, code and message; case-insensitive for ASCII letters. */
@@ -360,7 +361,7 @@ function putEntry(database: DatabaseSync, entry: FolderEntry): void {
     database.prepare("INSERT INTO unreadable VALUES (?, ?, ?)").run(Number(id), reason, bytes);
     return;
   }
-  const { id, state, createdAt, profile, submission, failure, bytes } = entry.summary;
+  const { id, state, createdAt, profile, productionRevision, submission, failure, bytes } = entry.summary;
   const version = `v${submission.version}`;
   const searchable = [
     id,
@@ -371,6 +372,7 @@ function putEntry(database: DatabaseSync, entry: FolderEntry): void {
     failure?.kind,
     failure?.code,
     failure?.message,
+    productionRevision === undefined ? null : `production ${productionRevision}`,
     submission.origin === undefined ? null : originText(submission.origin),
   ];
   database
@@ -388,13 +390,17 @@ function putEntry(database: DatabaseSync, entry: FolderEntry): void {
     );
 }
 
-function conditions({ state, profile, submission, search, since }: RunFilter): {
+function conditions({ state, profile, evaluation, submission, search, since }: RunFilter): {
   where: string;
   values: SQLInputValue[];
 } {
   const parts: { sql: string; values: SQLInputValue[] }[] = [];
   if (state !== undefined) parts.push({ sql: "state = ?", values: [state] });
   if (profile !== undefined) parts.push({ sql: "profile = ?", values: [profile] });
+  if (evaluation !== undefined) {
+    const empty = evaluation === "crusader" ? "IS NULL" : "IS NOT NULL";
+    parts.push({ sql: `json_extract(summary, '$.productionRevision') ${empty}`, values: [] });
+  }
   if (submission !== undefined)
     parts.push({ sql: "(submission_name = ? OR submission_path = ?)", values: [submission, submission] });
   if (since !== undefined) parts.push({ sql: "created_at >= ?", values: [since] });

@@ -610,6 +610,7 @@ function summaryOf({ id, state, bytes, plan, result }: RunRecord): RunSummary {
     ...(plan.imported === undefined ? {} : { imported: plan.imported }),
     profile: { name: plan.profile.name, kind: plan.profile.kind },
     backend: plan.backend,
+    ...(plan.production === undefined ? {} : { productionRevision: plan.production.revision.label }),
     numRanks: plan.numRanks,
     against: plan.against,
     score: result?.score ?? null,

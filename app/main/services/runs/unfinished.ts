@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { RECORD_VERSION, repeatResultSchema } from "../../../common/runs.ts";
+import { productionCodeSchema, RECORD_VERSION, repeatResultSchema } from "../../../common/runs.ts";
 
 export const UNFINISHED_FILE = "unfinished.json";
 
@@ -12,6 +12,8 @@ export const unfinishedSchema = z.object({
   /** The scan's rules, complete. */
   policy: z.record(z.string(), z.unknown()),
   ignoreCudaNeeds: z.boolean(),
+  /** Set where production's own code judges; the source that it came from may be another by then. */
+  production: productionCodeSchema.optional(),
   /** Those that have ended. */
   repeats: z.array(repeatResultSchema),
   /** When the next one was handed to the backend; null: not yet. */

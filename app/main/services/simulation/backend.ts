@@ -1,7 +1,7 @@
 /** What the service asks of a place where evaluations run, and what it gets back. */
 import type { CrusaderError } from "../../../common/errors.ts";
 import type { EvaluationResult, Event, Note } from "../../../common/events.ts";
-import type { ContainerChoice, PlannedContainer, Sandbox } from "../../../common/runs.ts";
+import type { ContainerChoice, PlannedContainer, ProductionCode, Sandbox } from "../../../common/runs.ts";
 import type { ScanPolicy } from "../../../common/scan.ts";
 
 /** What an evaluation is going to need. */
@@ -31,6 +31,8 @@ export type Order = Omit<Needs, "container"> & {
   policy: ScanPolicy;
   /** Start the ranks even where the file asks for CUDA and the profile's device is the CPU. */
   ignoreCudaNeeds: boolean;
+  /** Set where the validator's own code judges. */
+  production?: ProductionCode | undefined;
 };
 
 /** Where an evaluation's words go. None of the functions throws. */

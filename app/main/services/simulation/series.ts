@@ -1,6 +1,7 @@
 /** The rules of a series of repeats (spec/evaluation.md section 5), apart from the score (`app/common/score.ts`). Pure. */
 import { imageName } from "../../../common/container-image.ts";
 import type { FailureKind } from "../../../common/events.ts";
+import { productionText } from "../../../common/format.ts";
 import type { ContainerChoice, Plan, RepeatResult } from "../../../common/runs.ts";
 import { isFatal } from "../../../common/score.ts";
 
@@ -29,6 +30,7 @@ export function reasonsNotComparable(
   plan: Pick<Plan, "profile" | "numRanks" | "seedFixed" | "seeds"> & {
     container?: Pick<ContainerChoice, "runProfile" | "image"> | undefined;
     server?: string | undefined;
+    production?: Plan["production"];
   },
   repeats: readonly Pick<RepeatResult, "notes">[] = [],
 ): string[] {
@@ -42,6 +44,7 @@ export function reasonsNotComparable(
   } else reasons.push("in the validator's container, on GPUs that were not compared with the validator's");
   const image = plan.container?.image;
   if (image !== undefined && image !== imageName(content)) reasons.push(`in the image ${image}, not the profile's own`);
+  if (plan.production !== undefined) reasons.push(productionText(plan.production));
   if (plan.container?.runProfile === "public") {
     reasons.push("with the public simulator's flags, which let ranks share memory as the validator's do not");
   }

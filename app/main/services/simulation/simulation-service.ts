@@ -9,7 +9,16 @@ import type { ErrorReport } from "../../../common/errors.ts";
 import { CrusaderError } from "../../../common/errors.ts";
 import type { Event, Failure, Stage } from "../../../common/events.ts";
 import { originText } from "../../../common/format.ts";
-import type { CodeOrigin, ContainerChoice, Plan, RepeatResult, RunResult, Sandbox } from "../../../common/runs.ts";
+import type {
+  CodeOrigin,
+  ContainerChoice,
+  Evaluation as EvaluationKind,
+  Plan,
+  ProductionCode,
+  RepeatResult,
+  RunResult,
+  Sandbox,
+} from "../../../common/runs.ts";
 import type { PolicyInForce, ScanPolicy } from "../../../common/scan.ts";
 import { lowMedian, seriesScore } from "../../../common/score.ts";
 import type { Forecast } from "../../../common/simulation.ts";
@@ -20,6 +29,7 @@ import type { PlanDraft, Recorder, RunStore } from "../runs/index.ts";
 import type { Backend, ByHand, EndedProcess, Ending, Evaluation, Listener, Needs, Order, Recorded } from "./backend.ts";
 import { cancelledFailure, withoutVerdict } from "./judge-events.ts";
 import { endMarkedProcesses, markerOf, runOfMarker } from "./marked-processes.ts";
+import { type FindProductionCode, plannedProduction, productionAvailability } from "./production-evaluation.ts";
 import { RunQueue } from "./queue.ts";
 import { endsSeries, reasonsNotComparable, seedsOf } from "./series.ts";
 
@@ -39,6 +49,8 @@ export type SimulationRequest = {
   sandbox: Sandbox;
   /** For a backend of containers. */
   container?: ContainerChoice | undefined;
+  /** Whose code judges; default: Crusader's. */
+  evaluation?: EvaluationKind | undefined;
   /** Default: the profile's `docker.num_gpus`. */
   numRanks?: number | undefined;
   /** Default: the profile's `evaluation_runs`. */
@@ -82,6 +94,8 @@ export type SimulationServiceOptions = {
   hparams: HparamsService;
   /** The scan policy in force. Throws `data_folder`. */
   policy: () => PolicyInForce;
+  /** The validator's own code, of the pinned revision; absent: there is none. */
+  productionCode?: FindProductionCode | undefined;
   backends: readonly Backend[];
   crusaderVersion: string;
   /** Milliseconds since 1970. */
@@ -96,6 +110,8 @@ type Lane = {
   /** The one its plan names, whatever is in force when a repeat begins. */
   policy: ScanPolicy;
   ignoreCudaNeeds: boolean;
+  /** As it was when the run was planned; undefined where Crusader's own evaluation judges. */
+  production: ProductionCode | undefined;
   startedAt: number;
   repeats: RepeatResult[];
   /** The repeat that an earlier process began, until it is gone on with. */
@@ -164,7 +180,12 @@ export class SimulationService {
     const { container, server } = request;
     const sandbox = backend.confinement ?? request.sandbox;
     const needs = { profile: content, profileName: request.profile, numRanks, sandbox, container, server };
-    const problems = await backend.check(needs);
+    const { evaluation = "crusader" } = request;
+    const { code, problem } = productionAvailability(backend.name, content, this.#options.productionCode);
+    const problems = [
+      ...(evaluation === "production" && problem !== null ? [problem] : []),
+      ...(await backend.check(needs)),
+    ];
     const seeds = seedsOf(repeats, request.seed, this.#options.randomSeed);
     const running = this.#options.store.list({ state: "running", limit: MAX_FORECAST_RUNNING }).runs;
     return {
@@ -176,6 +197,7 @@ export class SimulationService {
       notComparable: reasonsNotComparable({
         container,
         server,
+        production: evaluation === "production" && code !== null ? plannedProduction(code) : undefined,
         profile: { name, kind, sha256: profile.sha256, content },
         numRanks,
         seedFixed: request.seed !== undefined,
@@ -183,7 +205,9 @@ export class SimulationService {
       }),
       problems: problems.map((problem) => problem.report()),
       image: backend.plan === undefined ? null : (container?.image ?? imageName(content)),
-      expectedStageSeconds: this.expectedStageSeconds(name, numRanks),
+      evaluation,
+      productionEvaluation: { revision: code?.revision.label ?? null, problem: problem?.report() ?? null },
+      expectedStageSeconds: this.expectedStageSeconds(name, numRanks, evaluation),
       behindRunIds: running.filter((run) => run.backend === backend.name).map(({ id }) => id),
     };
   }
@@ -211,8 +235,21 @@ export class SimulationService {
       seed: request.seed ?? this.#options.randomSeed(),
       policy: this.#options.policy().policy,
       ignoreCudaNeeds: request.ignoreCudaNeeds ?? false,
+      production: this.#production(request, backend, profile.resolved),
     };
     return backend.byHand(order, source, orderFile);
+  }
+
+  /** The code that judges where it is not Crusader's. Throws what stands in its way. */
+  #production(
+    { evaluation }: Pick<SimulationRequest, "evaluation">,
+    { name }: Backend,
+    profile: Record<string, unknown>,
+  ): ProductionCode | undefined {
+    if (evaluation !== "production") return undefined;
+    const { code, problem } = productionAvailability(name, profile, this.#options.productionCode);
+    if (problem !== null) throw problem;
+    return code ?? undefined;
   }
 
   /** What keeps the ranks in. Throws `foreign_code` where another's code would be kept in by too little. */
@@ -241,11 +278,15 @@ export class SimulationService {
   }
 
   /**
-   * Median seconds of each stage in the last passed repeats with that profile and number of ranks; empty when there
-   * are none. An expectation for progress, no measurement.
+   * Median seconds of each stage in the last passed repeats with that profile, number of ranks and evaluation; empty when
+   * there are none. An expectation for progress, no measurement.
    */
-  expectedStageSeconds(profile: string, numRanks: number): Partial<Record<Stage, number>> {
-    const recent = this.#options.store.list({ profile, state: "passed", limit: 5 }).runs;
+  expectedStageSeconds(
+    profile: string,
+    numRanks: number,
+    evaluation: EvaluationKind = "crusader",
+  ): Partial<Record<Stage, number>> {
+    const recent = this.#options.store.list({ profile, evaluation, state: "passed", limit: 5 }).runs;
     const stages = recent
       // What another machine took says nothing of this one.
       .filter((run) => run.numRanks === numRanks && run.imported !== true)
@@ -316,6 +357,7 @@ export class SimulationService {
       container,
       server: request.server,
     };
+    const production = this.#production(request, backend, profile.resolved);
     const [problem] = await backend.check(needs);
     if (problem?.code === "sandbox_missing" && origin !== undefined) throw foreignWithoutSandbox(origin, problem);
     if (problem !== undefined) throw problem;
@@ -332,6 +374,7 @@ export class SimulationService {
       ...(request.server === undefined ? {} : { server: request.server }),
       sandbox,
       ...(backend.plan === undefined ? {} : { container: await backend.plan(needs) }),
+      ...(production === undefined ? {} : { production: plannedProduction(production) }),
       numRanks,
       seeds: seedsOf(repeats, request.seed, this.#options.randomSeed),
       seedFixed: request.seed !== undefined,
@@ -341,11 +384,14 @@ export class SimulationService {
         ...(await backend.environment(needs)),
       },
     };
-    return { plan, source, policy: policy.policy, ignoreCudaNeeds: request.ignoreCudaNeeds ?? false };
+    return { plan, source, policy: policy.policy, production, ignoreCudaNeeds: request.ignoreCudaNeeds ?? false };
   }
 
-  #lane(recorder: Recorder, { policy, ignoreCudaNeeds }: Pick<Lane, "policy" | "ignoreCudaNeeds">): Lane {
-    return { recorder, policy, ignoreCudaNeeds, startedAt: this.#options.now(), repeats: [], begun: null };
+  #lane(
+    recorder: Recorder,
+    { policy, ignoreCudaNeeds, production }: Pick<Lane, "policy" | "ignoreCudaNeeds" | "production">,
+  ): Lane {
+    return { recorder, policy, ignoreCudaNeeds, production, startedAt: this.#options.now(), repeats: [], begun: null };
   }
 
   /** The runs of processes that have ended, where they go on all the same; those of a comparison stay together. */
@@ -358,11 +404,12 @@ export class SimulationService {
         const backend = this.#options.backends.find(({ name }) => name === plan.backend);
         if (backend?.survives !== true) continue;
         const { recorder, unfinished, recorded } = store.adopt(id);
-        const { policy, ignoreCudaNeeds, startedAt, repeats, begunAt } = unfinished;
+        const { policy, ignoreCudaNeeds, production, startedAt, repeats, begunAt } = unfinished;
         const lane: Lane = {
           recorder,
           policy: policy as ScanPolicy,
           ignoreCudaNeeds,
+          production,
           startedAt: Date.parse(startedAt),
           repeats: [...repeats],
           begun: begunAt === null ? null : { at: Date.parse(begunAt), recorded },
@@ -381,12 +428,13 @@ export class SimulationService {
   /** Writes down what a later process would need. */
   #keep(backend: Backend, lane: Lane, begunAt: number | null): void {
     if (backend.survives !== true) return;
-    const { recorder, policy, ignoreCudaNeeds, startedAt, repeats } = lane;
+    const { recorder, policy, ignoreCudaNeeds, production, startedAt, repeats } = lane;
     recorder.keepUnfinished({
       version: 1,
       startedAt: new Date(startedAt).toISOString(),
       policy: policy as Record<string, unknown>,
       ignoreCudaNeeds,
+      ...(production === undefined ? {} : { production }),
       repeats,
       begunAt: begunAt === null ? null : new Date(begunAt).toISOString(),
       outputBytes: recorder.outputBytes,
@@ -471,13 +519,14 @@ export class SimulationService {
   }
 
   async #evaluate(backend: Backend, lane: Lane, events: EventQueue<SimulationEvent>, control: Control): Promise<void> {
-    const { recorder, policy, ignoreCudaNeeds, begun } = lane;
+    const { recorder, policy, ignoreCudaNeeds, production, begun } = lane;
     if (begun === null) control.signal.throwIfAborted();
     const { plan, runId } = recorder;
     const repeat = lane.repeats.length;
     const seed = plan.seeds[repeat] as string;
     events.push({ type: "repeat_started", runId, repeat, seed });
     const startedAt = begun?.at ?? this.#options.now();
+    const begunHere = performance.now();
     const recorded = begun?.recorded ?? NOTHING_RECORDED;
     const said: Event[] = recorded.events.filter(({ type }) => type !== "progress");
     const order: Order = {
@@ -492,6 +541,7 @@ export class SimulationService {
       seed,
       policy,
       ignoreCudaNeeds,
+      production,
     };
     const listener = unrecorded(recorded, {
       event: (event) => {
@@ -509,7 +559,9 @@ export class SimulationService {
       this.#keep(backend, lane, startedAt);
     }
     const ending = await control.during(found ?? (await backend.launch(order, listener)));
-    const result = repeatResult(ending, said, (this.#options.now() - startedAt) / 1000);
+    // The clock may have been set meanwhile; all that tells how long ago another process began is the clock.
+    const elapsedMs = begun === null ? performance.now() - begunHere : this.#options.now() - startedAt;
+    const result = repeatResult(ending, said, Math.max(0, elapsedMs) / 1000);
     lane.repeats.push(result);
     this.#keep(backend, lane, null);
     events.push({ type: "repeat_ended", runId, repeat, result });
@@ -539,7 +591,8 @@ export class SimulationService {
     const minSuccessRate = plan.profile.content.min_success_rate as number;
     return recorder.finish({
       startedAt: new Date(startedAt).toISOString(),
-      finishedAt: new Date(this.#options.now()).toISOString(),
+      // The clock may have been set back.
+      finishedAt: new Date(Math.max(startedAt, this.#options.now())).toISOString(),
       ...seriesScore(repeats, plan.seeds.length, minSuccessRate),
       repeatsPlanned: plan.seeds.length,
       minSuccessRate,

@@ -17,7 +17,7 @@ import {
   YAxis,
 } from "recharts";
 import { downSample } from "../../../common/down-sample.ts";
-import { STAGES, type Stage } from "../../../common/events.ts";
+import { EVERY_STAGE, type Stage } from "../../../common/events.ts";
 import { formatInteger, formatMfu, formatRelativeSpeed, formatSeconds } from "../../../common/format.ts";
 import type { HistoryRun } from "../../../common/history.ts";
 import { client } from "../../client.ts";
@@ -323,10 +323,11 @@ function StageDurations({ runs }: { runs: readonly HistoryRun[] }) {
   const { rows, error } = useStageRows(ids.toReversed().join(" "));
   if (error !== null) return <p className={classes.caution}>The stages' times cannot be read: {error}</p>;
   if (rows.length === 0) return null;
+  const stages = EVERY_STAGE.filter((stage) => stage !== "evaluation" || rows.some((row) => row[stage] !== undefined));
   const csv = () =>
     toCsv(
-      ["run", ...STAGES],
-      rows.map((row) => [row.runId, ...STAGES.map((stage) => row[stage] ?? null)]),
+      ["run", ...stages],
+      rows.map((row) => [row.runId, ...stages.map((stage) => row[stage] ?? null)]),
     );
   return (
     <ChartFrame
@@ -337,7 +338,7 @@ function StageDurations({ runs }: { runs: readonly HistoryRun[] }) {
       {({ width, height }) => (
         <>
           <ul className={classes.legend} aria-label="Stages, from the bottom up">
-            {STAGES.map((stage, index) => (
+            {stages.map((stage, index) => (
               <li key={stage}>
                 <span style={{ background: shadeOf(stage, index) }} aria-hidden /> {stage}
               </li>
@@ -356,16 +357,18 @@ function StageDurations({ runs }: { runs: readonly HistoryRun[] }) {
                 return (
                   <div className={classes.tooltip}>
                     <b>Run {row.runId}</b>
-                    {STAGES.filter((stage) => (row[stage] ?? 0) >= 0.05).map((stage) => (
-                      <div key={stage}>
-                        {stage} {formatSeconds(row[stage] ?? 0)}
-                      </div>
-                    ))}
+                    {stages
+                      .filter((stage) => (row[stage] ?? 0) >= 0.05)
+                      .map((stage) => (
+                        <div key={stage}>
+                          {stage} {formatSeconds(row[stage] ?? 0)}
+                        </div>
+                      ))}
                   </div>
                 );
               }}
             />
-            {STAGES.map((stage, index) => (
+            {stages.map((stage, index) => (
               <Bar
                 key={stage}
                 dataKey={stage}
@@ -408,7 +411,7 @@ async function stageRow(runId: string): Promise<StageRow> {
   const { result } = await client.runs.show({ runId });
   const repeats = result?.repeats ?? [];
   const row: StageRow = { runId, label: runId };
-  for (const stage of STAGES) {
+  for (const stage of EVERY_STAGE) {
     const seconds = repeats.flatMap(({ stageSeconds }) => stageSeconds[stage] ?? []);
     if (seconds.length > 0) row[stage] = seconds.reduce((sum, value) => sum + value, 0) / seconds.length;
   }

@@ -1,7 +1,7 @@
 /** One run as the window shows it, made from the numbered stream of `simulation.events`. Pure. */
 import type { ErrorReport } from "../../../common/errors.ts";
 import type { Check, Event, Note, Stage } from "../../../common/events.ts";
-import { STAGES } from "../../../common/events.ts";
+import { EVERY_STAGE, PRODUCTION_STAGES, STAGES } from "../../../common/events.ts";
 import type { RunResult } from "../../../common/runs.ts";
 import type { RunStatus, RunUpdate } from "../../../common/simulation.ts";
 
@@ -77,7 +77,7 @@ export function applyUpdate(view: RunView, update: RunUpdate, nowMs: number): Ru
 function emptyRepeat(): RepeatView {
   const pending: StageView = { state: "pending", startedAt: null, seconds: null, steps: null };
   return {
-    stages: Object.fromEntries(STAGES.map((stage) => [stage, pending])) as Record<Stage, StageView>,
+    stages: Object.fromEntries(EVERY_STAGE.map((stage) => [stage, pending])) as Record<Stage, StageView>,
     checks: [],
     notes: [],
     outcome: null,
@@ -115,7 +115,10 @@ function applyEvent(repeat: RepeatView, event: Event): RepeatView {
       const { outcome, relativeSpeed, mfuPercent, timedSeconds } = event;
       return { ...next, outcome, relativeSpeed, mfuPercent, timedSeconds };
     }
+    // What GPUs do is a stream of its own (`runs.watchGpus`).
     case "metric":
+    case "gpu_devices":
+    case "gpus":
       return next;
   }
 }
@@ -136,7 +139,7 @@ export type StageTime = {
 };
 
 /** What is long takes this long at least; shorter stages may be unknown without spoiling the whole. */
-const LONG_STAGES: readonly Stage[] = ["prepare", "reference", "warmup", "timed", "checks"];
+const LONG_STAGES: readonly Stage[] = ["prepare", "evaluation", "reference", "warmup", "timed", "checks"];
 
 /** How the stages of one repeat stand, `sinceUpdateSeconds` after the last word of the judge. */
 export function stageTimes(
@@ -144,9 +147,9 @@ export function stageTimes(
   expected: StageSeconds,
   sinceUpdateSeconds: number,
 ): StageTime[] {
-  const { stages, clock } = repeat ?? emptyRepeat();
+  const { stages, clock, notes } = repeat ?? emptyRepeat();
   const now = clock + Math.max(0, sinceUpdateSeconds);
-  return STAGES.map((stage): StageTime => {
+  return stagesOf(notes).map((stage): StageTime => {
     const { state, startedAt, seconds, steps } = stages[stage];
     const base = { stage, state, steps };
     if (state === "pending") {
@@ -168,14 +171,20 @@ function stepsTotal(steps: StageView["steps"], startedAt: number): number | null
   return steps === null || steps.done === 0 ? null : ((steps.at - startedAt) * steps.total) / steps.done;
 }
 
+/** A stage that earlier runs by production's code do not have, its log does not tell. */
 function expectedSeconds(stage: Stage, expected: StageSeconds): number | null {
-  return expected[stage] ?? (LONG_STAGES.includes(stage) ? null : 0);
+  return expected[stage] ?? (LONG_STAGES.includes(stage) && expected.evaluation === undefined ? null : 0);
+}
+
+/** Who judges says so first. */
+function stagesOf(notes: readonly Pick<Note, "id">[]): readonly Stage[] {
+  return notes.some(({ id }) => id === "production_evaluation") ? PRODUCTION_STAGES : STAGES;
 }
 
 /** How long a stage took in this run's own repeats; where none has, in earlier runs. */
 export function expectedOf(view: RunView, earlier: StageSeconds): StageSeconds {
   const expected: StageSeconds = { ...earlier };
-  for (const stage of STAGES) {
+  for (const stage of EVERY_STAGE) {
     const took = view.repeats.flatMap(({ outcome, stages }) =>
       outcome === "passed" && stages[stage].seconds !== null ? [stages[stage].seconds as number] : [],
     );
@@ -206,7 +215,7 @@ export function runTime(view: RunView, earlier: StageSeconds, nowMs: number, flo
   if (isOver(view)) return { elapsedSeconds, remainingSeconds: 0, fraction: 1 };
 
   const left = stageTimes(view.repeats[current], expected, since).map(({ remainingSeconds }) => remainingSeconds);
-  const whole = STAGES.map((stage) => expectedSeconds(stage, expected));
+  const whole = stagesOf(view.repeats.flatMap(({ notes }) => notes)).map((stage) => expectedSeconds(stage, expected));
   const begun = current === -1 ? view.repeats.length : current + 1;
   // With a repeat between two others, the one at hand is the next, not yet begun.
   const waiting = planned - begun - (current === -1 ? 1 : 0);

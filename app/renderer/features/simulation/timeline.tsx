@@ -12,6 +12,7 @@ const TITLES: Record<Stage, { title: string; about: string }> = {
   scan: { title: "Scan", about: "the file is read, before anything of it runs" },
   topology: { title: "Topology", about: "get_strategy() against the number of ranks" },
   prepare: { title: "Prepare", about: "ranks start, model and data are made" },
+  evaluation: { title: "Production's code", about: "what it does before its log tells a stage" },
   reference: { title: "Reference", about: "production's own training loop, to compare with" },
   import: { title: "Import", about: "the file is imported on every rank" },
   warmup: { title: "Warm-up", about: "two steps on random weights" },

@@ -40,6 +40,8 @@ export type DockerBackendOptions = {
 export type EngineChoice = { name: string; address: string; current: boolean; problem: CrusaderError | null };
 
 const ORDER_VERSION = 1;
+/** An image whose judge knows nothing of production's code refuses it, instead of judging by its own. */
+const PRODUCTION_ORDER_VERSION = 2;
 const BY_HAND = "crusader-by-hand";
 /** Where it is only asked whether an engine is there. */
 const LOOK_MS = 3000;
@@ -405,11 +407,11 @@ function planned({ container }: Order): PlannedContainer {
 
 /** One line. The file itself is in it: a remote host has no other way to it. */
 function containerOrder(
-  { marker, repeat, profile, policy, numRanks, seed, ignoreCudaNeeds }: Omit<Order, "sourcePath">,
+  { marker, repeat, profile, policy, numRanks, seed, ignoreCudaNeeds, production }: Omit<Order, "sourcePath">,
   source: Uint8Array,
 ): string {
   return `${JSON.stringify({
-    version: ORDER_VERSION,
+    version: production === undefined ? ORDER_VERSION : PRODUCTION_ORDER_VERSION,
     runId: marker,
     repeat,
     source: Buffer.from(source).toString("base64"),
@@ -419,6 +421,8 @@ function containerOrder(
     seed,
     sandbox: { kind: "container" },
     ignoreCudaNeeds,
+    // Neither a host's folder nor a volume: a remote engine would need more for it than the order, which comes anyway.
+    ...(production === undefined ? {} : { production }),
   })}\n`;
 }
 
