@@ -98,11 +98,32 @@ export function isFit({ findings }: Pick<EngineReport, "findings">): boolean {
   return findings.every(({ state }) => state !== "problem");
 }
 
+/** For people: neighbours about which nothing is known for the same reason as one. */
+export function condensed(findings: readonly Finding[]): Finding[] {
+  const shown: Finding[] = [];
+  for (const finding of findings) {
+    const before = shown.at(-1);
+    const isSame =
+      finding.state === "unknown" &&
+      before?.state === "unknown" &&
+      before.group === finding.group &&
+      before.message === finding.message;
+    if (isSame) shown[shown.length - 1] = { ...before, title: `${before.title}, ${lowerFirst(finding.title)}` };
+    else shown.push(finding);
+  }
+  return shown;
+}
+
+/** "Shared memory" within a list; "GPUs" and "MIG" as they are. */
+function lowerFirst(title: string): string {
+  return /^[A-Z][a-z]/.test(title) ? title.charAt(0).toLowerCase() + title.slice(1) : title;
+}
+
 /** The whole report, to be passed on. */
 export function reportText(report: EngineReport): string {
   const { engine, address, profile, numRanks, runProfile, checkedAt, findings } = report;
   const lines = FINDING_GROUPS.flatMap((group) => {
-    const inGroup = findings.filter((finding) => finding.group === group);
+    const inGroup = condensed(findings.filter((finding) => finding.group === group));
     if (inGroup.length === 0) return [];
     return ["", GROUP_TITLES[group], ...inGroup.flatMap(findingLines)];
   });

@@ -12,6 +12,7 @@ import {
   saveActive,
   saveAll,
 } from "./features/editor/index.ts";
+import { engineCommands } from "./features/engines/commands.ts";
 import { historyCommands } from "./features/history/commands.ts";
 import { openFeature } from "./features/open-feature.ts";
 import { PANELS } from "./features/panels.ts";
@@ -42,6 +43,7 @@ export function registerAppCommands(): () => void {
     ...workspaceCommands,
     ...editorCommands,
     ...simulationCommands,
+    ...engineCommands,
     ...serverCommands,
     ...productionCommands,
     ...historyCommands,

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import packageJson from "../../../package.json" with { type: "json" };
 import {
+  condensed,
   type EngineReport,
   FINDING_GROUPS,
   type Finding,
@@ -111,7 +112,7 @@ async function check(
 /** Findings by group, each with what to do below it; then the other engines there are. */
 function describeReport(report: EngineReport, paint: Paint): string {
   const { engine, address, profile, numRanks, runProfile, findings } = report;
-  const groups = FINDING_GROUPS.map((group) => findings.filter((finding) => finding.group === group));
+  const groups = FINDING_GROUPS.map((group) => condensed(findings.filter((finding) => finding.group === group)));
   const others = findEndpoints().filter(({ name }) => name !== engine);
   const flags = runProfile === "public" ? "the public simulator's flags" : "the validator's flags";
   return [

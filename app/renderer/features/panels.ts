@@ -2,6 +2,7 @@
 import type { PanelDefinition } from "../shell/panels.ts";
 import { comparePanel } from "./compare/panels.ts";
 import { editorPanel, problemsPanel } from "./editor/panels.ts";
+import { enginesPanel } from "./engines/panels.ts";
 import { historyPanel } from "./history/panels.ts";
 import { productionPanel } from "./production/panels.ts";
 import { resultPanel } from "./result/panels.ts";
@@ -20,5 +21,6 @@ export const PANELS: readonly PanelDefinition[] = [
   historyPanel,
   comparePanel,
   productionPanel,
+  enginesPanel,
   serversPanel,
 ];

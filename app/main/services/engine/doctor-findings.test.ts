@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isFit, reportText, worstState } from "../../../common/engines.ts";
+import { condensed, isFit, reportText, worstState } from "../../../common/engines.ts";
 import { bf16PeakOf, GPUS } from "../../../common/gpus.ts";
 import { clockSkew } from "./doctor.ts";
 import { type Asked, findings, gpusOf, type RunNeeds } from "./doctor-findings.ts";
@@ -235,6 +235,16 @@ test("without an image, and where the engine refuses, what is not known says why
   expect(missing.filter(({ state }) => state === "unknown").map(({ message }) => message)).toEqual(
     Array(14).fill("Not known: there is no image to look from."),
   );
+  expect(
+    condensed(missing)
+      .filter(({ state }) => state === "unknown")
+      .map(({ title }) => title),
+  ).toEqual([
+    "Starts, disk",
+    "Limits, shared memory, locked memory",
+    "Rights",
+    "Driver, number, model, MIG, links, ECC, power limit, in use",
+  ]);
   const refused = without({ report: null, refusal: ERROR, gpuRefusal: null, memlockRefused: false });
   expect(refused.find(({ id }) => id === "probe")).toMatchObject({ state: "problem", message: "It refused." });
   expect(refused.find(({ id }) => id === "disk")?.message).toBe("Not known: no container could be started.");

@@ -1,0 +1,14 @@
+import { IconServer2 } from "@tabler/icons-react";
+import { lazy } from "react";
+import type { PanelDefinition } from "../../shell/panels.ts";
+
+export const enginesPanel: PanelDefinition = {
+  id: "engines",
+  title: "Engines",
+  icon: IconServer2,
+  component: lazy(() => import("./engines-panel.tsx")),
+  defaultPosition: "center",
+  onRail: true,
+  firstFocus: '[aria-current="true"], button',
+  shortcut: "Ctrl+Shift+7",
+};
