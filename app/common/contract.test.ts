@@ -79,6 +79,7 @@ test("the surface is what it was", () => {
     "runs.show",
     "runs.source",
     "runs.output",
+    "runs.watchGpus",
     "runs.compare",
     "runs.annotate",
     "runs.pinBaseline",

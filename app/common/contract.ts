@@ -61,6 +61,7 @@ import { settingsChangeSchema, settingsSchema, storedSettingsSchema } from "./se
 import {
   activeRunSchema,
   forecastSchema,
+  MAX_REPEATS,
   profileNameSchema,
   runIdSchema,
   runUpdateSchema,
@@ -69,6 +70,7 @@ import {
   targetSchema,
 } from "./simulation.ts";
 import { taskSchema } from "./tasks.ts";
+import { gpuTelemetrySchema, MAX_COLUMNS, MIN_COLUMNS } from "./telemetry.ts";
 import {
   draftSchema,
   fileContentSchema,
@@ -313,6 +315,20 @@ export const contract = {
         }),
       )
       .output(outputPageSchema),
+    /** What the GPUs of one repeat do, down-sampled to so many columns of a chart: again while it goes on, to its end. */
+    watchGpus: procedure
+      .input(
+        z.object({
+          runId: runIdSchema,
+          repeat: z
+            .number()
+            .int()
+            .min(0)
+            .max(MAX_REPEATS - 1),
+          columns: z.number().int().min(MIN_COLUMNS).max(MAX_COLUMNS).default(200),
+        }),
+      )
+      .output(eventIterator(gpuTelemetrySchema)),
     compare: procedure.input(z.object({ a: runIdSchema, b: runIdSchema })).output(comparisonSchema),
     annotate: procedure
       .input(z.object({ runId: runIdSchema, ...annotationSchema.partial().shape }))

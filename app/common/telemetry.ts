@@ -11,6 +11,7 @@ import {
   GPU_QUANTITIES,
   type GpuDevice,
   type GpuQuantity,
+  type GpusEvent,
   gpuDeviceSchema,
   type Stage,
   stageSchema,
@@ -22,13 +23,8 @@ import { formatBytes, formatInteger, formatShare } from "./format.ts";
 
 // what is recorded
 
-export type GpuSample = {
-  /** Seconds on the judge's clock. */
-  at: number;
-  /** A value per GPU, in the order of `GpuRecord.gpus`; null where it does not tell it. */
-  values: Record<GpuQuantity, readonly (number | null)[]>;
-  throttle: readonly (readonly ThrottleReason[] | null)[];
-};
+/** Values per GPU, in the order of `GpuRecord.gpus`. */
+export type GpuSample = Pick<GpusEvent, GpuQuantity | "at" | "throttle">;
 
 /** Seconds on the judge's clock; `to` is null while it goes on. */
 export const stageSpanSchema = z.object({ stage: stageSchema, from: z.number(), to: z.number().nullable() });
@@ -70,12 +66,9 @@ export function takeEvent(record: GpuRecord, event: Event): void {
       record.driver = event.driver;
       record.gpus = event.gpus;
       break;
-    case "gpus": {
-      const { at, throttle } = event;
-      const values = Object.fromEntries(GPU_QUANTITIES.map((quantity) => [quantity, event[quantity]]));
-      record.samples.push({ at, throttle, values: values as GpuSample["values"] });
+    case "gpus":
+      record.samples.push(event);
       break;
-    }
     case "stage": {
       const open = record.stages.find(({ stage, to }) => stage === event.stage && to === null);
       if (event.state === "running") record.stages.push({ stage: event.stage, from: event.t, to: null });
@@ -177,7 +170,7 @@ function observedBefore({ index: gpu, memoryUsedBytes, processes }: GpuDevice): 
 function observedInTimedRun(device: GpuDevice, position: number, samples: readonly GpuSample[]): GpuObservation[] {
   const { index: gpu, maxSmClockMhz, slowdownCelsius } = device;
   const found: GpuObservation[] = [];
-  const measured = (quantity: GpuQuantity) => samples.flatMap(({ values }) => values[quantity][position] ?? []);
+  const measured = (quantity: GpuQuantity) => samples.flatMap((sample) => sample[quantity][position] ?? []);
 
   const utilization = measured("utilizationPercent");
   const idle = share(utilization, (percent) => percent < IDLE_PERCENT);
@@ -195,9 +188,9 @@ function observedInTimedRun(device: GpuDevice, position: number, samples: readon
     if (throttled >= THROTTLED_SHARE) found.push({ kind: "throttled", gpu, share: throttled, reason });
   }
 
-  const clocks = samples.flatMap(({ values }) => {
-    const percent = values.utilizationPercent[position] ?? null;
-    const clock = values.smClockMhz[position] ?? null;
+  const clocks = samples.flatMap(({ utilizationPercent, smClockMhz }) => {
+    const percent = utilizationPercent[position] ?? null;
+    const clock = smClockMhz[position] ?? null;
     return clock === null || (percent !== null && percent < IDLE_PERCENT) ? [] : [clock];
   });
   const clockMhz = median(clocks);
@@ -354,9 +347,9 @@ export function gpuTelemetryOf(record: GpuRecord, columns: number, isOver: boole
 
 function pointsOf(samples: readonly GpuSample[], quantity: GpuQuantity, position: number, columns: number): GpuPoint[] {
   const pieces: { x: number; y: number }[][] = [[]];
-  for (const { at, values } of samples) {
-    const value = values[quantity][position] ?? null;
-    if (value !== null) pieces.at(-1)?.push({ x: at, y: value });
+  for (const sample of samples) {
+    const value = sample[quantity][position] ?? null;
+    if (value !== null) pieces.at(-1)?.push({ x: sample.at, y: value });
     else if (pieces.at(-1)?.length !== 0) pieces.push([]);
   }
   const known = pieces.filter((piece) => piece.length > 0);

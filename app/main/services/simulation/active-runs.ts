@@ -3,10 +3,12 @@
  * What is followed is the record on the disk, so a stream is the same live, after a reload, after a restart of the host,
  * and for a run of another process.
  */
+import { setImmediate } from "node:timers/promises";
 import type { ErrorReport } from "../../../common/errors.ts";
 import { CrusaderError } from "../../../common/errors.ts";
 import type { Plan, RunResult } from "../../../common/runs.ts";
 import type { ActiveRun, NumberedEvent, RunStatus, RunUpdate } from "../../../common/simulation.ts";
+import { emptyGpuRecord, type GpuTelemetry, gpuTelemetryOf, takeEvent } from "../../../common/telemetry.ts";
 import type { RunStore } from "../runs/index.ts";
 import { Revision } from "../streams/index.ts";
 import type { Simulation, SimulationRequest, SimulationService } from "./simulation-service.ts";
@@ -24,6 +26,8 @@ type View = Pick<RunUpdate, "status" | "result" | "recordProblem">;
 
 /** At most ten updates a second. */
 const PAUSE_MS = 100;
+/** Between two pictures of what GPUs do. */
+const GPUS_PAUSE_MS = 1000;
 /** How often the log's size, and the record of another process's run, are looked at. */
 const LOOK_EVERY_MS = 250;
 /** Of one update; what is more follows in the next. */
@@ -121,7 +125,7 @@ export class ActiveRuns {
     while (reader.number < after) {
       const events = reader.read();
       if (events.length === 0) break;
-      waiting = events.filter(({ number }) => number > after);
+      waiting = withoutSamples(events).filter(({ number }) => number > after);
     }
     let position = after;
     if (reader.number < after) {
@@ -136,9 +140,10 @@ export class ActiveRuns {
       // Before the events: a run that has ended here has written its last one.
       const view = this.#view(runId);
       let isAtEnd = false;
-      while (waiting.length < MAX_EVENTS && !isAtEnd) {
+      const from = reader.number;
+      while (waiting.length < MAX_EVENTS && reader.number - from < MAX_EVENTS && !isAtEnd) {
         const events = reader.read();
-        waiting.push(...events);
+        waiting.push(...withoutSamples(events));
         isAtEnd = events.length === 0;
       }
       const events = waiting.slice(0, MAX_EVENTS);
@@ -155,12 +160,50 @@ export class ActiveRuns {
       };
       const { status, outputBytes } = update;
       const now = JSON.stringify({ status, outputBytes, over });
-      if (now !== shown || events.length > 0) yield update;
+      if (now !== shown || events.length > 0) {
+        yield update;
+        position = update.number;
+      }
       shown = now;
-      position = update.number;
       if (over) return;
-      if (waiting.length === 0) await (own?.moved ?? new Revision()).next(seen, signal, LOOK_EVERY_MS);
+      if (waiting.length === 0 && isAtEnd) await (own?.moved ?? new Revision()).next(seen, signal, LOOK_EVERY_MS);
       await new Revision().next(0, signal, PAUSE_MS);
+    }
+  }
+
+  /**
+   * What the GPUs of a repeat do: as far as it is recorded, then about once a second, or as often as a chart of that many
+   * columns moves; ends with the repeat, or with `signal`. Throws `not_found`.
+   */
+  async *followGpus(
+    runId: string,
+    repeat: number,
+    columns: number,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<GpuTelemetry> {
+    const reader = this.#store.readEvents(runId);
+    const record = emptyGpuRecord();
+    let [taken, shown, hasResult] = [0, -1, false];
+    while (signal?.aborted !== true) {
+      const own = this.#runs.get(runId);
+      const seen = own?.moved.number ?? 0;
+      // Before the events: a run that has ended here has written its last one.
+      const isRunOver = this.#view(runId).status.state !== "running";
+      for (let events = reader.read(); events.length > 0; events = reader.read()) {
+        for (const { event } of events.filter((line) => line.repeat === repeat)) {
+          takeEvent(record, event);
+          taken += 1;
+          hasResult ||= event.type === "result";
+        }
+        // A long record must not hold up what others ask.
+        await setImmediate();
+      }
+      const isOver = isRunOver || hasResult;
+      if (taken !== shown || isOver) yield gpuTelemetryOf(record, columns, isOver);
+      shown = taken;
+      if (isOver) return;
+      await (own?.moved ?? new Revision()).next(seen, signal, LOOK_EVERY_MS);
+      await new Revision().next(0, signal, Math.max(GPUS_PAUSE_MS, (1000 * record.clock) / columns));
     }
   }
 
@@ -244,6 +287,11 @@ export class ActiveRuns {
   #refuseWhenClosing(): void {
     if (this.#closing) throw new CrusaderError("busy", "Crusader is shutting down.", "Start it again.");
   }
+}
+
+/** Without what the GPUs do: that is much, and has a stream of its own. */
+function withoutSamples(events: readonly NumberedEvent[]): NumberedEvent[] {
+  return events.filter(({ event }) => event.type !== "gpus");
 }
 
 /** Without progress that newer progress of the same stage follows. */

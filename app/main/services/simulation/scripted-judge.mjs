@@ -43,6 +43,49 @@ const result = (/** @type {string} */ outcome, /** @type {object} */ fields = {}
     versions: {},
     ...fields,
   });
+/**
+ * Two GPUs, looked at twice a second: one is power-capped in the last half of the timed run, one is used by others.
+ * Returns the judge's clock at the end.
+ */
+const sayGpus = () => {
+  const memory = 80 * 1024 ** 3;
+  const gpu = { memoryBytes: memory, powerLimitWatts: 700, maxSmClockMhz: 1980, slowdownCelsius: 89 };
+  const gpus = [
+    { index: 0, rank: 0, name: "NVIDIA H100 80GB HBM3", ...gpu, memoryUsedBytes: 0, processes: 0 },
+    { index: 1, rank: 1, name: "NVIDIA H100 80GB HBM3", ...gpu, memoryUsedBytes: 18.5 * 1024 ** 3, processes: 1 },
+  ];
+  let clock = 0;
+  const at = (/** @type {object} */ event) => say({ t: clock, ...event });
+  at({ type: "gpu_devices", source: "nvml", driver: "570.124.06", gpus });
+  for (const [stage, seconds] of Object.entries({ prepare: 6, reference: 10, warmup: 4, timed: 20 })) {
+    at({ type: "stage", stage, state: "running", seconds: null });
+    const end = clock + seconds;
+    const works = stage === "timed" || stage === "reference";
+    for (; clock < end; clock += 0.5) {
+      const capped = stage === "timed" && clock >= end - seconds / 2;
+      const noise = Math.sin(7 * clock);
+      const both = (/** @type {number} */ busy, /** @type {number} */ idle) =>
+        works ? [busy + noise, busy - noise] : [idle, idle];
+      at({
+        type: "gpus",
+        at: clock,
+        utilizationPercent: both(98, 0),
+        smClockMhz: works ? [capped ? 1410 : 1965, 1965] : [345, 345],
+        powerWatts: both(capped ? 699 : 640, 72),
+        temperatureCelsius: both(66, 34),
+        memoryUsedBytes: works ? [0.8 * memory, 0.9 * memory] : [1e9, 20e9],
+        processes: works ? [1, 2] : [0, 1],
+        pcieReceivedBytesPerSecond: both(150e6, 1e6),
+        pcieSentBytesPerSecond: both(50e6, 1e6),
+        nvlinkReceivedBytesPerSecond: works ? [112e9, 111e9] : [null, null],
+        nvlinkSentBytesPerSecond: works ? [111e9, 112e9] : [null, null],
+        throttle: works ? [capped ? ["sw_power_cap"] : [], []] : [["idle"], ["idle"]],
+      });
+    }
+    at({ type: "stage", stage, state: "passed", seconds });
+  }
+  return clock;
+};
 const forever = () => setInterval(() => {}, 1000);
 const endsWhenAsked = () =>
   lines.once("line", () => {
@@ -115,6 +158,16 @@ const deeds = {
   },
   killed() {
     process.kill(process.pid, "SIGKILL");
+  },
+  gpus() {
+    result("passed", { t: sayGpus(), device: "cuda", mfuPercent: 47.25, timedSeconds: 20, judgeSeconds: 20 });
+    process.exit(0);
+  },
+  /** The same, but it stays in its checks until it is cancelled. */
+  gpusgoing() {
+    sayGpus();
+    say({ type: "stage", stage: "checks", state: "running", seconds: null });
+    endsWhenAsked();
   },
   polite() {
     say({ type: "stage", stage: "timed", state: "running", seconds: null });
