@@ -10,7 +10,7 @@ import {
 } from "@tabler/icons-react";
 import { lazy, Suspense, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import { formatBytes } from "../../../common/format.ts";
-import { RUN_STATES, type RunState } from "../../../common/runs.ts";
+import { type Evaluation, RUN_STATES, type RunState } from "../../../common/runs.ts";
 import { runCommand } from "../../shell/commands.ts";
 import { panelSetting, savePanelSetting } from "../../shell/settings.ts";
 import { EmptyState, ErrorState, Loading } from "../../shell/ui/states.tsx";
@@ -23,6 +23,7 @@ import { PruneDialog } from "./prune-dialog.tsx";
 import {
   comparedPair,
   EVERYTHING,
+  evaluationOf,
   filterRuns,
   NEWEST_FIRST,
   type RunQuery,
@@ -113,6 +114,20 @@ export default function HistoryPanel() {
           onChange={(profile) => setQuery({ ...query, profile })}
           w={140}
         />
+        {choices.hasProduction && (
+          <Select
+            aria-label="Evaluation"
+            placeholder="Any evaluation"
+            clearable
+            data={[
+              { value: "crusader", label: "by Crusader" },
+              { value: "production", label: "by production's code" },
+            ]}
+            value={query.evaluation}
+            onChange={(evaluation) => setQuery({ ...query, evaluation: evaluation as Evaluation | null })}
+            w={160}
+          />
+        )}
         {choices.tags.length > 0 && (
           <Select
             aria-label="Tag"
@@ -243,16 +258,21 @@ function ImportMenu() {
 }
 
 /** What the services can filter by themselves; states and tags of the list are theirs too. */
-function filterOf({ search, state, profile, tag }: RunQuery) {
+function filterOf({ search, state, profile, evaluation, tag }: RunQuery) {
   return {
     ...(search.trim() === "" ? {} : { search: search.trim() }),
     ...(state === null ? {} : { state }),
     ...(profile === null ? {} : { profile }),
+    ...(evaluation === null ? {} : { evaluation }),
     ...(tag === null ? {} : { tag }),
   };
 }
 
-function choicesOf(runs: ReturnType<typeof useHistory>["runs"]): { profiles: string[]; tags: string[] } {
+function choicesOf(runs: ReturnType<typeof useHistory>["runs"]) {
   const sorted = (values: Iterable<string>) => [...new Set(values)].sort();
-  return { profiles: sorted(runs.map(({ profile }) => profile.name)), tags: sorted(runs.flatMap(({ tags }) => tags)) };
+  return {
+    profiles: sorted(runs.map(({ profile }) => profile.name)),
+    tags: sorted(runs.flatMap(({ tags }) => tags)),
+    hasProduction: runs.some((run) => evaluationOf(run) === "production"),
+  };
 }

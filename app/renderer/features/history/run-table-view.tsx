@@ -1,7 +1,7 @@
 // biome-ignore-all lint/a11y/useSemanticElements: rows that are placed by hand are no table to a browser
 // biome-ignore-all lint/a11y/useFocusableInteractive: the focus goes from row to row
 /** The list itself: only the rows in sight exist; all of it works by keyboard. */
-import { IconAlertTriangle, IconArrowDown, IconArrowUp, IconFileImport, IconPin } from "@tabler/icons-react";
+import { IconAlertTriangle, IconArrowDown, IconArrowUp, IconFileImport, IconGavel, IconPin } from "@tabler/icons-react";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, type MouseEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import {
@@ -215,6 +215,7 @@ type CellsProps = { run: HistoryRun; isBaseline: boolean; stale: readonly string
 
 function Cells({ run, isBaseline, stale }: CellsProps) {
   const { id, state, submission, failure, score, profile, wallSeconds, createdAt, bytes, tags, note } = run;
+  const judgedBy = run.productionRevision;
   const mark = state === "passed" && !run.comparable ? "notComparable" : MARKS[state];
   const word = state === "failed" ? (failure?.code ?? failure?.kind ?? state) : state;
   const cell = (content: ReactNode, isNumber: boolean, title?: string) => (
@@ -250,10 +251,20 @@ function Cells({ run, isBaseline, stale }: CellsProps) {
           {/* The words make way where the column is narrow; the mark does not. */}
           {stale.length > 0 && <IconAlertTriangle size="1em" className={classes.stale} aria-hidden />} {profile.name}{" "}
           <span className={classes.dim}>x{run.numRanks}</span>
+          {judgedBy !== undefined && (
+            <span className={classes.stale}>
+              {" "}
+              <IconGavel size="1em" aria-hidden /> production's {judgedBy}
+            </span>
+          )}
           {stale.length > 0 && <span className={classes.stale}> other rules</span>}
         </>,
         false,
-        [`${run.numRanks} ranks, ${run.backend}`, ...stale].join("; "),
+        [
+          `${run.numRanks} ranks, ${run.backend}`,
+          ...(judgedBy === undefined ? [] : [`judged by production's env.py, revision ${judgedBy}`]),
+          ...stale,
+        ].join("; "),
       )}
       {cell(wallSeconds === null ? "" : formatSeconds(wallSeconds), true)}
       {cell(<time dateTime={createdAt}>{dates.format(new Date(createdAt))}</time>, false)}

@@ -1,16 +1,17 @@
 /** The history's list: filtered, sorted, and told in cells. Pure. */
 import { originText } from "../../../common/format.ts";
 import type { HistoryRun } from "../../../common/history.ts";
-import type { RunState } from "../../../common/runs.ts";
+import type { Evaluation, RunState } from "../../../common/runs.ts";
 
 export type RunQuery = {
   /** Words; each must stand somewhere in the row. */
   search: string;
   state: RunState | null;
   profile: string | null;
+  evaluation: Evaluation | null;
   tag: string | null;
 };
-export const EVERYTHING: RunQuery = { search: "", state: null, profile: null, tag: null };
+export const EVERYTHING: RunQuery = { search: "", state: null, profile: null, evaluation: null, tag: null };
 
 export const SORT_KEYS = ["id", "state", "submission", "profile", "score", "duration", "created", "bytes"] as const;
 export type SortKey = (typeof SORT_KEYS)[number];
@@ -19,7 +20,7 @@ export const NEWEST_FIRST: Sorting = { key: "created", descending: true };
 
 /** What is searched of a run, in lower case; made once a run. */
 export function searchText(run: HistoryRun): string {
-  const { id, state, submission, profile, backend, failure, tags, note } = run;
+  const { id, state, submission, profile, backend, productionRevision, failure, tags, note } = run;
   return [
     id,
     state,
@@ -29,6 +30,7 @@ export function searchText(run: HistoryRun): string {
     submission.origin === undefined ? "" : originText(submission.origin),
     profile.name,
     backend,
+    productionRevision === undefined ? "" : `production ${productionRevision}`,
     failure?.code ?? failure?.kind ?? "",
     failure?.message ?? "",
     ...tags,
@@ -56,9 +58,15 @@ export function filterRuns(runs: readonly HistoryRun[], query: RunQuery): Histor
     (run) =>
       (query.state === null || run.state === query.state) &&
       (query.profile === null || run.profile.name === query.profile) &&
+      (query.evaluation === null || evaluationOf(run) === query.evaluation) &&
       (query.tag === null || run.tags.includes(query.tag)) &&
       words.every((word) => textOf(run).includes(word)),
   );
+}
+
+/** Whose code judged it. */
+export function evaluationOf({ productionRevision }: HistoryRun): Evaluation {
+  return productionRevision === undefined ? "crusader" : "production";
 }
 
 /** Runs without a value come last, whichever the direction; equal ones newest first. */

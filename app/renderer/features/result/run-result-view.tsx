@@ -1,9 +1,9 @@
 /** A run that is going on, or its verdict with all that it rests on. */
 import { Button, SegmentedControl } from "@mantine/core";
-import { IconDownload, IconFileImport, IconGitCompare, IconPin } from "@tabler/icons-react";
+import { IconDownload, IconFileImport, IconGavel, IconGitCompare, IconPin } from "@tabler/icons-react";
 import { type ReactNode, useEffect, useState } from "react";
 import type { CrusaderError } from "../../../common/errors.ts";
-import { formatMfu, formatRelativeSpeed, formatShare, originText } from "../../../common/format.ts";
+import { formatMfu, formatRelativeSpeed, formatShare, originText, productionText } from "../../../common/format.ts";
 import type { ShownRun } from "../../../common/history.ts";
 import type { RepeatResult, RunResult } from "../../../common/runs.ts";
 import { client } from "../../client.ts";
@@ -25,6 +25,7 @@ import { ExplanationView } from "./explanation-view.tsx";
 import { mfuRules, mfuTerms } from "./mfu.ts";
 import { MfuCalculator } from "./mfu-calculator.tsx";
 import { Numbers } from "./numbers.tsx";
+import { ProductionReport } from "./production-report.tsx";
 import classes from "./result.module.css";
 import { decisiveRepeat, spreadText, verdictOf } from "./verdict.ts";
 
@@ -76,6 +77,7 @@ function RunningView({ shown, checks }: { shown: ShownRun; checks: RepeatResult[
 
 function Heading({ shown: { plan, isBaseline } }: { shown: ShownRun }) {
   const { origin } = plan.submission;
+  const { production } = plan;
   return (
     <h2 className={classes.title}>
       Run {plan.runId} · {plan.submission.name} v{plan.submission.version}
@@ -89,6 +91,12 @@ function Heading({ shown: { plan, isBaseline } }: { shown: ShownRun }) {
         <span className={classes.foreign}>
           {" "}
           <IconFileImport size="1em" aria-hidden /> {originText(origin)}
+        </span>
+      )}
+      {production !== undefined && (
+        <span className={classes.foreign} title={productionText(production)}>
+          {" "}
+          <IconGavel size="1em" aria-hidden /> judged by production's env.py, revision {production.revision.label}
         </span>
       )}
     </h2>
@@ -175,6 +183,11 @@ function EndedView({ shown }: { shown: ShownRun }) {
           <Part title="Numbers">
             <Numbers repeat={repeat} />
           </Part>
+          {repeat.production != null && (
+            <Part title="Production's own report">
+              <ProductionReport production={repeat.production} />
+            </Part>
+          )}
         </>
       )}
     </div>
