@@ -1,6 +1,6 @@
 /** Engines that are slow, wrong or out of reach: what a real one does not do when asked. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type RequestListener } from "node:http";
+import { createServer, type RequestListener, type ServerResponse } from "node:http";
 import { createServer as createPlainServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -69,6 +69,58 @@ test.each<[string, RequestListener, string, RegExp]>([
 ])("an engine that answers wrongly: %s", async (_name, answer, code, message) => {
   const engine = new Engine(await daemon(answer), { callMs: 2000 });
   await expect(engine.facts()).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+});
+
+test("an answer without end is cut off before it fills the memory", async () => {
+  const chunk = Buffer.alloc(1024 * 1024, 0x20);
+  const pour = (answer: ServerResponse) => {
+    if (answer.destroyed) return;
+    if (answer.write(chunk)) setImmediate(pour, answer);
+    else answer.once("drain", () => pour(answer));
+  };
+  const engine = new Engine(await daemon((_request, answer) => pour(answer.writeHead(200))));
+  await expect(engine.facts()).rejects.toMatchObject({
+    code: "engine_failed",
+    message: expect.stringContaining("more than 32 MiB"),
+  });
+  await expect(engine.containers({})).rejects.toMatchObject({ code: "engine_failed" });
+});
+
+test.each([
+  ["in pieces of a byte, inside its characters", "application/json"],
+  ["called a web page", "text/html"],
+])("an answer is read however it comes: %s", async (_name, contentType) => {
+  const info = Buffer.from(JSON.stringify({ ID: "\u00fc\u{1f680}", ServerVersion: "20.10", Name: "h\u00f6st" }));
+  const engine = new Engine(
+    await daemon((_request, answer) => {
+      answer.writeHead(200, { "content-type": contentType });
+      for (const byte of info) answer.write(Buffer.from([byte]));
+      answer.end();
+    }),
+  );
+  expect(await engine.facts()).toMatchObject({ id: "\u00fc\u{1f680}", host: "h\u00f6st" });
+});
+
+test.each([
+  [400, "client version 1.12 is too old. Minimum supported API version is 1.44", /Update the engine/],
+  [500, 'could not select device driver "" with capabilities: [[gpu]]', /NVIDIA Container Toolkit/],
+  [500, "nvidia-container-cli: device error: 7: unknown device: unknown", /no GPU of that number: nvidia-smi -L/],
+  [500, "layer does not exist", /incomplete there: remove it/],
+  [404, "No such image: crusader:x", /Build the image/],
+  [500, "<html>Bad Gateway</html>", /^$/],
+])("a refusal says why and what to do: %i %s", async (status, message, hint) => {
+  const isPage = message.startsWith("<");
+  const engine = new Engine(
+    await daemon((_request, answer) => {
+      answer.writeHead(status, { "content-type": isPage ? "text/html" : "application/json" });
+      answer.end(isPage ? message : JSON.stringify({ message }));
+    }),
+  );
+  await expect(engine.facts()).rejects.toMatchObject({
+    code: "engine_failed",
+    message: expect.stringContaining(isPage ? "refused" : message),
+    hint: expect.stringMatching(hint),
+  });
 });
 
 test("what is no engine at all says so", async () => {

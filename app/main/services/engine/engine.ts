@@ -3,6 +3,8 @@
  * limit, its answer checked, its failure in words.
  */
 import { readFileSync } from "node:fs";
+import { Agent } from "node:http";
+import { Agent as TlsAgent } from "node:https";
 import { join } from "node:path";
 import type { Duplex, Readable } from "node:stream";
 import type Dockerode from "dockerode";
@@ -10,7 +12,7 @@ import { z } from "zod";
 import { CrusaderError } from "../../../common/errors.ts";
 import { Demultiplexer, type StreamName } from "./demultiplex.ts";
 import type { Endpoint } from "./endpoints.ts";
-import { EngineRefusal, engineError, malformed, tooSlow } from "./errors.ts";
+import { EngineRefusal, endless, engineError, malformed, tooSlow } from "./errors.ts";
 import { type SshAgent, SshConnections } from "./ssh.ts";
 
 export type EngineImage = {
@@ -58,12 +60,16 @@ export type ContainerState = {
   execIds: string[];
 };
 
+type Clients = { streams: Dockerode; wholeAnswers: Dockerode };
+
 export type EngineOptions = { callMs?: number; ssh?: SshConnections | undefined; asks?: boolean };
 
 export type Removed = { kind: "container" | "network"; name: string };
 export type Labelled = { id: string; name: string; labels: Record<string, string> };
 
 const CALL_MS = 15_000;
+/** Of an answer that is read whole: far above any. */
+const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
 /** Unpacking an image's layers and setting up a GPU take their time. */
 const START_MS = 60_000;
 
@@ -112,8 +118,10 @@ export class Engine {
   readonly #callMs: number;
   readonly #sharedSsh: SshConnections | undefined;
   readonly #asks: boolean;
-  #docker: Promise<Dockerode> | null = null;
-  #ssh: { connections: SshConnections; agent: SshAgent } | null = null;
+  /** Tells those who wait for an answer that it has no end. */
+  readonly #waiting = new Set<(error: CrusaderError) => void>();
+  #docker: Promise<Clients> | null = null;
+  #ssh: { connections: SshConnections; agents: SshAgent[] } | null = null;
 
   /**
    * Connects at the first call. `callMs`: the time limit of most calls; `ssh`: the connections it shares with others;
@@ -128,7 +136,7 @@ export class Engine {
 
   /** Ends what is open; a later call connects anew. */
   close(): void {
-    this.#ssh?.agent.destroy();
+    for (const agent of this.#ssh?.agents ?? []) agent.destroy();
     if (this.#sharedSsh === undefined) void this.#ssh?.connections.close();
     this.#ssh = null;
     this.#docker = null;
@@ -379,7 +387,7 @@ export class Engine {
     call: (docker: Dockerode, abortSignal: AbortSignal) => Promise<unknown>,
     limitMs = this.#callMs,
   ): Promise<T> {
-    const parsed = schema.safeParse(await this.#limited(call, limitMs));
+    const parsed = schema.safeParse(await this.#limited(call, limitMs, "wholeAnswers"));
     if (parsed.success) return parsed.data;
     const [issue] = parsed.error.issues;
     throw malformed(this.endpoint, name, `${issue?.path.join(".")}: ${issue?.message}`);
@@ -388,9 +396,10 @@ export class Engine {
   async #limited<T>(
     call: (docker: Dockerode, abortSignal: AbortSignal) => Promise<T>,
     limitMs = this.#callMs,
+    client: keyof Clients = "streams",
   ): Promise<T> {
     // What it takes to load is not the engine's time, nor is what a person takes to answer ssh.
-    const docker = await this.#client();
+    const { [client]: docker } = await this.#clients();
     await this.#ssh?.connections.open(this.endpoint.address, this.#asks);
     const controller = new AbortController();
     const late = Promise.withResolvers<never>();
@@ -399,6 +408,7 @@ export class Engine {
       late.reject(tooSlow(this.endpoint, limitMs));
       controller.abort();
     }, limitMs);
+    if (client === "wholeAnswers") this.#waiting.add(late.reject);
     const answer = call(docker, controller.signal);
     answer.catch(() => {});
     try {
@@ -407,7 +417,25 @@ export class Engine {
       throw engineError(this.endpoint, error);
     } finally {
       clearTimeout(timer);
+      this.#waiting.delete(late.reject);
     }
+  }
+
+  /** dockerode holds an answer in memory until its end: one without end must not fill that. */
+  #bounded(agent: Agent): Agent {
+    const connect = agent.createConnection.bind(agent);
+    agent.createConnection = (...options: Parameters<typeof connect>) => {
+      const connection = connect(...options);
+      let bytes = 0;
+      connection?.on("data", (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes <= MAX_ANSWER_BYTES) return;
+        connection.destroy();
+        for (const tell of this.#waiting) tell(endless(this.endpoint, MAX_ANSWER_BYTES));
+      });
+      return connection;
+    };
+    return agent;
   }
 
   async #orNull<T>(call: Promise<T>): Promise<T | null> {
@@ -430,12 +458,12 @@ export class Engine {
     }
   }
 
-  #client(): Promise<Dockerode> {
+  #clients(): Promise<Clients> {
     this.#docker ??= this.#connect();
     return this.#docker;
   }
 
-  async #connect(): Promise<Dockerode> {
+  async #connect(): Promise<Clients> {
     // Takes a tenth of a second to load, and most commands need none.
     const { default: Docker } = await import("dockerode");
     const { address, tlsFolder, skipTlsVerify } = this.endpoint;
@@ -449,15 +477,24 @@ export class Engine {
       cert: undefined,
       key: undefined,
     };
+    const clients = (options: Dockerode.DockerOptions | object, agent: () => Agent): Clients => {
+      const made = (used: Agent) => new Docker({ ...none, ...options, agent: used } as Dockerode.DockerOptions);
+      return { streams: made(agent()), wholeAnswers: made(this.#bounded(agent())) };
+    };
+    const plain = () => new Agent({ keepAlive: false });
     switch (scheme) {
       case "unix":
       case "npipe":
-        return new Docker({ ...none, protocol: "http", socketPath: rest });
+        return clients({ protocol: "http", socketPath: rest }, plain);
       case "ssh": {
         const connections = this.#sharedSsh ?? new SshConnections();
-        const agent = connections.agent(address);
-        this.#ssh = { connections, agent };
-        return new Docker({ ...none, protocol: "http", host: "engine", agent } as Dockerode.DockerOptions);
+        const agents: SshAgent[] = [];
+        this.#ssh = { connections, agents };
+        return clients({ protocol: "http", host: "engine" }, () => {
+          const agent = connections.agent(address);
+          agents.push(agent);
+          return agent;
+        });
       }
       case "tcp":
       case "http":
@@ -467,13 +504,10 @@ export class Engine {
         const secure = tlsFolder !== null || scheme === "https";
         const port = url.port || (secure ? "2376" : "2375");
         const protocol = secure ? "https" : "http";
-        return new Docker({
-          ...none,
-          protocol,
-          host: `${protocol}://${url.hostname}`,
-          port,
-          ...(tlsFolder === null ? {} : await certificates(tlsFolder, skipTlsVerify)),
-        } as Dockerode.DockerOptions);
+        const files = tlsFolder === null ? {} : certificates(tlsFolder);
+        return clients({ protocol, host: `${protocol}://${url.hostname}`, port, ...files }, () =>
+          secure ? new TlsAgent({ ...files, keepAlive: false, rejectUnauthorized: !skipTlsVerify }) : plain(),
+        );
       }
     }
     this.#docker = null;
@@ -482,8 +516,7 @@ export class Engine {
   }
 }
 
-async function certificates(folder: string, skipVerify: boolean) {
-  const { Agent } = await import("node:https");
+function certificates(folder: string) {
   const read = (name: string) => {
     try {
       return readFileSync(join(folder, name));
@@ -492,8 +525,7 @@ async function certificates(folder: string, skipVerify: boolean) {
       throw new CrusaderError("access_denied", `${join(folder, name)} cannot be read.`, "Check its owner and rights.");
     }
   };
-  const files = { ca: read("ca.pem"), cert: read("cert.pem"), key: read("key.pem") };
-  return { ...files, agent: new Agent({ ...files, rejectUnauthorized: !skipVerify }) };
+  return { ca: read("ca.pem"), cert: read("cert.pem"), key: read("key.pem") };
 }
 
 function isStatus(error: unknown, status: number): boolean {

@@ -83,6 +83,14 @@ export function tooSlow({ name, address }: Endpoint, milliseconds: number): Crus
   );
 }
 
+export function endless({ name, address }: Endpoint, bytes: number): CrusaderError {
+  return new CrusaderError(
+    "engine_failed",
+    `The container engine ${name} gave an answer of more than ${bytes / 1024 ** 2} MiB (${address}).`,
+    "Check the address: something else may listen there.",
+  );
+}
+
 export function malformed({ name, address }: Endpoint, call: string, detail: string): CrusaderError {
   return new CrusaderError(
     "engine_failed",
@@ -99,6 +107,9 @@ function answered(engine: string, statusCode: number, json: unknown, message: st
 }
 
 function hintFor(reason: string): string {
+  if (/device error|unknown device|unresolvable CDI devices|no such device/i.test(reason)) {
+    return "The engine's host has no GPU of that number: nvidia-smi -L lists them there.";
+  }
   if (/could not select device driver|nvidia-container|libnvidia|cdi device/i.test(reason)) {
     return "GPUs in containers need the NVIDIA Container Toolkit, set up for this engine: nvidia-ctk runtime configure.";
   }
@@ -106,5 +117,12 @@ function hintFor(reason: string): string {
   if (/rlimit|memlock|ulimit/i.test(reason))
     return "The engine may not raise that limit; the validator's flags need none.";
   if (/No such image/i.test(reason)) return "Build the image first.";
+  if (
+    /layer does not exist|unknown layer|failed to (?:get|register) layer|missing (?:blob|content)|parent snapshot/i.test(
+      reason,
+    )
+  )
+    return "The image is incomplete there: remove it (docker image rm), then build or load it again.";
+  if (/client version|API version/i.test(reason)) return "Update the engine: Docker 20.10 or newer.";
   return "";
 }

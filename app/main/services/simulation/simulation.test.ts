@@ -399,3 +399,15 @@ test("what a backend misses is said before anything is recorded", async () => {
   await expect(service.start(request("pass"))).rejects.toBe(backend.problems[0]);
   expect(store.list().total).toBe(0);
 });
+
+test("a clock that is set back by an hour at every look makes no time negative", async () => {
+  const { options, request } = bench();
+  let looks = 0;
+  const now = () => Date.now() - looks++ * 3_600_000;
+  const service = new SimulationService({ ...options, now });
+  const { repeats, startedAt, finishedAt } = await (await service.start(request("pass"))).done;
+  const [wallSeconds = Number.NaN] = repeats.map((repeat) => repeat.wallSeconds);
+  expect(wallSeconds).toBeGreaterThan(0);
+  expect(wallSeconds).toBeLessThan(600);
+  expect(Date.parse(finishedAt)).toBeGreaterThanOrEqual(Date.parse(startedAt));
+});
