@@ -114,4 +114,5 @@ export const buildLogSchema = z.object({
 });
 
 /** As the hub makes them: one printable word. */
-export const hubTokenSchema = z.string().regex(/^[\x21-\x7e]{8,512}$/, "A token is one word of printable characters.");
+export const hubTokenPattern = /^[\x21-\x7e]{8,512}$/;
+export const hubTokenSchema = z.string().regex(hubTokenPattern, "A token is one word of printable characters.");
