@@ -164,23 +164,36 @@ test("observations in words: one sentence for all GPUs that say the same", () =>
   ]);
 });
 
-test("for a chart: few points, no extreme lost, gaps kept, quantities nobody tells left out", () => {
+test("for a chart: as many values as it has pixels, no extreme lost, gaps kept, quantities nobody tells left out", () => {
   const looks = Array.from({ length: 10_000 }, (_value, index) =>
     look(
       index / 2,
       { powerWatts: index === 4321 ? 999 : 300 },
-      { powerWatts: index >= 20 && index < 30 ? null : index },
+      { powerWatts: index >= 200 && index < 400 ? null : index },
     ),
   );
   const telemetry = gpuTelemetryOf(gpuRecordOf([devices({}, {}), ...looks]), 100, true);
   expect(gpuTelemetrySchema.parse(JSON.parse(JSON.stringify(telemetry)))).toEqual(telemetry);
-  expect(telemetry.samples).toBe(10_000);
-  expect(telemetry.series.map(({ quantity }) => quantity)).toEqual(["powerWatts"]);
-  const [first = [], second = []] = telemetry.series[0]?.gpus ?? [];
-  expect(first.length).toBeLessThanOrEqual(400);
-  expect(first).toContainEqual([4321 / 2, 999]);
-  expect(second).toContainEqual([15, null]);
-  expect(second.filter(([at]) => at >= 10 && at < 15)).toEqual([]);
+  expect([telemetry.samples, telemetry.times.length, telemetry.times.slice(0, 4)]).toEqual([
+    10_000,
+    200,
+    [0, 49.5, 50, 99.5],
+  ]);
+  const [{ quantity, gpus: [first = [], second = []] = [] } = { quantity: null }] = telemetry.series;
+  expect([quantity, telemetry.series.length, first.length]).toEqual(["powerWatts", 1, 200]);
+  expect(first.flatMap((value, index) => (value === 300 ? [] : [[telemetry.times[index], value]]))).toEqual([
+    [2199.5, 999],
+  ]);
+  expect(second.slice(0, 10)).toEqual([0, 99, 100, 199, null, null, null, null, 400, 499]);
+});
+
+test("for a chart: few samples are as they were taken", () => {
+  const looks = [0, 1, 2].map((at) => look(at, { powerWatts: at === 1 ? null : 300 + at }));
+  const telemetry = gpuTelemetryOf(gpuRecordOf([devices({}), ...looks]), 20, true);
+  expect([telemetry.times, telemetry.series]).toEqual([
+    [0, 1, 2],
+    [{ quantity: "powerWatts", gpus: [[300, null, 302]] }],
+  ]);
 });
 
 test("for a chart: when a GPU was held back, and by what", () => {

@@ -5,7 +5,6 @@
  * used by others while the clock ran has not shown what the code can do: that is said beside the score.
  */
 import { z } from "zod";
-import { downSample } from "./down-sample.ts";
 import {
   type Event,
   GPU_QUANTITIES,
@@ -294,10 +293,6 @@ function numbersText(numbers: readonly number[]): string {
 export const MIN_COLUMNS = 20;
 export const MAX_COLUMNS = 1000;
 
-/** Seconds and value; a null value is a gap. */
-const pointSchema = z.tuple([z.number(), z.number().nullable()]);
-export type GpuPoint = z.infer<typeof pointSchema>;
-
 /** The GPUs of one repeat as a chart needs them: small however long the run was. */
 export const gpuTelemetrySchema = z.object({
   /** `waiting`: the repeat goes on and none was seen yet. `none`: it is over and none was. */
@@ -312,8 +307,10 @@ export const gpuTelemetrySchema = z.object({
   timed: z.object({ from: z.number(), to: z.number() }).nullable(),
   /** The judge's clock now, or at its end. */
   clock: z.number(),
-  /** Only those that are known of any GPU; a list of points per GPU, in the order of `gpus`. */
-  series: z.array(z.object({ quantity: z.enum(GPU_QUANTITIES), gpus: z.array(z.array(pointSchema)) })),
+  /** Seconds on the judge's clock, ascending: two a column, or, where there are fewer samples, one each. */
+  times: z.array(z.number()),
+  /** Only those that are known of any GPU: values at `times` per GPU, in the order of `gpus`; null where it told none. */
+  series: z.array(z.object({ quantity: z.enum(GPU_QUANTITIES), gpus: z.array(z.array(z.number().nullable())) })),
   /** Of each GPU: when its clocks were held back, and by what. */
   throttled: z.array(
     z.array(z.object({ from: z.number(), to: z.number(), reasons: z.array(throttleReasonSchema).min(1) })),
@@ -322,12 +319,18 @@ export const gpuTelemetrySchema = z.object({
 });
 export type GpuTelemetry = z.infer<typeof gpuTelemetrySchema>;
 
-/** `columns`: of pixels; no extreme is lost between them. */
+/** `columns`: of pixels. Of more samples than twice that, each column keeps its lowest and its highest. */
 export function gpuTelemetryOf(record: GpuRecord, columns: number, isOver: boolean): GpuTelemetry {
   const { problem, source, driver, gpus, samples, stages, clock } = record;
+  const pieces = piecesOf(samples, columns);
   const series = GPU_QUANTITIES.map((quantity) => ({
     quantity,
-    gpus: gpus.map((_gpu, position) => pointsOf(samples, quantity, position, columns)),
+    gpus: gpus.map((_gpu, position) =>
+      pieces.flatMap((piece) => {
+        const values = piece.map((sample) => sample[quantity][position] ?? null);
+        return piece.length <= 2 ? values : extremesOf(values);
+      }),
+    ),
   }));
   return {
     state: samples.length > 0 ? "recorded" : isOver ? "none" : "waiting",
@@ -339,26 +342,27 @@ export function gpuTelemetryOf(record: GpuRecord, columns: number, isOver: boole
     stages: [...stages],
     timed: timedSpan(record),
     clock,
-    series: series.filter((one) => one.gpus.some((points) => points.some(([, value]) => value !== null))),
+    times: pieces.flatMap((piece) => [...new Set([piece[0], piece.at(-1)])].map((sample) => sample?.at ?? 0)),
+    series: series.filter((one) => one.gpus.some((values) => values.some((value) => value !== null))),
     throttled: gpus.map((_gpu, position) => heldBackSpans(samples, position)),
     observations: gpuObservations(record),
   };
 }
 
-function pointsOf(samples: readonly GpuSample[], quantity: GpuQuantity, position: number, columns: number): GpuPoint[] {
-  const pieces: { x: number; y: number }[][] = [[]];
-  for (const sample of samples) {
-    const value = sample[quantity][position] ?? null;
-    if (value !== null) pieces.at(-1)?.push({ x: sample.at, y: value });
-    else if (pieces.at(-1)?.length !== 0) pieces.push([]);
-  }
-  const known = pieces.filter((piece) => piece.length > 0);
-  const count = known.reduce((sum, piece) => sum + piece.length, 0);
-  return known.flatMap((piece, index): GpuPoint[] => {
-    const drawn = downSample(piece, Math.ceil((columns * piece.length) / count)).map(({ x, y }): GpuPoint => [x, y]);
-    // A gap is drawn as one.
-    return index === 0 ? drawn : [[piece[0]?.x ?? 0, null], ...drawn];
-  });
+/** In order, and no more than `columns` of them; all of one sample where those are few. */
+function piecesOf(samples: readonly GpuSample[], columns: number): GpuSample[][] {
+  const size = samples.length <= 2 * columns ? 1 : Math.ceil(samples.length / columns);
+  return Array.from({ length: Math.ceil(samples.length / size) }, (_value, index) =>
+    samples.slice(index * size, (index + 1) * size),
+  );
+}
+
+/** The lowest and the highest, in their order; two nulls where there are none. */
+function extremesOf(values: readonly (number | null)[]): [number | null, number | null] {
+  const known = values.filter((value) => value !== null);
+  if (known.length === 0) return [null, null];
+  const [least, most] = [Math.min(...known), Math.max(...known)];
+  return known.indexOf(least) <= known.lastIndexOf(most) ? [least, most] : [most, least];
 }
 
 /** From the first to the last sample that names the same reasons. */

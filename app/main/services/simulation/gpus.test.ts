@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
+import { GPU_QUANTITIES } from "../../../common/events.ts";
 import { emptyTranscript, type RunUpdate, withUpdate } from "../../../common/simulation.ts";
 import { type GpuTelemetry, gpuObservationTexts } from "../../../common/telemetry.ts";
 import { HparamsService } from "../hparams/index.ts";
@@ -100,14 +101,10 @@ test("a replay shows each repeat's GPUs as its end left them", async () => {
     ],
     throttled: [[{ from: 30, to: 39.5, reasons: ["sw_power_cap"] }], []],
   });
-  expect(telemetry.series.map(({ quantity, gpus }) => [quantity, gpus.map(({ length }) => length)])).toEqual([
-    ...["utilizationPercent", "smClockMhz", "powerWatts", "temperatureCelsius", "memoryUsedBytes", "processes"].map(
-      (quantity) => [quantity, [80, 80]],
-    ),
-    ...["pcieReceivedBytesPerSecond", "pcieSentBytesPerSecond"].map((quantity) => [quantity, [80, 80]]),
-    // Two stretches, and the gap between them.
-    ...["nvlinkReceivedBytesPerSecond", "nvlinkSentBytesPerSecond"].map((quantity) => [quantity, [61, 61]]),
-  ]);
+  expect(telemetry.times).toEqual(Array.from({ length: 80 }, (_value, index) => index / 2));
+  expect(telemetry.series.map(({ quantity }) => quantity)).toEqual(GPU_QUANTITIES);
+  const nvlink = telemetry.series.at(-1)?.gpus[0] ?? [];
+  expect([nvlink[11], nvlink[12], nvlink[31], nvlink[32]]).toEqual([null, 111e9, 111e9, null]);
   expect(gpuObservationTexts(telemetry.observations)[0]).toBe("GPU 0 was power-capped in 53 % of the timed span");
 });
 
@@ -141,11 +138,7 @@ test("a run of hours is followed in pieces, without its samples, and no number i
   await start("pass");
   await Array.fromAsync(runs.follow("1", 0, undefined));
   const look = { v: 1, t: 1, type: "gpus", at: 1, throttle: [null] };
-  const quantities = Object.fromEntries(
-    "utilizationPercent smClockMhz powerWatts temperatureCelsius memoryUsedBytes processes pcieReceivedBytesPerSecond pcieSentBytesPerSecond nvlinkReceivedBytesPerSecond nvlinkSentBytesPerSecond"
-      .split(" ")
-      .map((quantity) => [quantity, [null]]),
-  );
+  const quantities = Object.fromEntries(GPU_QUANTITIES.map((quantity) => [quantity, [null]]));
   const lines = Array.from({ length: 5000 }, (_value, seq) => ({ repeat: 0, event: { ...look, ...quantities, seq } }));
   const note = { v: 1, seq: 5000, t: 2, type: "note", level: "info", id: "last", message: "last", line: null };
   writeFileSync(

@@ -16,7 +16,6 @@ import {
   XAxis,
   YAxis,
 } from "recharts";
-import { downSample } from "../../../common/down-sample.ts";
 import { EVERY_STAGE, type Stage } from "../../../common/events.ts";
 import { formatInteger, formatMfu, formatRelativeSpeed, formatSeconds } from "../../../common/format.ts";
 import type { HistoryRun } from "../../../common/history.ts";
@@ -24,6 +23,7 @@ import { client } from "../../client.ts";
 import { asCrusaderError } from "../../connection.ts";
 import { showRun } from "./actions.ts";
 import {
+  downSample,
   paddedRange,
   type ScoreKind,
   type ScorePoint,
