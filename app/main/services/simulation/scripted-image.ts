@@ -19,7 +19,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findDocker } from "../../../../scripts/machine.mjs";
 
-export const SCRIPTED_IMAGE = "crusader-test-scripted:4";
+export const SCRIPTED_IMAGE = "crusader-test-scripted:6";
 
 const JUDGE = String.raw`#!/bin/sh
 case "$*" in *crusades_eval.launcher*)
@@ -52,6 +52,8 @@ pass) stage scan running null; launch; stage scan passed 0.25; result passed nul
 wait) echo "before" >&2; stage prepare running null; launch; stage prepare passed 1; until_file /tmp/go; echo "after" >&2; result passed null ;;
 polite) trap "result cancelled '$cancelled'; exit 0" TERM; stage prepare running null; while :; do sleep 0.05; done ;;
 stubborn) trap '' TERM; stage prepare running null; while :; do sleep 0.05; done ;;
+# Takes all the memory there is; the kernel ends it.
+greedy) stage prepare running null; exec dd if=/dev/zero of=/dev/null bs=256M count=1 ;;
 exit) stage prepare running null; exit 4 ;;
 malformed) echo "this is no event"; sleep 1000 ;;
 # So many lines of log, numbered.
@@ -72,7 +74,7 @@ export function prepareScriptedImage(): { docker: string } | { missing: string }
     // A tmpfs takes on the rights of the folder it covers.
     chmodSync(join(folder, "tmp"), 0o1777);
     cpSync(busybox, join(folder, "bin/busybox"));
-    for (const name of ["sh", "sed", "base64", "sleep", "id", "cat", "touch", "seq"])
+    for (const name of ["sh", "sed", "base64", "sleep", "id", "cat", "touch", "seq", "dd"])
       symlinkSync("busybox", join(folder, "bin", name));
     writeFileSync(join(folder, "bin/python"), JUDGE);
     chmodSync(join(folder, "bin/python"), 0o755);

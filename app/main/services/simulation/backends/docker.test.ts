@@ -1,6 +1,6 @@
 /** Runs in containers of a real engine; only what the judge says is scripted. */
-import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -70,8 +70,8 @@ async function untilEvent({ events }: Pick<Simulation<unknown>, "events">, type:
   for await (const said of events) if (said.type === "judged" && said.event.type === type) return;
 }
 
-const outcomes = (results: RunResult[] | undefined) =>
-  results?.map(({ outcome, repeats }) => ({
+const outcomes = (ended: RunResult | RunResult[] | undefined) =>
+  (ended === undefined ? [] : [ended].flat()).map(({ outcome, repeats }) => ({
     outcome,
     repeats: repeats.map((repeat) => repeat.failure?.code ?? repeat.failure?.kind ?? repeat.outcome),
   }));
@@ -232,12 +232,82 @@ test("leftovers of this data folder's ended runs are removed, and nothing else",
   await going.cancel();
 });
 
+test("two data folders on one engine touch nothing of each other's, and nothing of the user's", async (context) => {
+  const docker = dockerOr(context);
+  const [ours, theirs] = [bench(docker), bench(docker)];
+  const tag = `crusader-test-users-${process.pid}`;
+  docker("create", "--network", "none", "--name", `${tag}-made`, "--volume", `${tag}:/data`, SCRIPTED_IMAGE, "sh");
+  docker("run", "--detach", "--network", "none", "--name", `${tag}-running`, SCRIPTED_IMAGE, "sleep", "1000");
+  docker("network", "create", "--internal", tag);
+  docker("tag", SCRIPTED_IMAGE, `${tag}:1`);
+  onTestFinished(() => {
+    docker("rm", "--force", `${tag}-made`, `${tag}-running`);
+    docker("volume", "rm", tag);
+    docker("network", "rm", tag);
+    docker("rmi", `${tag}:1`);
+  });
+  const users = () => [
+    docker("inspect", "--format", "{{.Id}} {{json .State}}", `${tag}-made`, `${tag}-running`),
+    docker("volume", "inspect", tag),
+    docker("network", "inspect", tag),
+    docker("image", "inspect", "--format", "{{.Id}}", `${tag}:1`),
+  ];
+  const before = users();
+  const [ourApp, theirApp] = [ours.app(), theirs.app()];
+  const ourRun = await ourApp.service.start(ours.request("polite"));
+  const theirRun = await theirApp.service.start(theirs.request("wait"));
+  await untilEvent(ourRun, "stage");
+  for await (const said of theirRun.events) {
+    if (said.type === "judged" && said.event.type === "stage" && said.event.state === "passed") break;
+  }
+  expect([await ourApp.service.reattach(), await theirApp.service.reattach()]).toEqual([[], []]);
+  await ourRun.cancel();
+  expect([await ourApp.service.removeLeftovers(), theirs.containers()]).toEqual([[], [theirs.containerName("1")]]);
+  theirs.letGoOn();
+  expect(outcomes(await theirRun.done)).toEqual([{ outcome: "passed", repeats: ["passed"] }]);
+  expect(users()).toEqual(before);
+});
+
+test("a container that its memory limit ends is told as such", async (context) => {
+  const { app, folder, request } = bench(dockerOr(context));
+  const profile = JSON.parse(readFileSync(new URL("../../../../../hparams/rehearsal.json", import.meta.url), "utf8"));
+  profile.docker.memory_limit = "32m";
+  writeFileSync(join(folder, "small.json"), JSON.stringify(profile));
+  const started = app().service.start({ ...request("greedy"), profile: join(folder, "small.json") });
+  const { outcome, failure } = await (await started).done;
+  expect({ outcome, kind: failure?.kind, message: failure?.message }).toEqual({
+    outcome: "error",
+    kind: "memory",
+    message: "The container ran out of memory before its verdict.",
+  });
+});
+
 test("the public simulator's flags are not for another's code", async (context) => {
   const { app, request } = bench(dockerOr(context));
   const { container, ...rest } = request("pass");
   const origin = { runId: "7", importedAt: "2026-01-01T00:00:00Z" };
   const started = app().service.start({ ...rest, origin, container: { ...container, runProfile: "public" } });
   await expect(started).rejects.toMatchObject({ code: "foreign_code" });
+});
+
+test("an engine that may not raise the limit of locked memory runs the public simulator's flags without", async (context) => {
+  const docker = dockerOr(context);
+  const { app, request, containers, networks } = bench(docker);
+  // What this one may do depends on who runs it: as root with all rights it refuses nothing.
+  const limited = ["run", "--rm", "--network", "none", "--ulimit", "memlock=-1:-1", SCRIPTED_IMAGE, "true"];
+  const { stderr } = spawnSync("docker" in prepared ? prepared.docker : "", limited, { encoding: "utf8" });
+  const isRefused = /rlimit/.test(stderr);
+  const { container, ...rest } = request("pass");
+  const { service } = app();
+  const { done } = await service.start({ ...rest, container: { ...container, runProfile: "public" } });
+  const { outcome, repeats } = await done;
+  const message = "The engine refuses to raise the limit of locked memory: the ranks run without.";
+  const refused = { level: "warning", id: "memlock_refused", message, line: null };
+  expect({
+    outcome,
+    notes: repeats[0]?.notes?.filter(({ id }) => id === "memlock_refused"),
+    left: [...containers(), ...networks()],
+  }).toEqual({ outcome: "passed", notes: isRefused ? [refused] : [], left: [] });
 });
 
 test.for([
