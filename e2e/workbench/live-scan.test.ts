@@ -20,6 +20,14 @@ const PACKAGE = join(ROOT, "simulator-image/crusades_eval");
 const POLICY_JSON = readFileSync(join(ROOT, "hparams/scan-policy.json"), "utf8");
 const INNER_STEPS =
   "def inner_steps(model, data_iterator, optimizer, num_steps, device, num_gpus=1):\n    return None\n";
+/** Advice about what it returns, and about gradient checkpointing, which is a choice. */
+const LOOP = INNER_STEPS.replace(
+  "    return None",
+  `    for _ in range(num_steps):
+        model(next(data_iterator)[:, :-1]).logits.sum().backward()
+        model.zero_grad()
+    return None`,
+);
 
 const { rendererFolder, start } = inBrowser();
 const service = new ScanService({ packageFolder: PACKAGE, policyJson: POLICY_JSON });
@@ -97,6 +105,30 @@ test("F8 goes from problem to problem, from the panel too; Enter goes there; the
   await settled(async () => (await rules(page)).includes("forbidden-module")).toBe(false);
 });
 
+test("what stands in no line is told above the text and marks none; all counts are the same", async () => {
+  const { workbench, page } = await opened("import math\n", "stops: inner-steps-missing");
+  await panel(page, "editor")
+    .getByRole("note")
+    .getByText("The file as a whole: There is no function inner_steps")
+    .waitFor();
+  await command(page, "Show Problems");
+  await settled(async () => (await entries(page).allInnerTexts()).map((text) => text.split("\n")[0])).toEqual(["file"]);
+  const counted = (words: string) => page.getByRole("contentinfo").getByRole("button", { name: words, exact: true });
+  await counted("1 problem").waitFor();
+  await problems(page).getByText("1 problem", { exact: true }).waitFor();
+  expect(await page.locator(".squiggly-error, .crusader-stops-here").count()).toBe(0);
+
+  // Advice counts, what is a choice does not.
+  putFile(workbench, "train.py", LOOP);
+  await verdict(page, "passes").waitFor();
+  await settled(() => rules(page)).toEqual(["gradient-checkpointing", "result-missing"]);
+  await counted("1 problem").waitFor();
+  await problems(page).getByText("1 problem", { exact: true }).waitFor();
+  await problems(page).getByText("1 hint", { exact: true }).waitFor();
+  expect(await panel(page, "editor").getByRole("note").count()).toBe(0);
+  expect(workbench.complaints).toEqual([]);
+});
+
 test("the hover says what a rule protects and what is allowed instead", async () => {
   const { page } = await opened(`import os\n\n\n${INNER_STEPS}`, "stops at line 1");
   await command(page, "Explain the problem at the cursor");
@@ -106,14 +138,7 @@ test("the hover says what a rule protects and what is allowed instead", async ()
 });
 
 test("advice is explained with its section of docs/lints.md; F8 passes by what is a choice", async () => {
-  const [head = ""] = INNER_STEPS.split("\n");
-  const loop = [
-    "    for _ in range(num_steps):",
-    "        model(next(data_iterator)[:, :-1]).logits.sum().backward()",
-    "        model.zero_grad()",
-    "    return None",
-  ];
-  const { page } = await opened([head, ...loop, ""].join("\n"), "passes");
+  const { page } = await opened(LOOP, "passes");
   await command(page, "Show Problems");
   await settled(() => rules(page)).toEqual(["gradient-checkpointing", "result-missing"]);
   await entries(page).first().focus();

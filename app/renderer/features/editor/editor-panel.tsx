@@ -24,6 +24,7 @@ export default function EditorPanel() {
     <div className={classes.panel}>
       <Tabs open={open} activeId={active.id} />
       {active.kind === "file" && active.external !== null && <ExternalBar buffer={active} />}
+      {active.kind === "file" && <WholeFileBar id={active.id} />}
       {active.kind === "readOnly" && (
         <div className={classes.bar} role="note">
           <IconEye size="1rem" aria-hidden />
@@ -113,6 +114,19 @@ function TabVerdict({ id }: { id: string }) {
   if (failure !== null) return <VerdictMark mark="error" word="not checked" />;
   if (!current || analysis === null) return <VerdictMark mark="running" word="checking" />;
   return <VerdictMark mark={analysis.verdict.ok ? "passed" : "failed"} word={verdictWords(analysis)} />;
+}
+
+/** What the scan rejects that stands in no line: behind one, the line would be thought at fault. */
+function WholeFileBar({ id }: { id: string }) {
+  const scanned = useProblems(({ byBuffer }) => byBuffer[id]);
+  const problem = scanned?.problems.find(({ kind, isOfWholeFile }) => kind === "rejection" && isOfWholeFile);
+  if (scanned === undefined || problem === undefined) return null;
+  return (
+    <div className={classes.bar} role="note" data-stale={!scanned.current || undefined}>
+      <VerdictMark mark="failed" word={problem.standing === "stops" ? "production stops" : "rejected"} />
+      <span className={classes.words}>The file as a whole: {problem.message}</span>
+    </div>
+  );
 }
 
 function ExternalBar({ buffer }: { buffer: FileBuffer }) {

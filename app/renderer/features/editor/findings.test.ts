@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Analysis, Finding, Fix } from "../../../common/scan.ts";
-import { filteredProblems, problemsOf, unitColumn, verdictWords } from "./findings.ts";
+import { filteredProblems, isCounted, problemsOf, problemsText, unitColumn, verdictWords } from "./findings.ts";
+import { problemSummary } from "./live-scan.ts";
 
 const finding = (line: number, rule: string): Finding => ({
   rule,
@@ -43,6 +44,34 @@ test("a verdict without a line is that of the first finding", () => {
   const verdict = { ok: false, kind: "structure" as const, line: null, rule: "inner-steps-missing" };
   const standings = problemsOf({ ...rejected, verdict, findings: [finding(1, "inner-steps-missing")] });
   expect(standings[0]?.standing).toBe("stops");
+});
+
+test("what the scanner can name no place for is of the whole file; a short inner_steps has one, though the verdict has no line", () => {
+  const verdict = { ok: false, kind: "structure" as const, line: null, rule: "inner-steps-missing" };
+  const missing = { ...finding(1, "inner-steps-missing"), endColumn: 1 };
+  const wholeFile = (found: Finding) =>
+    problemsOf({ ...rejected, verdict, findings: [found] }).map(({ isOfWholeFile }) => isOfWholeFile)[0];
+  expect([wholeFile(missing), wholeFile(finding(1, "inner-steps-parameters"))]).toEqual([true, false]);
+});
+
+test("rejections and advice are counted as problems, what is a choice and what only a rehearsal needs are not", () => {
+  const problems = problemsOf({ ...rejected, lints: [...rejected.lints, finding(2, "gradient-checkpointing")] });
+  const kinds = problems.map(({ kind }) => kind);
+  expect(kinds).toEqual(["rejection", "rejection", "rejection", "hint", "lint", "lint", "note"]);
+  expect([problems.filter(isCounted).length, problemsText(1), problemsText(1200)]).toEqual([
+    5,
+    "1 problem",
+    "1,200 problems",
+  ]);
+  const scanned = { current: true, analysis: null, problems, failure: null };
+  const summary = (...states: object[]) =>
+    problemSummary({ byBuffer: Object.fromEntries(states.map((state, id) => [id, { ...scanned, ...state }])) });
+  expect([summary(), summary({}, {}), summary({}, { current: false }), summary({ failure: "dead" })]).toEqual([
+    null,
+    "10 problems",
+    "checking",
+    "not checked",
+  ]);
 });
 
 test("words the verdict with its line, or with its rule where it has none", () => {

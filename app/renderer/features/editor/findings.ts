@@ -1,11 +1,21 @@
 /** What the scanner found, as the editor shows it. */
+import { formatInteger } from "../../../common/format.ts";
 import type { Analysis, Finding, Fix } from "../../../common/scan.ts";
 
 /**
- * `rejection`: production would reject the file for it. `lint`: advice. `note`: what a rehearsal on a CPU cannot run.
- * Only the first kind is ever part of the verdict.
+ * `rejection`: production would reject the file for it. `lint`: advice on what will go wrong. `hint`: advice on a choice,
+ * which is no mistake. `note`: what a rehearsal on a CPU cannot run. Only the first kind is ever part of the verdict.
  */
-export type ProblemKind = "rejection" | "lint" | "note";
+export type ProblemKind = "rejection" | "lint" | "hint" | "note";
+
+/** Lints about what is a choice. */
+const CHOICES: ReadonlySet<string> = new Set(["gradient-checkpointing"]);
+
+/** Those that are to be mended: what is a choice or only of this machine is none. */
+export const isCounted = ({ kind }: Pick<Problem, "kind">): boolean => kind === "rejection" || kind === "lint";
+
+export const problemsText = (count: number): string =>
+  `${formatInteger(count)} ${count === 1 ? "problem" : "problems"}`;
 
 export type Problem = Finding & {
   /** Among those of one analysis. */
@@ -13,6 +23,8 @@ export type Problem = Finding & {
   kind: ProblemKind;
   /** Where production stops, what it would say next once that is repaired, and what it does not reach; null but for rejections. */
   standing: "stops" | "next" | "later" | null;
+  /** It is about no line: something is missing, or nothing of the file can be read. */
+  isOfWholeFile: boolean;
   fixes: readonly Fix[];
 };
 
@@ -21,6 +33,10 @@ export const STANDING_WORDS = {
   next: "Would be next.",
   later: "Not reached.",
 } as const;
+
+/** The scanner's empty range, where it has no place to name. */
+const isStart = ({ line, column, endLine, endColumn }: Finding) =>
+  line === 1 && column === 1 && endLine === 1 && endColumn === 1;
 
 /** Rejections in production's order, then lints and notes by line. */
 export function problemsOf({ verdict, findings, lints, cudaNeeds, fixes }: Analysis): Problem[] {
@@ -34,6 +50,7 @@ export function problemsOf({ verdict, findings, lints, cudaNeeds, fixes }: Analy
     id: `${kind}:${index}`,
     kind,
     standing,
+    isOfWholeFile: isStart(finding),
     fixes: fixesOf(finding),
   });
   const byLine = (left: { line: number }, right: { line: number }) => left.line - right.line;
@@ -41,7 +58,7 @@ export function problemsOf({ verdict, findings, lints, cudaNeeds, fixes }: Analy
     ...findings.map((finding, index) =>
       shown(finding, "rejection", index, index === stopIndex ? "stops" : index === stopIndex + 1 ? "next" : "later"),
     ),
-    ...lints.toSorted(byLine).map((lint, index) => shown(lint, "lint", index, null)),
+    ...lints.toSorted(byLine).map((lint, index) => shown(lint, CHOICES.has(lint.rule) ? "hint" : "lint", index, null)),
     ...cudaNeeds.toSorted(byLine).map(({ line, what }, index) => {
       const message = `This line ${what}, which needs CUDA: a rehearsal on a CPU cannot run it.`;
       const place = { line, column: 1, endLine: line, endColumn: Number.MAX_SAFE_INTEGER };

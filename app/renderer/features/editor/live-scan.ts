@@ -5,7 +5,7 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import type { Analysis } from "../../../common/scan.ts";
 import { asCrusaderError } from "../../connection.ts";
-import { type Problem, problemsOf } from "./findings.ts";
+import { isCounted, type Problem, problemsOf, problemsText } from "./findings.ts";
 
 /** Long enough that a word is typed in one go, short enough to be there when one looks up. */
 export const SCAN_AFTER_MS = 100;
@@ -95,4 +95,13 @@ export class LiveScan {
   #set(id: string, scanned: Scanned): void {
     this.state.setState(({ byBuffer }) => ({ byBuffer: { ...byBuffer, [id]: scanned } }));
   }
+}
+
+/** For the status bar: rejections and advice in all open files, hints and notes left out; null where no file is open. */
+export function problemSummary({ byBuffer }: LiveScanState): string | null {
+  const all = Object.values(byBuffer);
+  if (all.length === 0) return null;
+  if (all.some(({ failure }) => failure !== null)) return "not checked";
+  if (all.some(({ current }) => !current)) return "checking";
+  return problemsText(all.flatMap(({ problems }) => problems).filter(isCounted).length);
 }

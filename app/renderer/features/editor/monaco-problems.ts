@@ -9,16 +9,17 @@ import { type Problem, type ProblemKind, STANDING_WORDS, unitColumn } from "./fi
 const OWNERS: Record<ProblemKind, string> = {
   rejection: "crusader scan",
   lint: "crusader advice",
+  hint: "crusader hint",
   note: "crusader note",
 };
 const SEVERITIES: Record<ProblemKind, monaco.MarkerSeverity> = {
   rejection: monaco.MarkerSeverity.Error,
   lint: monaco.MarkerSeverity.Warning,
+  // Marked so that it can be seen; F8 passes it by.
+  hint: monaco.MarkerSeverity.Hint,
   note: monaco.MarkerSeverity.Info,
 };
-/** Advice on what is a choice, no mistake: marked so that it can be seen, and F8 passes it by. */
-const CHOICES: ReadonlySet<string> = new Set(["gradient-checkpointing"]);
-const SOURCES: Record<ProblemKind, string> = { rejection: "scan", lint: "advice", note: "note" };
+const SOURCES: Record<ProblemKind, string> = { rejection: "scan", lint: "advice", hint: "hint", note: "note" };
 /** More underlines help nobody and cost time in the window's own thread. */
 const MAX_MARKERS = 500;
 
@@ -38,14 +39,14 @@ function rangeOf(model: monaco.editor.ITextModel, { line, column, endLine, endCo
 
 const stopMarks = new WeakMap<monaco.editor.ITextModel, string[]>();
 
-/** Underlines these instead of those before. */
+/** Underlines these instead of those before. What is about no line is told above the text. */
 export function markProblems(model: monaco.editor.ITextModel, problems: readonly Problem[]): void {
-  const shown = problems.slice(0, MAX_MARKERS);
-  for (const kind of ["rejection", "lint", "note"] as const) {
+  const shown = problems.filter(({ isOfWholeFile }) => !isOfWholeFile).slice(0, MAX_MARKERS);
+  for (const kind of ["rejection", "lint", "hint", "note"] as const) {
     const markers = shown
       .filter((problem) => problem.kind === kind)
       .map((problem) => ({
-        severity: CHOICES.has(problem.rule) ? monaco.MarkerSeverity.Hint : SEVERITIES[kind],
+        severity: SEVERITIES[kind],
         ...rangeOf(model, problem),
         message: problem.standing === null ? problem.message : `${problem.message} ${STANDING_WORDS[problem.standing]}`,
         source: SOURCES[kind],
@@ -86,13 +87,15 @@ function editsOf(model: monaco.editor.ITextModel, edits: Fix["edits"]) {
 export function registerProblemHelp(problemsAt: (model: monaco.editor.ITextModel) => readonly Problem[]): void {
   monaco.languages.registerHoverProvider("python", {
     async provideHover(model, position) {
-      const here = problemsAt(model).filter((problem) =>
-        monaco.Range.containsPosition(rangeOf(model, problem), position),
+      const here = problemsAt(model).filter(
+        (problem) => !problem.isOfWholeFile && monaco.Range.containsPosition(rangeOf(model, problem), position),
       );
-      const advice = here.some(({ kind }) => kind === "lint") ? await adviceHelp() : null;
-      const texts = here.flatMap(({ kind, rule }) => {
+      const isAdvice = ({ kind }: Problem) => kind === "lint" || kind === "hint";
+      const advice = here.some(isAdvice) ? await adviceHelp() : null;
+      const texts = here.flatMap((problem) => {
+        const { rule } = problem;
         const help = RULE_HELP[rule];
-        if (kind === "lint") return [`**${rule}** (docs/lints.md)\n\n${advice?.get(rule) ?? ""}`];
+        if (isAdvice(problem)) return [`**${rule}** (docs/lints.md)\n\n${advice?.get(rule) ?? ""}`];
         return help === undefined ? [] : [helpText(rule, help)];
       });
       return texts.length === 0 ? null : { contents: [...new Set(texts)].map((value) => ({ value })) };

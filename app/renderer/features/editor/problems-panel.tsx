@@ -8,9 +8,11 @@ import { VerdictMark } from "../../shell/ui/verdict-mark.tsx";
 import { OpinionNote } from "../production/opinion-note.tsx";
 import {
   filteredProblems,
+  isCounted,
   type Problem,
   type ProblemFilter,
   type ProblemKind,
+  problemsText,
   STANDING_WORDS,
   verdictWords,
 } from "./findings.ts";
@@ -22,6 +24,7 @@ import classes from "./problems-panel.module.css";
 const KINDS: readonly { kind: ProblemKind; one: string; many: string }[] = [
   { kind: "rejection", one: "rejection", many: "rejections" },
   { kind: "lint", one: "advice", many: "advice" },
+  { kind: "hint", one: "hint", many: "hints" },
   { kind: "note", one: "note", many: "notes" },
 ];
 /** A list that nobody reads to its end only costs time. */
@@ -110,6 +113,9 @@ function FileProblems({ id, title, scanned, filter }: FileProps) {
         ) : (
           <VerdictMark mark={analysis.verdict.ok ? "passed" : "failed"} word={`the scan ${verdictWords(analysis)}`} />
         )}
+        {current && failure === null && (
+          <span className={classes.dim}>{problemsText(problems.filter(isCounted).length)}</span>
+        )}
         {hidden > 0 && <span className={classes.dim}>{formatInteger(hidden)} hidden by the filter</span>}
       </h2>
       {failure !== null && (
@@ -131,11 +137,11 @@ function FileProblems({ id, title, scanned, filter }: FileProps) {
   );
 }
 
-const KIND_MARKS = { rejection: "failed", lint: "error", note: "info" } as const;
-const KIND_WORDS = { rejection: "rejected", lint: "advice", note: "note" } as const;
+const KIND_MARKS = { rejection: "failed", lint: "error", hint: "info", note: "info" } as const;
+const KIND_WORDS = { rejection: "rejected", lint: "advice", hint: "hint", note: "note" } as const;
 
 function ProblemEntry({ bufferId, problem, current }: { bufferId: string; problem: Problem; current: boolean }) {
-  const { kind, line, message, rule, standing, fixes } = problem;
+  const { kind, line, message, rule, standing, isOfWholeFile, fixes } = problem;
   const [fix] = fixes;
   const entry = useRef<HTMLButtonElement>(null);
   const mend = () => {
@@ -160,7 +166,7 @@ function ProblemEntry({ bufferId, problem, current }: { bufferId: string; proble
           mend();
         }}
       >
-        <span className={classes.line}>{line}</span>
+        <span className={classes.line}>{isOfWholeFile ? "file" : line}</span>
         <VerdictMark mark={KIND_MARKS[kind]} word={KIND_WORDS[kind]} />
         <span>
           {message}{" "}

@@ -21,13 +21,3 @@ export function useProblemsInPieces(): LiveScanState["byBuffer"] {
   }, []);
   return byBuffer;
 }
-
-/** For the status bar: rejections and advice in all open files, notes left out; null where no file is open. */
-export function problemSummary({ byBuffer }: LiveScanState): string | null {
-  const all = Object.values(byBuffer);
-  if (all.length === 0) return null;
-  if (all.some(({ failure }) => failure !== null)) return "not checked";
-  if (all.some(({ current }) => !current)) return "checking";
-  const count = all.flatMap(({ problems }) => problems).filter(({ kind }) => kind !== "note").length;
-  return count === 1 ? "1 problem" : `${count} problems`;
-}
