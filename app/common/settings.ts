@@ -1,6 +1,6 @@
 /** What a person chose for the window. Kept in `settings.json` of the data folder. */
 import { z } from "zod";
-import { containerChoiceSchema } from "./runs.ts";
+import { containerChoiceSchema, evaluationSchema } from "./runs.ts";
 import { serverNameSchema } from "./servers.ts";
 
 /** Raised when a reader of the old version would misread the new one. */
@@ -24,6 +24,7 @@ export const settingsSchema = z.object({
       /** Kept while another backend is chosen. */
       container: containerChoiceSchema.optional(),
       server: serverNameSchema.optional(),
+      evaluation: evaluationSchema.optional(),
       numRanks: z.number().int().min(1).max(64).nullable(),
       repeats: z.number().int().min(1).max(100).nullable(),
     })

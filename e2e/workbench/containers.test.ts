@@ -82,13 +82,15 @@ test("a container is chosen, remembered and run in; the page may close, and a ca
   const page = await workbench.open();
   await openFile(page, "train.py");
 
-  await choosePlace(page, "Container: default");
+  await choosePlace(page, "Engine: default");
   // The scripted judge's image is none of the profile's.
   await form(page)
     .getByText("has no image crusader/rehearsal")
     .or(form(page).getByText("does not fit"))
     .first()
     .waitFor();
+  await form(page).getByRole("button", { name: "Build image" }).waitFor();
+  await form(page).getByRole("button", { name: "Check engine" }).waitFor();
   await form(page).getByRole("textbox", { name: "Image" }).fill(SCRIPTED_IMAGE);
   await form(page).getByText(`in the image ${SCRIPTED_IMAGE}, not the profile's own`).waitFor();
   await form(page).getByRole("combobox", { name: "Flags of the container" }).click();
@@ -99,17 +101,17 @@ test("a container is chosen, remembered and run in; the page may close, and a ca
   await page.getByRole("combobox", { name: "Ranks of the next run" }).click();
   await page.getByRole("option", { name: "1 rank" }).click();
   await settled(() => services.settings.read().settings.simulation).toEqual(IN_A_CONTAINER);
-  await page.getByRole("contentinfo").getByText("container on default").waitFor();
+  await page.getByRole("contentinfo").getByText("container (default)").waitFor();
 
   await form(page).getByRole("button", { name: "Simulate" }).click();
-  await simulation(page).getByText("Goes on without Crusader").waitFor();
+  await simulation(page).getByText("Goes on when Crusader is closed").waitFor();
+  const preparing = (shown: Page) => simulation(shown).getByRole("row", { name: /prepare.*running/i });
+  await preparing(page).waitFor();
   await page.close();
   expect(ids()).toHaveLength(1);
 
   const later = await workbench.open();
-  await simulation(later)
-    .getByRole("row", { name: /prepare.*running/i })
-    .waitFor();
+  await preparing(later).waitFor();
   expect(await barriers(later)).toEqual([]);
   await simulation(later).getByRole("button", { name: "Cancel", exact: true }).click();
   await simulation(later)
@@ -141,6 +143,8 @@ test("the host killed in mid-run finds its container again, also while the engin
   await page.goto(address.href);
   await openFile(page, "train.py");
   await form(page).getByRole("button", { name: "Simulate" }).click();
+  await command(page, "Show Simulation");
+  await command(page, "Maximise or restore the panel");
   await log(page).getByText("launched as appuser, judge judge").waitFor();
 
   child.kill("SIGKILL");
@@ -161,7 +165,7 @@ test("the host killed in mid-run finds its container again, also while the engin
   await engine.open();
   letGoOn();
   await log(page).getByText("after", { exact: true }).waitFor();
-  await panel(page, "result").getByText("Passed").first().waitFor();
+  await simulation(page).getByText("Passed").first().waitFor();
 });
 
 test("a real rehearsal in a container, judged in the image of this version", {
@@ -284,7 +288,10 @@ test("by keyboard alone: a server is named, checked, judged on, edited and remov
   await page.getByRole("combobox", { name: "Profile of the next run" }).focus();
   await page.keyboard.press("Enter");
   await page.getByRole("option", { name: "production-3b", exact: true }).waitFor();
-  await page.keyboard.type("production-3b");
+  const names = await page.getByRole("option").allTextContents();
+  for (let down = names.indexOf("production-3b") - names.indexOf("rehearsal"); down !== 0; down -= Math.sign(down)) {
+    await page.keyboard.press(down > 0 ? "ArrowDown" : "ArrowUp");
+  }
   await page.keyboard.press("Enter");
   await form(page).getByText("measured and reported by an evaluation server").waitFor();
   await page.keyboard.press("Control+Enter");
@@ -334,7 +341,7 @@ test("a job that waits on a server outlives the host, and a cancel says that the
   const page = await workbench.open();
   await openFile(page, "train.py");
   await page.keyboard.press("Control+Enter");
-  await simulation(page).getByText("Goes on without Crusader").waitFor();
+  await simulation(page).getByText("Goes on when Crusader is closed").waitFor();
   await server.until(() => server.count("status") > 0);
   await simulation(page).getByRole("button", { name: "Cancel", exact: true }).click();
   await simulation(page)

@@ -5,13 +5,13 @@ export type Place = Pick<Settings["simulation"], "backend" | "server"> & {
   container?: { engine?: string | undefined } | undefined;
 };
 
-/** Continues "runs on". */
+/** Short, as a label's value. */
 export function placeText({ backend, container, server }: Place): string {
   switch (backend) {
     case "local":
       return "this machine";
     case "docker":
-      return container?.engine === undefined ? "container" : `container on ${container.engine}`;
+      return container?.engine === undefined ? "container" : `container (${container.engine})`;
     case "evalServer":
       return server === undefined ? "no server yet" : `server ${server}`;
     default:

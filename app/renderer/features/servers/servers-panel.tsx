@@ -145,16 +145,16 @@ function Row({ server, check }: { server: ShownServer; check: CheckState | null 
   return (
     <tr data-server={name}>
       <th scope="row">{name}</th>
-      <td>
+      <td className={classes.breakable}>
         <span className="mono">{address}</span>
         {isPlain && <PlainWarning />}
       </td>
       <td>{hasToken ? "kept" : "none"}</td>
-      <td aria-live="polite">
+      <td className={classes.breakable} aria-live="polite">
         <CheckText check={check} />
       </td>
       <td>
-        <div className={classes.actions}>
+        <div className={`${classes.actions} ${classes.rowActions}`}>
           <Button disabled={check?.state === "asking"} onClick={() => checkServer(name).catch(told)}>
             Check<span className="visually-hidden"> {name}</span>
           </Button>

@@ -2,6 +2,7 @@
 import { Select } from "@mantine/core";
 import { choose, useChoice } from "./choice.ts";
 import classes from "./choosers.module.css";
+import { startOnShortcut } from "./commands.ts";
 import { PlaceSelect } from "./place-select.tsx";
 import { useProfiles } from "./use-profiles.ts";
 
@@ -20,6 +21,7 @@ export function Choosers() {
         data={profiles?.map(({ name, error }) => ({ value: name, label: name, disabled: error !== null })) ?? [profile]}
         value={profile}
         allowDeselect={false}
+        onKeyDownCapture={startOnShortcut}
         onChange={(chosen) => chosen !== null && choose({ profile: chosen })}
         w="9.5rem"
       />
@@ -32,6 +34,7 @@ export function Choosers() {
         ]}
         value={numRanks === null ? DEFAULT_RANKS : String(numRanks)}
         allowDeselect={false}
+        onKeyDownCapture={startOnShortcut}
         onChange={(chosen) => choose({ numRanks: chosen === null || chosen === DEFAULT_RANKS ? null : Number(chosen) })}
         w="7.5rem"
       />

@@ -52,9 +52,9 @@ function Commands({ options, target }: CommandsDialogProps) {
   return (
     <div className={classes.byHand}>
       <p>
-        They judge the file once, with the flags chosen above. Save the order, and run them in its folder: the file, the
-        profile and the seed are in it. What the judge writes to the terminal are its events; the last one is the
-        verdict. Crusader records nothing of it.
+        They judge the file once, with the flags that the form shows. Save the order, and run them in its folder: the
+        file, the profile and the seed are in it. What the judge writes to the terminal are its events; the last one is
+        the verdict. Crusader records nothing of it.
       </p>
       <div>
         <Button

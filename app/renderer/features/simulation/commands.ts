@@ -2,7 +2,8 @@
 import { createStore } from "zustand/vanilla";
 import { client } from "../../client.ts";
 import { activity } from "../../shell/activity.ts";
-import type { Command } from "../../shell/commands.ts";
+import { type Command, matchesShortcut, runCommand } from "../../shell/commands.ts";
+import { isMac } from "../../shell/platform.ts";
 import { requestSimulation, selection } from "../../shell/selection.ts";
 import { openFeature, showFeature } from "../open-feature.ts";
 import { currentChoice } from "./choice.ts";
@@ -24,6 +25,15 @@ export async function requestStart(): Promise<void> {
   requestSimulation(target);
 }
 
+/** On fields that use the Enter key themselves. */
+export function startOnShortcut(event: React.KeyboardEvent): void {
+  if (!matchesShortcut(START_SHORTCUT, event, isMac)) return;
+  event.preventDefault();
+  event.stopPropagation();
+  runCommand("simulation.start");
+}
+
+const START_SHORTCUT = "Ctrl+Enter";
 const ownRun = () => activity.getState().runs.find(({ ownedHere }) => ownedHere);
 
 export const simulationCommands: readonly Command[] = [
@@ -31,7 +41,7 @@ export const simulationCommands: readonly Command[] = [
     id: "simulation.start",
     title: "Simulate the active file",
     category: "Simulation",
-    shortcuts: ["Ctrl+Enter"],
+    shortcuts: [START_SHORTCUT],
     when: () => selection.getState().target !== null,
     run: requestStart,
   },

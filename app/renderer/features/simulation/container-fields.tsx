@@ -3,6 +3,7 @@ import { Button, Select, TextInput } from "@mantine/core";
 import { IconTerminal2 } from "@tabler/icons-react";
 import { useEffect, useState } from "react";
 import type { ContainerChoice } from "../../../common/runs.ts";
+import type { Forecast } from "../../../common/simulation.ts";
 import { type Choice, choose } from "./choice.ts";
 import { byHand } from "./commands.ts";
 import { IMAGE_PATTERN, parseGpus, RUN_PROFILES, withGpus, withImage } from "./places.ts";
@@ -13,12 +14,12 @@ type ContainerFieldsProps = {
   /** Where the profile's ranks are on GPUs. */
   usesGpus: boolean;
   /** Null while it is not known. */
-  image: string | null;
+  forecast: Forecast | null;
   /** Told when a field comes to hold what cannot be used, and when it no longer does. */
   onUnfit: (unfit: boolean) => void;
 };
 
-export function ContainerFields({ choice, usesGpus, image, onUnfit }: ContainerFieldsProps) {
+export function ContainerFields({ choice, usesGpus, forecast, onUnfit }: ContainerFieldsProps) {
   const container: ContainerChoice = choice.container ?? { runProfile: "validator" };
   const [gpuText, setGpuText] = useState(container.gpus?.join(", ") ?? "");
   const [imageText, setImageText] = useState(container.image ?? "");
@@ -66,7 +67,7 @@ export function ContainerFields({ choice, usesGpus, image, onUnfit }: ContainerF
       )}
       <TextInput
         label="Image"
-        placeholder={image ?? "the profile's"}
+        placeholder={forecast?.image ?? "the profile's"}
         title="Another than the profile's makes the score incomparable"
         value={imageText}
         onChange={({ currentTarget }) => {
@@ -79,11 +80,41 @@ export function ContainerFields({ choice, usesGpus, image, onUnfit }: ContainerF
         spellCheck={false}
         w="15rem"
       />
+      {usesGpus && forecast !== null && <JudgeSelect choice={choice} own={forecast.productionEvaluation} />}
       <Button leftSection={<IconTerminal2 size="1em" aria-hidden />} onClick={() => byHand.setState({ open: true })}>
         Commands
       </Button>
       <p className={classes.meaning}>{meaning}</p>
     </div>
+  );
+}
+
+/** Whose code judges. The validator's own is there once its source was fetched. */
+function JudgeSelect({
+  choice,
+  own: { revision, problem },
+}: {
+  choice: Choice;
+  own: Forecast["productionEvaluation"];
+}) {
+  const evaluation = choice.evaluation ?? "crusader";
+  return (
+    <Select
+      label="Judge"
+      data={[
+        { value: "crusader", label: "Crusader's, apart from the file" },
+        {
+          value: "production",
+          label: `The validator's own code${revision === null ? "" : ` (${revision})`}`,
+          disabled: problem !== null && evaluation === "crusader",
+        },
+      ]}
+      value={evaluation}
+      allowDeselect={false}
+      title={problem === null ? "" : `${problem.message} ${problem.hint}`}
+      onChange={(value) => value !== null && choose({ evaluation: value as NonNullable<Choice["evaluation"]> })}
+      w="15rem"
+    />
   );
 }
 

@@ -5,6 +5,7 @@ import { notifyError } from "../../shell/notifications.ts";
 import { openFeature } from "../open-feature.ts";
 import { loadServers, useServers } from "../servers/servers-store.ts";
 import { choose, useChoice } from "./choice.ts";
+import { startOnShortcut } from "./commands.ts";
 import { loadEngines, useEngines } from "./engines.ts";
 import { NAME_A_SERVER, placeChange, placeGroups, placeValue } from "./places.ts";
 
@@ -21,6 +22,7 @@ export function PlaceSelect({ label, ariaLabel, width }: { label?: string; ariaL
       data={placeGroups(choice, engines, servers)}
       value={placeValue(choice, engines)}
       allowDeselect={false}
+      onKeyDownCapture={startOnShortcut}
       onDropdownOpen={() => {
         // Each engine is asked, which may take a while: only when somebody looks.
         Promise.all([loadEngines(), loadServers()]).catch((thrown: unknown) => notifyError(thrown));

@@ -33,8 +33,8 @@ test("every place is in one list, with what is out of reach", () => {
     {
       group: "Container engines",
       items: [
-        { value: "docker:box", label: "Container: box" },
-        { value: "docker:default", label: "Container: default (out of reach)" },
+        { value: "docker:box", label: "Engine: box" },
+        { value: "docker:default", label: "Engine: default (out of reach)" },
       ],
     },
     { group: "Evaluation servers", items: [{ value: "evalServer:a100", label: "Server: a100" }, NAME_ONE] },
@@ -49,14 +49,14 @@ test.each<[string, Partial<Choice>, Engines | null, Servers | null, string | nul
     { backend: "docker", container: { engine: "box", runProfile: "validator" } },
     null,
     null,
-    "Container: box",
+    "Engine: box",
   ],
   [
     "an engine that is gone",
     { backend: "docker", container: { engine: "old", runProfile: "validator" } },
     ENGINES,
     SERVERS,
-    "Container: old (gone)",
+    "Engine: old (gone)",
   ],
   ["no server yet", { backend: "evalServer" }, ENGINES, SERVERS, "No server yet"],
   ["a server that is gone", { backend: "evalServer", server: "old" }, ENGINES, SERVERS, "Server: old (gone)"],
@@ -122,17 +122,23 @@ test("where a run goes, in words", () => {
   expect(places.map(placeText)).toEqual([
     "this machine",
     "container",
-    "container on box",
+    "container (box)",
     "server a100",
     "no server yet",
   ]);
 });
 
 test("the command line's words for a choice, each quoted for a shell", () => {
-  const options = { profile: "rehearsal", backend: "docker", sandbox: "bubblewrap", ignoreCudaNeeds: true } as const;
+  const options = {
+    profile: "rehearsal",
+    backend: "docker",
+    sandbox: "bubblewrap",
+    evaluation: "production",
+    ignoreCudaNeeds: true,
+  } as const;
   const container = { engine: "my box", runProfile: "public" as const, gpus: [0, 3], image: "mine:1" };
   expect(terminalCommand({ ...options, container, numRanks: 2, seed: "it's" }, "train.py", "order.json")).toBe(
     "crusader simulate train.py --profile rehearsal --backend docker --engine 'my box' --run-profile public --gpus 0,3 " +
-      "--image mine:1 --num-gpus 2 --seed 'it'\\''s' --ignore-cuda-needs --write-order order.json",
+      "--image mine:1 --num-gpus 2 --seed 'it'\\''s' --evaluation production --ignore-cuda-needs --write-order order.json",
   );
 });

@@ -24,7 +24,7 @@ export function placeGroups(choice: Choice, engines: Engines | null, servers: Se
   const here = { value: "local", label: "This machine" };
   const containers = engines?.map(({ name, problem }) => ({
     value: `docker:${name}`,
-    label: `Container: ${name}${problem === null ? "" : " (out of reach)"}`,
+    label: `Engine: ${name}${problem === null ? "" : " (out of reach)"}`,
   })) ?? [{ value: "docker:", label: "Container" }];
   const boxes = servers?.map(({ name }) => ({ value: `evalServer:${name}`, label: `Server: ${name}` })) ?? [];
   const groups = [
@@ -39,7 +39,7 @@ export function placeGroups(choice: Choice, engines: Engines | null, servers: Se
 
 function goneText({ backend, container, server }: Choice, engines: Engines | null, servers: Servers | null): string {
   const gone = (known: boolean) => (known ? " (gone)" : "");
-  if (backend === "docker") return `Container: ${container?.engine ?? "?"}${gone(engines !== null)}`;
+  if (backend === "docker") return `Engine: ${container?.engine ?? "?"}${gone(engines !== null)}`;
   if (backend !== "evalServer") return backend;
   return server === undefined ? "No server yet" : `Server: ${server}${gone(servers !== null)}`;
 }
@@ -83,12 +83,12 @@ export const RUN_PROFILES: Record<ContainerChoice["runProfile"], { title: string
   validator: {
     title: "Validator: isolated",
     meaning:
-      "The validator's flags: read-only, no network, no capabilities, memory and shared memory as the profile limits them.",
+      "Read-only, without network or capabilities, with the profile's limits of memory: as the validator starts it.",
   },
   public: {
     title: "Public simulator",
     meaning:
-      "The public simulator's flags: the same, but the machine's memory segments are shared, memory may be locked without limit, and NCCL is set up for NVLink. For your own files only.",
+      "The same, but the machine's memory segments are shared, and memory may be locked: for your own files only.",
   },
 };
 

@@ -13,6 +13,7 @@ import { type Mark, VerdictMark } from "../../shell/ui/verdict-mark.tsx";
 import { openFeature } from "../open-feature.ts";
 import { OtherRulesMark } from "../production/other-rules.tsx";
 import { cancelRun } from "./commands.ts";
+import { GpuNotes } from "./gpu-notes.tsx";
 import type { FollowedRun, RunStore } from "./run-store.ts";
 import classes from "./simulation.module.css";
 import { useNow } from "./use-run.ts";
@@ -42,7 +43,7 @@ export function RunHeader({ run, plan, status, ownedHere, outlivesApp }: RunHead
         </h2>
         <Standing status={status} comparable={run.view.result?.notComparable.length === 0} />
         <span className={classes.dim}>
-          {plan.profile.name}, {ranks}, on {placeText(plan)}
+          {plan.profile.name}, {ranks}, {placeText(plan)}
           {plan.seedFixed && `, seed ${plan.seeds[0]}`}
           {plan.against !== null && `, in turns with run ${plan.against}`}
         </span>
@@ -71,11 +72,10 @@ export function RunHeader({ run, plan, status, ownedHere, outlivesApp }: RunHead
         </div>
       )}
       {isRunning && outlivesApp && (
-        <div className={classes.dim}>
-          Goes on without Crusader: close the window or the machine, it comes back here.
-        </div>
+        <div className={classes.dim}>Goes on when Crusader is closed, and comes back here.</div>
       )}
       {!isRunning && status.state === "cancelled" && <WhatWasEnded result={run.view.result} />}
+      {run.view.result !== null && <GpuNotes repeats={run.view.result.repeats} />}
       {status.waiting !== null && (
         <div className={classes.waiting}>
           Waits for its turn: one run at a time has the machine.

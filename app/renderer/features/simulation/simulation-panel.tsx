@@ -2,6 +2,7 @@
 import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { useActivity } from "../../shell/activity.ts";
 import { EmptyState, ErrorState, Loading } from "../../shell/ui/states.tsx";
+import { GpuSection } from "./gpu-section.tsx";
 import { RunHeader } from "./run-header.tsx";
 import { Series } from "./series.tsx";
 import classes from "./simulation.module.css";
@@ -56,7 +57,12 @@ function RunBody({ runId, retry }: { runId: string; retry: () => void }) {
   const isRunning = view.status?.state === "running" && plan !== null;
   // In a low panel the form would hide what was just started.
   useEffect(() => {
-    if (isRunning) place.current?.scrollIntoView({ block: "start" });
+    const shown = place.current;
+    const panel = shown?.parentElement;
+    // The panel alone: `scrollIntoView` would move all that is around it too.
+    if (isRunning && shown != null && panel != null) {
+      panel.scrollTop += shown.getBoundingClientRect().top - panel.getBoundingClientRect().top;
+    }
   }, [isRunning]);
 
   if (error !== null && view.status === null) return <ErrorState error={error} retry={retry} />;
@@ -80,6 +86,7 @@ function RunBody({ runId, retry }: { runId: string; retry: () => void }) {
         )}
         {plan.seeds.length > 1 && <Series view={view} seeds={plan.seeds} shown={shown} onShow={setChosen} />}
         <Timeline run={run} repeat={shown} isLive={shown === current} />
+        <GpuSection key={shown} plan={plan} repeat={shown} isRunOver={view.result !== null} />
       </div>
       <Suspense fallback={<Loading what="Loading the log" />}>
         <LogView runId={runId} numRanks={plan.numRanks} totalBytes={view.outputBytes} />

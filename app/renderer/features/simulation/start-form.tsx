@@ -21,10 +21,11 @@ import { freshTarget, type ShownTarget, selection, takeStartRequest, useSelectio
 import { CopyText } from "../../shell/ui/copy-text.tsx";
 import { openFeature } from "../open-feature.ts";
 import { type Choice, choose, useChoice } from "./choice.ts";
-import { requestStart } from "./commands.ts";
+import { requestStart, startOnShortcut } from "./commands.ts";
 import { CommandsDialog } from "./commands-dialog.tsx";
 import { ContainerFields } from "./container-fields.tsx";
 import { type Declared, readDeclared } from "./declared.ts";
+import { chosenEngine } from "./engines.ts";
 import { PlaceSelect } from "./place-select.tsx";
 import { remedyOf } from "./places.ts";
 import classes from "./simulation.module.css";
@@ -42,8 +43,8 @@ const isCount = (value: number | null, most: number) =>
 const isConfined = (backend: string) => backend === "docker" || backend === "evalServer";
 
 /** As the contract takes them; null where a field holds what it would refuse. */
-function optionsOf(choice: Choice, fields: Fields): SimulationOptions | null {
-  const { profile, backend, container, server, numRanks, repeats } = choice;
+function optionsOf(choice: Choice, fields: Fields, isRehearsal: boolean): SimulationOptions | null {
+  const { profile, backend, container, server, evaluation = "crusader", numRanks, repeats } = choice;
   const { withoutSandbox, ignoreCudaNeeds } = fields;
   const seed = fields.seed.trim();
   if (!isCount(numRanks, MAX_RANKS) || !isCount(repeats, MAX_REPEATS)) return null;
@@ -53,6 +54,7 @@ function optionsOf(choice: Choice, fields: Fields): SimulationOptions | null {
     backend,
     sandbox: withoutSandbox && !isConfined(backend) ? "none" : "bubblewrap",
     ...(backend === "docker" && container !== undefined ? { container } : {}),
+    evaluation: backend === "docker" && !isRehearsal ? evaluation : "crusader",
     ...(backend === "evalServer" && server !== undefined ? { server } : {}),
     ...(numRanks === null ? {} : { numRanks }),
     ...(repeats === null ? {} : { repeats }),
@@ -78,8 +80,8 @@ export function StartForm() {
   const foreign = declared?.origin ?? null;
   const withoutSandbox = fields.withoutSandbox && foreign === null;
   const options = useMemo(
-    () => (unfit ? null : optionsOf({ ...choice, numRanks: ownRanks }, { ...fields, withoutSandbox })),
-    [choice, fields, withoutSandbox, ownRanks, unfit],
+    () => (unfit ? null : optionsOf({ ...choice, numRanks: ownRanks }, { ...fields, withoutSandbox }, isRehearsal)),
+    [choice, fields, withoutSandbox, ownRanks, isRehearsal, unfit],
   );
   const { forecast, error } = useForecast(options);
   const [starting, setStarting] = useState(false);
@@ -129,6 +131,7 @@ export function StartForm() {
     <form
       className={classes.form}
       aria-label="Start a run"
+      onKeyDownCapture={startOnShortcut}
       onFocus={() => setLooked((count) => count + 1)}
       onPointerEnter={() => setLooked((count) => count + 1)}
       onSubmit={(event) => {
@@ -148,9 +151,9 @@ export function StartForm() {
           value={choice.profile}
           allowDeselect={false}
           onChange={(profile) => profile !== null && choose({ profile })}
-          w={130}
+          w={120}
         />
-        <PlaceSelect label="Runs on" width="10rem" />
+        <PlaceSelect label="Runs on" width="8.75rem" />
         <NumberInput
           label="Ranks"
           min={1}
@@ -175,11 +178,11 @@ export function StartForm() {
         />
         <TextInput
           label="Seed"
-          placeholder="fresh each run"
+          placeholder="fresh"
           value={fields.seed}
           onChange={({ currentTarget }) => change({ seed: currentTarget.value })}
           error={options === null && /[^\x21-\x7e]/.test(fields.seed.trim()) ? "No blanks or special characters" : null}
-          w={120}
+          w={104}
         />
         <Button
           type="submit"
@@ -192,12 +195,11 @@ export function StartForm() {
           Simulate
         </Button>
       </div>
-      <ForecastView forecast={forecast} title={target?.title ?? null} place={placeText(choice)} />
       {choice.backend === "docker" && (
         <ContainerFields
           choice={choice}
           usesGpus={profiles !== null && !isRehearsal}
-          image={forecast?.image ?? null}
+          forecast={forecast}
           onUnfit={setUnfit}
         />
       )}
@@ -225,6 +227,7 @@ export function StartForm() {
           isForeign={foreign !== null}
         />
       ))}
+      <ForecastView forecast={forecast} title={target?.title ?? null} place={placeText(choice)} />
       {lacksSandbox && foreign !== null && (
         <div>
           This is another's code ({originText(foreign)}): it runs in a sandbox only, so a start without one is not
@@ -311,15 +314,19 @@ function ForecastView({ forecast, title, place }: { forecast: Forecast | null; t
   const parts = [
     `${numRanks} ${numRanks === 1 ? "rank" : "ranks"}`,
     `${repeats} ${repeats === 1 ? "repeat" : "repeats"}`,
-    isConfined(backend) ? `on ${place}` : sandbox === "none" ? "no sandbox" : "in a sandbox without network",
+    isConfined(backend)
+      ? `${backend === "docker" ? "in a" : "on"} ${place}`
+      : sandbox === "none"
+        ? "no sandbox"
+        : "in a sandbox without network",
     seconds > 0 ? `about ${formatSeconds(seconds)}, as earlier runs took` : "no earlier run tells how long",
   ];
   return (
     <div className={classes.forecast} aria-live="polite">
       <div>
         {`Judges ${title}`} by <b>{profile.title}</b>: {parts.join(", ")}.
+        {isConfined(backend) && " It goes on when Crusader is closed."}
       </div>
-      {isConfined(backend) && <div>It goes on without Crusader, and comes back here.</div>}
       {behindRunIds.length > 0 && (
         <div>
           Waits behind {behindRunIds.length === 1 ? "run" : "runs"} {behindRunIds.join(", ")}.
@@ -379,10 +386,41 @@ function Problem({
   );
 }
 
+const ENGINE_CODES: readonly string[] = ["not_found", "unsupported", "engine_unreachable", "engine_failed"];
 const SERVER_CODES: readonly string[] = ["usage", "not_found", "server_unreachable", "server_refused"];
 
 /** What can be done about it from here. */
-function ProblemAction({ code, choice: { backend } }: { code: ErrorReport["code"]; choice: Choice }) {
+function ProblemAction({ code, choice }: { code: ErrorReport["code"]; choice: Choice }) {
+  const { backend, profile } = choice;
+  if (backend === "docker" && [...ENGINE_CODES, "image_missing"].includes(code)) {
+    const withEngine = (act: (engine: string) => Promise<void>) => () =>
+      chosenEngine(choice)
+        .then(act)
+        .catch((thrown: unknown) => notifyError(thrown));
+    return (
+      <div className={classes.problemActions}>
+        {code === "image_missing" && (
+          <Button
+            onClick={withEngine(async (engine) =>
+              (await import("../engines/images-actions.ts")).buildImage(engine, profile),
+            )}
+          >
+            Build image
+          </Button>
+        )}
+        <Button
+          onClick={withEngine(async (engine) => {
+            const { checkChosen, chooseChecked } = await import("../engines/checks.ts");
+            chooseChecked({ engine, profile });
+            openFeature("engines");
+            await checkChosen();
+          })}
+        >
+          Check engine
+        </Button>
+      </div>
+    );
+  }
   if (backend === "evalServer" && SERVER_CODES.includes(code)) {
     return (
       <div>

@@ -2,7 +2,7 @@ import type { SimulationOptions } from "../../../common/simulation.ts";
 
 /** `crusader simulate` with these options, for a POSIX shell. */
 export function terminalCommand(
-  { profile, container, numRanks, seed, ignoreCudaNeeds }: SimulationOptions,
+  { profile, container, numRanks, seed, evaluation, ignoreCudaNeeds }: SimulationOptions,
   file: string,
   orderFile: string,
 ): string {
@@ -15,6 +15,7 @@ export function terminalCommand(
     ...(image === undefined ? [] : ["--image", image]),
     ...(numRanks === undefined ? [] : ["--num-gpus", String(numRanks)]),
     ...(seed === undefined ? [] : ["--seed", seed]),
+    ...(evaluation === "production" ? ["--evaluation", evaluation] : []),
     ...(ignoreCudaNeeds ? ["--ignore-cuda-needs"] : []),
     ...["--write-order", orderFile],
   ];
