@@ -12,7 +12,6 @@ import {
   type GpuQuantity,
   type GpusEvent,
   gpuDeviceSchema,
-  type Stage,
   stageSchema,
   THROTTLE_REASONS,
   type ThrottleReason,
@@ -235,6 +234,15 @@ export function gpuObservationTexts(observations: readonly GpuObservation[]): st
   return [...groups.values()].map(groupText);
 }
 
+export type ObservedRepeat = { gpuObservations?: readonly GpuObservation[] | undefined };
+
+/** What stood out of a run's GPUs, each with its repeat where there are several. */
+export function gpuNotes(repeats: readonly ObservedRepeat[]): string[] {
+  return repeats.flatMap(({ gpuObservations: observed = [] }, index) =>
+    gpuObservationTexts(observed).map((text) => (repeats.length === 1 ? text : `Repeat ${index + 1}: ${text}`)),
+  );
+}
+
 function groupText(group: readonly GpuObservation[]): string {
   const [first] = group as [GpuObservation, ...GpuObservation[]];
   const gpus = `${group.length === 1 ? "GPU" : "GPUs"} ${numbersText(group.map(({ gpu }) => gpu))}`;
@@ -378,9 +386,4 @@ function heldBackSpans(samples: readonly GpuSample[], position: number): GpuTele
     before = now;
   }
   return spans;
-}
-
-/** Where each stage is on the time axis; `Stage` in the order they happened. */
-export function stageAt({ stages }: Pick<GpuTelemetry, "stages">, seconds: number): Stage | null {
-  return stages.findLast(({ from, to }) => seconds >= from && (to === null || seconds <= to))?.stage ?? null;
 }

@@ -7,8 +7,9 @@ import { parseContainerSize } from "../../common/container-size.ts";
 import { CrusaderError } from "../../common/errors.ts";
 import { formatBytes, formatInteger, formatSeconds, formatShare, originText } from "../../common/format.ts";
 import { rankSource } from "../../common/log-lines.ts";
-import type { RunRecord, RunResult, RunState, RunSummary } from "../../common/runs.ts";
-import { RUN_STATES, runStateSchema } from "../../common/runs.ts";
+import type { Evaluation, RunRecord, RunResult, RunState, RunSummary } from "../../common/runs.ts";
+import { evaluationSchema, RUN_STATES, runStateSchema } from "../../common/runs.ts";
+import { gpuNotes } from "../../common/telemetry.ts";
 import { RunStore, readSharedRun } from "../services/runs/index.ts";
 import { dataFolder } from "../services/settings/index.ts";
 import type { CommandIo } from "./io.ts";
@@ -292,7 +293,10 @@ function heading({ id, state, bytes, plan, result }: RunRecord, paint: Paint): s
   const caveats = (result?.notComparable ?? []).map(
     (reason) => `  ${paint("caution", "no score")}    ${safeLine(reason)}\n`,
   );
-  return `run ${id}  ${paint(toneOf(state, comparable), state.toUpperCase())}\n${lines.join("")}${caveats.join("")}`;
+  const gpus = gpuNotes(result?.repeats ?? []).map((note) => `  ${paint("caution", "GPU")}         ${note}\n`);
+  return [`run ${id}  ${paint(toneOf(state, comparable), state.toUpperCase())}\n`, ...lines, ...gpus, ...caveats].join(
+    "",
+  );
 }
 
 function meaningOf(score: NonNullable<RunResult["score"]>): string {

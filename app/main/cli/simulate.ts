@@ -11,6 +11,7 @@ import { CrusaderError } from "../../common/errors.ts";
 import type { Stage } from "../../common/events.ts";
 import { formatSeconds, productionText } from "../../common/format.ts";
 import type { Evaluation, Plan, RepeatResult, RunResult } from "../../common/runs.ts";
+import { gpuNotes } from "../../common/telemetry.ts";
 import { SshConnections } from "../services/engine/index.ts";
 import { HparamsService, type Profile } from "../services/hparams/index.ts";
 import { productionCode } from "../services/production/index.ts";
@@ -632,8 +633,9 @@ function describeVerdict(plan: Plan, result: RunResult, paint: Paint): string {
       `  ${passed} of ${repeatsPlanned} passed; the profile asks for ${Math.ceil(minSuccessRate * repeatsPlanned)}`,
     );
   }
+  lines.push(...gpuNotes(repeats).map((note) => `  ${paint("caution", "GPU")}: ${note}`));
   if (score !== null) lines.push(...notComparable.map((reason) => `  no leaderboard score: ${safeLine(reason)}`));
-  if (plan.production !== undefined) lines.push(`  ${productionText(plan.production)}`);
+  if (plan.production !== undefined && score === null) lines.push(`  ${productionText(plan.production)}`);
   lines.push(`  again: crusader runs show ${plan.runId}`);
   return `${lines.join("\n")}\n`;
 }

@@ -18,6 +18,7 @@ import { VerdictMark } from "../../shell/ui/verdict-mark.tsx";
 import { openRunSource } from "../editor/index.ts";
 import { openFeature } from "../open-feature.ts";
 import { OtherRules } from "../production/other-rules.tsx";
+import { GpuNotes } from "../simulation/gpu-notes.tsx";
 import { isOver } from "../simulation/run-view.ts";
 import { useRun } from "../simulation/use-run.ts";
 import { ChecksTable } from "./checks-table.tsx";
@@ -126,6 +127,7 @@ function EndedView({ shown }: { shown: ShownRun }) {
           </ul>
         )}
         {result !== null && <SeriesLine result={result} />}
+        {result !== null && <GpuNotes repeats={result.repeats} />}
         <OtherRules runIds={[plan.runId]} meaning="Verdict and limits are those of its own rules: judge it again." />
       </div>
       <Actions shown={shown} />
