@@ -95,6 +95,19 @@ test("a submission that prints without end is ended in time, and its record stay
   expect(store.output("1").length).toBeLessThan(4.1 * 1024 * 1024);
 });
 
+test.for([
+  ["hang: import", "import"],
+  ["hang: timed run", "timed"],
+] as const)("%s: ended by the time limit, in its stage", async ([name, stage], context) => {
+  const { start } = benchOr(context);
+  const { outcome, failure } = await (await start(name)).done;
+  expect({ outcome, kind: failure?.kind, stage: failure?.stage }).toEqual({
+    outcome: "failed",
+    kind: "timeout",
+    stage,
+  });
+});
+
 test("a submission that forks without end reaches its limit, and no other", async (context) => {
   const { start } = benchOr(context);
   const { outcome, failure } = await (await start("exhaust: processes")).done;
