@@ -191,3 +191,14 @@ export async function barriers(page: Page): Promise<string[]> {
     .filter(({ impact }) => impact === "serious" || impact === "critical")
     .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`));
 }
+
+/** The same in every theme, each named where something was found; the page stays as it is meanwhile. */
+export async function barriersInEveryTheme({ services }: Workbench, page: Page): Promise<string[]> {
+  const found: string[] = [];
+  for (const theme of ["light", "dark", "high-contrast"] as const) {
+    services.settings.change({ theme });
+    await page.locator(`html[data-appearance="${theme}"]`).waitFor();
+    found.push(...(await barriers(page)).map((barrier) => `${theme}: ${barrier}`));
+  }
+  return found;
+}
