@@ -1,7 +1,6 @@
 /** The doctor with a real engine; with one of our own making only for what a real one does not do when asked. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,6 +13,7 @@ import { DockerBackend } from "../simulation/index.ts";
 import { EngineDoctor } from "./doctor.ts";
 import { PROBE_COMMAND } from "./doctor-probe.ts";
 import { Engine } from "./engine.ts";
+import { answersOfProbe, json, startMadeEngine } from "./made-engine.ts";
 
 const folderOf = (name: string) => fileURLToPath(new URL(`../../../../${name}`, import.meta.url));
 const hparams = new HparamsService({ profilesFolder: folderOf("hparams") });
@@ -200,39 +200,11 @@ test("no engine: one finding, with what to do", async () => {
   ]);
 });
 
-/** Answers each call by its method and path, without the version: "GET /info". */
-async function daemon(answers: Record<string, RequestListener>): Promise<{ address: string; asked: string[] }> {
-  const folder = mkdtempSync(join(tmpdir(), "crusader-daemon-"));
-  const asked: string[] = [];
-  const server = createServer((request: IncomingMessage, response: ServerResponse) => {
-    const { pathname } = new URL(request.url ?? "", "http://engine");
-    const call = `${request.method} ${pathname.replace(/^\/v[\d.]+/, "").replace(/-probe-[0-9a-f]{8}/, "-probe")}`;
-    asked.push(call.replace(/crusader-[0-9a-f]{16}/, "ours"));
-    const answer = Object.entries(answers).find(([prefix]) => call.startsWith(prefix));
-    if (answer === undefined) response.writeHead(404).end('{"message": "no such thing"}');
-    else answer[1](request, response);
-  });
-  const path = join(folder, "engine.sock");
-  await new Promise<void>((resolve) => server.listen(path, resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-    rmSync(folder, { recursive: true });
-  });
-  return { address: `unix://${path}`, asked };
-}
-
-const json =
-  (value: unknown, status = 200): RequestListener =>
-  (_request, response) =>
-    response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(value));
-
 const INFO = { ID: "E", ServerVersion: "28.2.2", SystemTime: "2001-01-01T00:00:00Z", MemTotal: 2 ** 40, NCPU: 8 };
 const FAKE = { "GET /info": json(INFO), "GET /version": json({ Components: [{ Name: "Podman Engine" }] }) };
-const labels = (profile: string) => json({ Id: "sha256:1", Config: { Labels: { "crusader.profile": profile } } });
 
 test("an engine that does not answer is given up", async () => {
-  const { address } = await daemon({ "": () => {} });
+  const { address } = await startMadeEngine({ "": () => {} });
   const { check } = doctor({ address, callMs: 50 });
   expect(findingsOf(await check("rehearsal", 1))).toMatchObject([
     { id: "reachable", state: "problem", message: expect.stringContaining("did not answer within 0.05 s") },
@@ -240,9 +212,9 @@ test("an engine that does not answer is given up", async () => {
 });
 
 test("an image for another profile, a clock that is off, and a container that is refused", async () => {
-  const { address } = await daemon({
+  const { address } = await startMadeEngine({
     ...FAKE,
-    "GET /images/": labels("another"),
+    ...answersOfProbe({ "crusader.profile": "another" }, null),
     "POST /containers/create": json({ message: "no space left on device" }, 500),
   });
   const { check } = doctor({ address });
@@ -262,15 +234,9 @@ test("an image for another profile, a clock that is off, and a container that is
 });
 
 test("cancelled while the container looks around: it is removed, with its network", async () => {
-  const { address, asked } = await daemon({
+  const { address, asked } = await startMadeEngine({
     ...FAKE,
-    "GET /images/": labels("cpu"),
-    "POST /networks/create": json({ Id: "n" }, 201),
-    "POST /containers/create": json({ Id: "c" }, 201),
-    "POST /containers/c/start": json({}, 204),
-    // Never any of it, and never its end.
-    "GET /containers/c/logs": (_request, response) => void response.writeHead(200).flushHeaders(),
-    "DELETE /": json({}, 204),
+    ...answersOfProbe({ "crusader.profile": "cpu" }, null),
   });
   const controller = new AbortController();
   const { check } = doctor({ address });
@@ -282,21 +248,9 @@ test("cancelled while the container looks around: it is removed, with its networ
 });
 
 test("a container that says something else is no report", async () => {
-  const frame = (text: string) => {
-    const header = Buffer.alloc(8);
-    header[0] = 1;
-    header.writeUInt32BE(text.length, 4);
-    return Buffer.concat([header, Buffer.from(text)]);
-  };
-  const state = { Status: "exited", Running: false, ExitCode: 3, OOMKilled: false, Error: "" };
-  const { address } = await daemon({
+  const { address } = await startMadeEngine({
     ...FAKE,
-    "GET /images/": labels("cpu"),
-    "POST /containers/create": json({ Id: "c" }, 201),
-    "POST /containers/c/start": json({}, 204),
-    "GET /containers/c/logs": (_request, response) => response.end(frame('{"version": 7, "user": "root"}\n')),
-    "GET /containers/c/json": json({ Id: "c", State: state }),
-    "DELETE /": json({}, 204),
+    ...answersOfProbe({ "crusader.profile": "cpu" }, '{"version": 7, "user": "root"}\n'),
   });
   const items = await doctor({ address }).check("rehearsal", 1);
   expect(findingsOf(items).find(({ id }) => id === "probe")).toMatchObject({

@@ -121,7 +121,7 @@ function Chosen({ engines }: { engines: Engines }) {
     <>
       <section className={classes.part} aria-label={`Engine ${engine.name}`}>
         <h2 className={classes.title}>{engine.name}: fit for runs?</h2>
-        <div className={classes.line}>
+        <div className={classes.fields}>
           <Select
             label="Profile"
             data={(profiles ?? []).map(({ name }) => name)}

@@ -36,7 +36,7 @@ function FindingLine({ finding: { id, state, title, message, remedy, command } }
       <FindingMark state={state} />
       <div className={classes.words}>
         <span>
-          <b>{title}</b> {message}
+          <b>{title}:</b> {message}
         </span>
         {remedy !== "" && <span>{remedy}</span>}
         {command !== "" && <CopyText text={command} what={`the command for ${title}`} />}
