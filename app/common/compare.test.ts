@@ -172,3 +172,17 @@ test("huge files without anything in common end in time", () => {
   const b = run("2", timed(4, 5), {}, lines("b"));
   expect(compareRuns(a, b).code).toEqual({ identical: false, diff: null });
 });
+
+test("runs that different code judged do not compare; of production's code the revision is shown", () => {
+  const judgedBy = (label: string) => ({ production: { revision: { id: label.repeat(40), label }, files: [] } });
+  const own = run("1", onGpu(60, 61));
+  const [a, b] = [run("2", onGpu(60, 61), judgedBy("a")), run("3", onGpu(60, 61), judgedBy("b"))];
+  expect(speed(own, a)).toMatchObject({
+    verdict: "not_comparable",
+    reasons: ["evaluation: crusader in A and production, revision a in B"],
+  });
+  expect(speed(a, b).verdict).toBe("within_noise");
+  expect(compareRuns(a, b).environment).toEqual([
+    { path: "evaluation", a: "production, revision a", b: "production, revision b" },
+  ]);
+});

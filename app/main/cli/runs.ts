@@ -24,8 +24,8 @@ const HELP = `Lists, shows, compares, exports and removes recorded runs.
 
 Usage: crusader runs COMMAND [options]
 
-  list [--state STATE] [--profile NAME] [--submission NAME|PATH] [--search TEXT] [--since DATE]
-       [--limit N] [--offset N] [--json]
+  list [--state STATE] [--profile NAME] [--evaluation crusader|production] [--submission NAME|PATH]
+       [--search TEXT] [--since DATE] [--limit N] [--offset N] [--json]
                        newest first, 50 at a time
   show ID [--json]     stages, checks, failure and notes of one run
   log ID [--rank N]    what was printed, each line behind its rank; with --rank one rank's lines
@@ -49,6 +49,7 @@ const OPTIONS = {
   yes: { type: "boolean" },
   state: { type: "string" },
   profile: { type: "string" },
+  evaluation: { type: "string" },
   submission: { type: "string" },
   search: { type: "string" },
   since: { type: "string" },
@@ -72,7 +73,7 @@ type Subcommand = {
 
 const SUBCOMMANDS: Record<string, Subcommand> = {
   list: {
-    options: ["json", "state", "profile", "submission", "search", "since", "limit", "offset"],
+    options: ["json", "state", "profile", "evaluation", "submission", "search", "since", "limit", "offset"],
     ids: { least: 0, most: 0 },
     run: list,
   },
@@ -169,7 +170,14 @@ function printJson(io: CommandIo, value: unknown): void {
 
 function list({ store, options, io, paint }: Context): void {
   const { profile, submission, search } = options;
-  const filter = { state: stateOption(options.state), profile, submission, search, since: sinceOption(options.since) };
+  const filter = {
+    state: stateOption(options.state),
+    profile,
+    evaluation: evaluationOption(options.evaluation),
+    submission,
+    search,
+    since: sinceOption(options.since),
+  };
   const found = store.list({ ...filter, limit: wholeNumber(options, "limit"), offset: wholeNumber(options, "offset") });
   if (options.json === true) {
     printJson(io, found);
@@ -200,6 +208,13 @@ function stateOption(text: string | undefined): RunState | undefined {
   return state.data;
 }
 
+function evaluationOption(text: string | undefined): Evaluation | undefined {
+  if (text === undefined) return undefined;
+  const evaluation = evaluationSchema.safeParse(text);
+  if (evaluation.success) return evaluation.data;
+  throw new CrusaderError("usage", `--evaluation is one of ${evaluationSchema.options.join(", ")}, not "${text}".`);
+}
+
 function sinceOption(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
   const time = Date.parse(text);
@@ -213,7 +228,7 @@ function runTable(runs: RunSummary[], paint: Paint): string {
     { title: "state", tone: (_cell: string, row: number) => toneOf(runs[row]?.state, runs[row]?.comparable ?? false) },
     { title: "score", align: "right" as const },
     { title: "submission", maxWidth: 32 },
-    { title: "profile", maxWidth: 24 },
+    { title: "profile", maxWidth: 48 },
     { title: "ranks", align: "right" as const },
     { title: "reason", maxWidth: 32 },
     { title: "took", align: "right" as const },
@@ -225,7 +240,9 @@ function runTable(runs: RunSummary[], paint: Paint): string {
     run.imported === true ? `${run.state} (imported)` : run.state,
     scoreText(run.score),
     `${run.submission.name} v${run.submission.version}`,
-    run.profile.name,
+    run.productionRevision === undefined
+      ? run.profile.name
+      : `${run.profile.name}, judged by production ${run.productionRevision}`,
     String(run.numRanks),
     run.failure === null ? "" : (run.failure.code ?? run.failure.kind),
     run.wallSeconds === null ? "" : formatSeconds(run.wallSeconds),

@@ -28,7 +28,7 @@ import { type RunDraft, RunStore } from "../runs/index.ts";
 import { ScanService } from "../scan/index.ts";
 import type { OwnFile } from "./consequences.ts";
 import { fetchCommit, type GitOptions } from "./git.ts";
-import { ProductionService, type ProductionServiceOptions } from "./index.ts";
+import { ProductionService, type ProductionServiceOptions, productionCode } from "./index.ts";
 import { readSnapshot } from "./reader.ts";
 import { SNAPSHOT_LIMITS } from "./snapshot.ts";
 
@@ -731,5 +731,67 @@ describe("changes, and putting them in force", () => {
       false,
       [],
     ]);
+  });
+});
+
+describe("the code that can judge", () => {
+  const DOUBLE = join(ROOT, "simulator-image/tests/production_double");
+  const files = { "env.py": "env.py", "crusades/core/security_defs.py": "crusades/core/security_defs.py" };
+
+  /** A folder with the double's files at those paths, fetched. */
+  async function fetched(places: Record<string, string>) {
+    const folder = temporaryFolder();
+    for (const [from, to] of Object.entries(places)) {
+      mkdirSync(dirname(join(folder, to)), { recursive: true });
+      cpSync(join(DOUBLE, from), join(folder, to));
+    }
+    const { service, dataFolder } = bench();
+    service.chooseSource({ kind: "folder", path: folder });
+    const { pinned } = await service.fetch();
+    return { dataFolder, pinned };
+  }
+  const USUAL = {
+    "env.py": "environments/templar/env.py",
+    "crusades/core/security_defs.py": "src/crusades/core/security_defs.py",
+  };
+
+  test.for([
+    ["where it usually lies", USUAL],
+    ["where it was moved to", { "env.py": "judge/env.py", "crusades/core/security_defs.py": "lib/security_defs.py" }],
+  ] as const)("%s", async ([, places]) => {
+    const { dataFolder, pinned } = await fetched(places);
+    const { revision, files: found } = productionCode(dataFolder);
+    expect(revision).toEqual({ id: pinned?.id, label: pinned?.label });
+    expect(Object.fromEntries(found.map(({ path, content }) => [path, Buffer.from(content, "base64")]))).toEqual(
+      Object.fromEntries(Object.keys(files).map((path) => [path, readFileSync(join(DOUBLE, path))])),
+    );
+  });
+
+  test("nothing was fetched, or what was fetched holds none", async () => {
+    const { dataFolder, service } = bench();
+    expect(() => productionCode(dataFolder)).toThrow(
+      expect.objectContaining({ code: "not_found", hint: "Fetch it: crusader production fetch." }),
+    );
+    service.chooseSource({ kind: "folder", path: EXAMPLE });
+    const { pinned } = await service.fetch();
+    expect(() => productionCode(dataFolder)).toThrow(
+      expect.objectContaining({
+        message: `Revision ${pinned?.label} of the production source holds no env.py that can judge.`,
+      }),
+    );
+  });
+
+  test("two that could be it are none", async () => {
+    const { dataFolder } = await fetched({ ...USUAL, "env.py": "one/env.py" });
+    expect(productionCode(dataFolder).files).toHaveLength(2);
+    const folder = temporaryFolder();
+    for (const to of ["one/env.py", "two/env.py"]) {
+      mkdirSync(dirname(join(folder, to)), { recursive: true });
+      cpSync(join(DOUBLE, "env.py"), join(folder, to));
+    }
+    const other = bench();
+    other.service.chooseSource({ kind: "folder", path: folder });
+    await other.service.fetch();
+    expect(() => productionCode(other.dataFolder)).toThrow("holds no env.py that can judge");
   });
 });

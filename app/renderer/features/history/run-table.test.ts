@@ -35,7 +35,11 @@ const RUNS = [
     failure: { kind: "check", code: "weight_mismatch", message: "They differ." },
     submission: submission("tp.py", 2),
   }),
-  historyRun(3, { profile: { name: "7B", kind: "production" }, score: { kind: "mfu_percent", value: 61 } }),
+  historyRun(3, {
+    profile: { name: "7B", kind: "production" },
+    productionRevision: "abc1234",
+    score: { kind: "mfu_percent", value: 61 },
+  }),
 ];
 const ids = (runs: HistoryRun[]) => runs.map(({ id }) => id);
 
@@ -46,6 +50,8 @@ test.each([
   ["a version", { search: "v10" }, ["1"]],
   ["a state", { state: "failed" as const }, ["2"]],
   ["a profile", { profile: "7B" }, ["3"]],
+  ["production's code", { evaluation: "production" }, ["3"]],
+  ["a revision", { search: "production abc1234" }, ["3"]],
   ["a tag", { tag: "Best" }, ["1"]],
   ["nothing found", { tag: "Best", state: "failed" as const }, []],
 ])("filter: %s", (_name, query, expected) => {

@@ -3,7 +3,14 @@ import type { Event, Stage } from "../../../common/events.ts";
 import type { RunStatus, RunUpdate } from "../../../common/simulation.ts";
 import { applyUpdate, emptyRunView, expectedOf, isOver, type RunView, runTime, stageTimes } from "./run-view.ts";
 
-const RUNNING: RunStatus = { state: "running", waiting: null, repeat: 0, repeatsPlanned: 1, cancelling: false, contact: null };
+const RUNNING: RunStatus = {
+  state: "running",
+  waiting: null,
+  repeat: 0,
+  repeatsPlanned: 1,
+  cancelling: false,
+  contact: null,
+};
 
 type Said = Partial<Event> & Pick<Event, "type" | "t">;
 
@@ -133,4 +140,21 @@ test("what is shown never goes back, and is done only at the end", () => {
   const over = applyUpdate(view, update(4, [], { status: { ...RUNNING, state: "passed" } }), 0);
   expect(isOver(over)).toBe(true);
   expect(runTime(over, {}, 99_000, 0.5)).toEqual({ elapsedSeconds: 2.2, remainingSeconds: 0, fraction: 1 });
+});
+
+test("production's code has stages of its own; what its log never told takes no time", () => {
+  const judged: Said = { type: "note", level: "warning", id: "production_evaluation", message: "", line: null, t: 0 };
+  const view = applied([update(0, [judged, began("scan", 0), ended("scan", 0.1, 0.1), began("evaluation", 1)])]);
+  const [scan, , , evaluation, ...rest] = stageTimes(view.repeats[0], { evaluation: 10 }, 4);
+  expect([scan?.stage, evaluation]).toEqual([
+    "scan",
+    { stage: "evaluation", state: "running", steps: null, elapsedSeconds: 4, remainingSeconds: 6, fraction: 0.4 },
+  ]);
+  expect(rest.map(({ stage, remainingSeconds }) => [stage, remainingSeconds])).toEqual([
+    ["reference", 0],
+    ["warmup", 0],
+    ["timed", 0],
+    ["checks", 0],
+  ]);
+  expect(stageTimes(view.repeats[0], {}, 4).map(({ fraction }) => fraction)).toEqual([1, ...Array(7).fill(null)]);
 });
