@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, type TestContext, test } from "vitest";
-import { SecondEngine } from "../../engine/second-engine.ts";
-import { scriptedApp, scriptedRequest } from "../scripted-container-app.ts";
-import { prepareScriptedImage, SCRIPTED_IMAGE } from "../scripted-image.ts";
+import { SecondEngine } from "../app/main/services/engine/second-engine.ts";
+import { scriptedApp, scriptedRequest } from "../app/main/services/simulation/scripted-container-app.ts";
+import { prepareScriptedImage, SCRIPTED_IMAGE } from "../app/main/services/simulation/scripted-image.ts";
 
 const prepared = prepareScriptedImage();
 

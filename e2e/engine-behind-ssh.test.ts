@@ -4,11 +4,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, type TestContext, test } from "vitest";
-import { findSshServer } from "../../../../../scripts/machine.mjs";
-import { LoopbackSsh, PASSPHRASE } from "../../engine/loopback-ssh.ts";
-import { markerOf } from "../marked-processes.ts";
-import { scriptedApp, scriptedRequest } from "../scripted-container-app.ts";
-import { prepareScriptedImage } from "../scripted-image.ts";
+import { LoopbackSsh, PASSPHRASE } from "../app/main/services/engine/loopback-ssh.ts";
+import { markerOf } from "../app/main/services/simulation/marked-processes.ts";
+import { scriptedApp, scriptedRequest } from "../app/main/services/simulation/scripted-container-app.ts";
+import { prepareScriptedImage } from "../app/main/services/simulation/scripted-image.ts";
+import { findSshServer } from "../scripts/machine.mjs";
 
 const sshServer = findSshServer();
 const prepared = prepareScriptedImage();
