@@ -1,7 +1,14 @@
 import { ORPCError } from "@orpc/client";
 import { expect, test } from "vitest";
 import type { CrusaderError } from "../common/errors.ts";
-import { type Connection, createConnection, follow, growingPauseMs, type OpenChannel } from "./connection.ts";
+import {
+  asCrusaderError,
+  type Connection,
+  createConnection,
+  follow,
+  growingPauseMs,
+  type OpenChannel,
+} from "./connection.ts";
 
 type Call = (path: readonly string[], input: unknown) => Promise<unknown>;
 
@@ -155,4 +162,9 @@ test("tells a stream's own failure once and does not open it again", async () =>
   });
   expect({ code: error.code, opened }).toEqual({ code: "not_found", opened: 1 });
   connection.close();
+});
+
+test("a failure that came as data keeps its words; anything else is ours", () => {
+  const report = { code: "disk_full", message: "The disk is full.", hint: "Free some.", detail: "" } as const;
+  expect([asCrusaderError(report).report(), asCrusaderError({ message: "?" }).code]).toEqual([report, "internal"]);
 });

@@ -193,8 +193,15 @@ export function follow<Item>(
 /** Whatever a call threw, as an error with words for people. */
 export function asCrusaderError(thrown: unknown): CrusaderError {
   if (thrown instanceof CrusaderError) return thrown;
+  // The failure of a task comes as data.
+  if (isReport(thrown)) return new CrusaderError(thrown.code, thrown.message, thrown.hint, thrown.detail);
   const detail = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
   return new CrusaderError("internal", "Crusader itself failed.", "Report it with the diagnostics (Help).", detail);
+}
+
+function isReport(thrown: unknown): thrown is ErrorReport {
+  if (typeof thrown !== "object" || thrown === null || thrown instanceof Error) return false;
+  return ["code", "message", "hint", "detail"].every((key) => key in thrown);
 }
 
 const disconnected = () =>

@@ -1,7 +1,7 @@
 /** The images that an engine has of ours: which fit, building one, what the builder said, and the token for what is gated. */
 import { Button, Modal, Progress, TextInput } from "@mantine/core";
 import { IconCopy, IconFolder, IconHammer } from "@tabler/icons-react";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { formatBytes, formatInteger } from "../../../common/format.ts";
 import { type BuildView, hubTokenPattern, type ShownImage } from "../../../common/images.ts";
 import { client } from "../../client.ts";
@@ -298,6 +298,12 @@ function BuildLog({ build: { taskId, logCharacters, state } }: { build: BuildVie
     );
     return () => controller.abort();
   }, [isOpen, taskId, turn]);
+  const shown = useRef<HTMLPreElement>(null);
+  const isAtEnd = useRef(true);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: with each new text
+  useEffect(() => {
+    if (isAtEnd.current) shown.current?.scrollTo({ top: shown.current.scrollHeight });
+  }, [text]);
   const copy = async () => {
     const log = await client.images.buildLog({ taskId });
     await navigator.clipboard.writeText(log.text);
@@ -324,7 +330,14 @@ function BuildLog({ build: { taskId, logCharacters, state } }: { build: BuildVie
         {text !== null && (
           <section aria-label="Log of the build">
             {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by keyboard */}
-            <pre className={own.log} tabIndex={0}>
+            <pre
+              ref={shown}
+              className={own.log}
+              tabIndex={0}
+              onScroll={({ currentTarget: { scrollTop, clientHeight, scrollHeight } }) => {
+                isAtEnd.current = scrollHeight - scrollTop - clientHeight < 20;
+              }}
+            >
               {text.slice(leftOut)}
             </pre>
           </section>
