@@ -1,6 +1,6 @@
 /** What ssh asks on its way to an engine, answered in the window. That it is ssh who asks: services/engine/ssh.test.ts. */
 import { expect, test } from "vitest";
-import { barriers } from "./harness.ts";
+import { barriers, settled } from "./harness.ts";
 import { inBrowser } from "./in-browser.ts";
 
 const { start } = inBrowser();
@@ -20,7 +20,7 @@ test("a passphrase is typed unseen, and goes to whoever asked", async () => {
   const dialog = page.getByRole("dialog");
   await dialog.getByText("Enter passphrase for key '/home/me/key':").waitFor();
   const field = dialog.getByLabel("Answer");
-  await expect.poll(() => field.evaluate((input) => input.matches(":focus"))).toBe(true);
+  await settled(() => field.evaluate((input) => input.matches(":focus"))).toBe(true);
   expect([await field.getAttribute("type"), await barriers(page)]).toEqual(["password", []]);
   await page.keyboard.type("a phrase");
   await page.keyboard.press("Enter");
@@ -46,7 +46,7 @@ test("an unknown host key is shown in full, and Enter alone does not accept it",
   await dialog.getByText("SHA256:Q0Xp3rM9sY1kq0l8wJ0T6nY3p8r2u5vB7cD9eF1gH3k").waitFor();
   expect(await barriers(page)).toEqual([]);
   const decline = dialog.getByRole("button", { name: "Decline" }).last();
-  await expect.poll(() => decline.evaluate((button) => button.matches(":focus"))).toBe(true);
+  await settled(() => decline.evaluate((button) => button.matches(":focus"))).toBe(true);
   await page.keyboard.press("Enter");
   expect(await declined).toBeNull();
   // The other window knows that it is over.

@@ -136,7 +136,7 @@ test("a host that is down is out of reach, and back when it is up", async (conte
   expect(await engine.facts()).toMatchObject({ id: await local() });
   box.breakConnections();
   // The shared connection is gone: it is noticed, and another is made.
-  await expect.poll(() => engine.facts().then(({ id }) => id)).toBe(await local());
+  await expect.poll(() => engine.facts().then(({ id }) => id), { timeout: 60_000 }).toBe(await local());
 });
 
 test("a window sees the question and answers it; another window's answer comes too late", async (context) => {
