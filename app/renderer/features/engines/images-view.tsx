@@ -329,10 +329,10 @@ function BuildLog({ build: { taskId, logCharacters, state } }: { build: BuildVie
         </div>
         {text !== null && (
           <section aria-label="Log of the build">
-            {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by keyboard */}
             <pre
               ref={shown}
               className={own.log}
+              // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by keyboard
               tabIndex={0}
               onScroll={({ currentTarget: { scrollTop, clientHeight, scrollHeight } }) => {
                 isAtEnd.current = scrollHeight - scrollTop - clientHeight < 20;
