@@ -1,4 +1,6 @@
 /** GPUs an evaluation may run on. */
+import type { RepeatResult } from "./runs.ts";
+import { mfuPercent } from "./score.ts";
 
 export type Gpu = {
   name: string;
@@ -62,3 +64,34 @@ export function bf16PeakOf(driverName: string): number | null {
 export function isValidatorsGpu(driverName: string, memoryMib: number | null): boolean {
   return /\bA100\b/.test(driverName) && (memoryMib === null ? /80GB/.test(driverName) : memoryMib > 70_000);
 }
+
+type NamedGpu = { name: string };
+
+/** "4 x NVIDIA A100-SXM4-80GB". */
+export function countedGpus(gpus: readonly NamedGpu[]): string {
+  const counts = new Map<string, number>();
+  for (const { name } of gpus) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts].map(([name, count]) => `${count} x ${name}`).join(", ");
+}
+
+/** What a repeat's MFU is by the peak of the GPUs it ran on, in percent, and that peak in TFLOP/s. */
+export type OwnPeakMfu = { percent: number; bf16Tflops: number };
+
+/**
+ * Null where that is the MFU already, where no MFU was measured, or where the GPUs' peak is not known, or not one: then
+ * there is only production's number.
+ */
+export function mfuByOwnPeak(
+  repeat: Pick<RepeatResult, "gpus" | "mfuPercent" | "parameters" | "uniqueTokens" | "numRanks" | "timedSeconds">,
+): OwnPeakMfu | null {
+  const { gpus = [], mfuPercent: counted, parameters, uniqueTokens, numRanks, timedSeconds } = repeat;
+  const [bf16Tflops = null, ...others] = new Set(gpus.map(({ name }) => bf16PeakOf(name)));
+  if (bf16Tflops === null || others.length > 0) return null;
+  if (counted === null || !parameters || !uniqueTokens || !timedSeconds) return null;
+  const seconds = timedSeconds;
+  const percent = mfuPercent({ parameters, uniqueTokens, gpuPeakTflops: bf16Tflops, numGpus: numRanks, seconds });
+  return Math.abs(percent - counted) < SAME_PERCENT ? null : { percent, bf16Tflops };
+}
+
+/** MFU is shown with two decimals. */
+const SAME_PERCENT = 0.005;

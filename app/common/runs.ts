@@ -133,6 +133,8 @@ export const repeatResultSchema = z.object({
   /** Seconds per stage, for those that ended. */
   stageSeconds: z.record(z.string(), z.number()),
   wallSeconds: z.number(),
+  /** The GPUs it ran on, rank by rank; absent where the judge could not ask them, and in records from before. */
+  gpus: z.array(z.object({ name: z.string(), memoryBytes: z.number().nullable() })).optional(),
   /** What stood out of the GPUs; absent where none was observed, and in records from before. */
   gpuObservations: z.array(gpuObservationSchema).optional(),
 });

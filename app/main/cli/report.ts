@@ -10,6 +10,7 @@ import {
   formatSeconds,
   formatSignedPercent,
 } from "../../common/format.ts";
+import { countedGpus, mfuByOwnPeak } from "../../common/gpus.ts";
 import type { RepeatResult, RunResult, RunState } from "../../common/runs.ts";
 import { renderChecks, renderTable } from "./table.ts";
 import type { Paint, Tone } from "./terminal.ts";
@@ -39,12 +40,14 @@ export function describeRepeat(
   paint: Paint,
   { withStages = true } = {},
 ): string {
+  const ownPeak = mfuByOwnPeak(repeat);
   const speed = [
     repeat.mfuPercent === null ? "" : `MFU ${formatMfu(repeat.mfuPercent)}`,
+    ownPeak === null ? "" : `${formatMfu(ownPeak.percent)} of the GPUs' own ${ownPeak.bf16Tflops} TFLOP/s`,
     repeat.relativeSpeed === null ? "" : formatRelativeSpeed(repeat.relativeSpeed),
     repeat.timedSeconds === null ? "" : `timed ${formatSeconds(repeat.timedSeconds)}`,
     repeat.strategy === null ? "" : `dp ${repeat.strategy.dp_size} x tp ${repeat.strategy.tp_size}`,
-    repeat.device,
+    repeat.gpus === undefined ? repeat.device : countedGpus(repeat.gpus),
     repeat.peakMemoryBytesPerRank === null ? "" : `${formatBytes(repeat.peakMemoryBytesPerRank)} a rank at most`,
   ].filter((part) => part !== "");
   const stages = EVERY_STAGE.filter((stage) => repeat.stageSeconds[stage] !== undefined).map((stage) => [

@@ -2,6 +2,7 @@
 import { imageName } from "../../../common/container-image.ts";
 import type { FailureKind } from "../../../common/events.ts";
 import { productionText } from "../../../common/format.ts";
+import { countedGpus, isValidatorsGpu } from "../../../common/gpus.ts";
 import type { ContainerChoice, Plan, RepeatResult } from "../../../common/runs.ts";
 import { isFatal } from "../../../common/score.ts";
 
@@ -32,7 +33,7 @@ export function reasonsNotComparable(
     server?: string | undefined;
     production?: Plan["production"];
   },
-  repeats: readonly Pick<RepeatResult, "notes">[] = [],
+  repeats: readonly Pick<RepeatResult, "notes" | "gpus">[] = [],
 ): string[] {
   const { kind, content } = plan.profile;
   const reasons: string[] = [];
@@ -41,7 +42,7 @@ export function reasonsNotComparable(
     reasons.push("measured and reported by an evaluation server, whose GPUs are not known here");
   } else if (plan.container === undefined) {
     reasons.push("evaluated by Crusader on this machine, not in the validator's image on its GPUs");
-  } else reasons.push("in the validator's container, on GPUs that were not compared with the validator's");
+  } else reasons.push(...gpuReasons(repeats));
   const image = plan.container?.image;
   if (image !== undefined && image !== imageName(content)) reasons.push(`in the image ${image}, not the profile's own`);
   if (plan.production !== undefined) reasons.push(productionText(plan.production));
@@ -62,4 +63,21 @@ export function reasonsNotComparable(
     reasons.push("the ranks' times differ by more than a tenth; only the smallest counts");
   }
   return reasons;
+}
+
+/** None where every repeat ran on the GPUs that the validator has. */
+function gpuReasons(repeats: readonly Pick<RepeatResult, "gpus">[]): string[] {
+  const known = repeats.flatMap(({ gpus }) => (gpus === undefined ? [] : [gpus]));
+  if (known.length === 0 || known.length < repeats.length) {
+    return ["in the validator's container, on GPUs that were not compared with the validator's"];
+  }
+  const others = known.filter(
+    (gpus) => !gpus.every(({ name, memoryBytes }) => isValidatorsGpu(name, mibOf(memoryBytes))),
+  );
+  const texts = new Set(others.map(countedGpus));
+  return [...texts].map((text) => `on ${text}: the leaderboard's scores are of A100s with 80 GB`);
+}
+
+function mibOf(bytes: number | null): number | null {
+  return bytes === null ? null : bytes / 1024 ** 2;
 }

@@ -223,8 +223,8 @@ export class SimulationService {
       throw new CrusaderError("unsupported", `The backend ${backend.name} has no commands of its own.`, hint);
     }
     const { container, server } = request;
-    const sandbox = this.#sandbox(request, backend);
     const source = request.source ?? (await readSource(request.path));
+    const sandbox = this.#sandbox(request, backend, this.#originOf(request, source));
     const { profile, numRanks } = await this.#settled(request);
     const order = {
       profile: profile.resolved,
@@ -252,15 +252,22 @@ export class SimulationService {
     return code ?? undefined;
   }
 
+  #originOf({ origin, path }: Pick<SimulationRequest, "origin" | "path">, source: Uint8Array): CodeOrigin | undefined {
+    return origin ?? this.#options.store.originOf(path, source);
+  }
+
   /** What keeps the ranks in. Throws `foreign_code` where another's code would be kept in by too little. */
-  #sandbox(request: Pick<SimulationRequest, "path" | "origin" | "sandbox" | "container">, backend: Backend): Sandbox {
+  #sandbox(
+    request: Pick<SimulationRequest, "sandbox" | "container">,
+    backend: Backend,
+    origin: CodeOrigin | undefined,
+  ): Sandbox {
     const sandbox = backend.confinement ?? request.sandbox;
-    const origin = request.origin ?? this.#options.store.originOf(request.path);
     if (origin !== undefined && (sandbox === "none" || request.container?.runProfile === "public")) {
       throw new CrusaderError(
         "foreign_code",
         `This is another's code (${originText(origin)}): it runs in a sandbox only.`,
-        "Read it, and make a file of your own of what you trust.",
+        "Read it. A copy that you changed is your own code.",
       );
     }
     return sandbox;
@@ -345,9 +352,9 @@ export class SimulationService {
 
   async #draft(request: SimulationRequest, backend: Backend) {
     const { container } = request;
-    const origin = request.origin ?? this.#options.store.originOf(request.path);
-    const sandbox = this.#sandbox(request, backend);
     const source = request.source ?? (await readSource(request.path));
+    const origin = this.#originOf(request, source);
+    const sandbox = this.#sandbox(request, backend, origin);
     const { profile, numRanks, repeats } = await this.#settled(request);
     const needs: Needs = {
       profile: profile.resolved,
@@ -685,8 +692,14 @@ function repeatResult(
       said.flatMap((event) => (event.type === "stage" && event.seconds !== null ? [[event.stage, event.seconds]] : [])),
     ),
     wallSeconds,
+    ...gpusOf(said),
     ...(said.some(({ type }) => type === "gpus") ? { gpuObservations: gpuObservations(gpuRecordOf(said)) } : {}),
   };
+}
+
+function gpusOf(said: readonly Event[]): Pick<RepeatResult, "gpus"> {
+  const devices = said.find((event) => event.type === "gpu_devices");
+  return devices === undefined ? {} : { gpus: devices.gpus.map(({ name, memoryBytes }) => ({ name, memoryBytes })) };
 }
 
 function withoutHeader<E extends Event>({ v: _v, seq: _seq, t: _t, type: _type, ...content }: E) {

@@ -2,6 +2,7 @@
 import { NumberInput } from "@mantine/core";
 import { useState } from "react";
 import { formatInteger, formatMfu, formatSeconds, formatSignedPercent } from "../../../common/format.ts";
+import type { OwnPeakMfu } from "../../../common/gpus.ts";
 import { mfuPercent } from "../../../common/score.ts";
 import { Unbroken } from "../../shell/ui/unbroken.tsx";
 import { type MfuRules, type MfuTerms, mfuRejection, mfuToBeat, secondsForMfu } from "./mfu.ts";
@@ -9,9 +10,15 @@ import classes from "./result.module.css";
 
 const asNumber = (value: string | number) => (typeof value === "number" && value > 0 ? value : null);
 
-type MfuCalculatorProps = { terms: MfuTerms; rules: MfuRules; notComparable: readonly string[] };
+type MfuCalculatorProps = {
+  terms: MfuTerms;
+  rules: MfuRules;
+  /** Null where it is the profile's, or not known. */
+  ownPeak: OwnPeakMfu | null;
+  notComparable: readonly string[];
+};
 
-export function MfuCalculator({ terms, rules, notComparable }: MfuCalculatorProps) {
+export function MfuCalculator({ terms, rules, ownPeak, notComparable }: MfuCalculatorProps) {
   const [seconds, setSeconds] = useState<number | null>(Number(terms.seconds.toFixed(2)));
   const [wanted, setWanted] = useState<number | null>(60);
   const [leader, setLeader] = useState<number | null>(null);
@@ -27,6 +34,15 @@ export function MfuCalculator({ terms, rules, notComparable }: MfuCalculatorProp
           <Unbroken text={formatMfu(mfuPercent(terms))} />
         </b>
       </div>
+      {ownPeak !== null && (
+        <p>
+          By the {ownPeak.bf16Tflops} TFLOP/s that these GPUs can do themselves:{" "}
+          <b>
+            <Unbroken text={formatMfu(ownPeak.percent)} />
+          </b>
+          , which compares with no score.
+        </p>
+      )}
       <div className={classes.whatIf}>
         <NumberInput
           label="If it took, in seconds"

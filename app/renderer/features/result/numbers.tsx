@@ -1,5 +1,6 @@
 /** What was measured, to compare by eye. */
 import { formatBytes, formatInteger, formatMfu, formatRelativeSpeed, formatSeconds } from "../../../common/format.ts";
+import { countedGpus, mfuByOwnPeak, type OwnPeakMfu } from "../../../common/gpus.ts";
 import type { RepeatResult } from "../../../common/runs.ts";
 import classes from "./result.module.css";
 
@@ -40,7 +41,9 @@ function numbersOf(repeat: RepeatResult): [string, string, string][] {
       "Production's own training loop, on the same machine.",
     ),
     ...row("Speed against the reference", repeat.relativeSpeed, formatRelativeSpeed),
-    ...row("MFU", repeat.mfuPercent, formatMfu),
+    ...row("MFU", repeat.mfuPercent, formatMfu, "By the peak that the profile names, as production counts it."),
+    ...row("MFU by the GPUs' own peak", mfuByOwnPeak(repeat), ownPeakText, "It compares with no score."),
+    ...row("GPUs", repeat.gpus, countedGpus),
     ...row("Tokens per second", repeat.tokensPerSecond, formatInteger),
     ...row("Unique tokens", repeat.uniqueTokens, formatInteger, "Each data group's own, once."),
     ...row("Final loss", loss?.[1], String),
@@ -51,3 +54,5 @@ function numbersOf(repeat: RepeatResult): [string, string, string][] {
     ...Object.entries(repeat.versions).flatMap(([name, version]) => row(name, version, String)),
   ];
 }
+
+const ownPeakText = ({ percent, bf16Tflops }: OwnPeakMfu) => `${formatMfu(percent)} of ${bf16Tflops} TFLOP/s`;

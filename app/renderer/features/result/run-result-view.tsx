@@ -4,6 +4,7 @@ import { IconDownload, IconFileImport, IconGavel, IconGitCompare, IconPin } from
 import { type ReactNode, useEffect, useState } from "react";
 import type { CrusaderError } from "../../../common/errors.ts";
 import { formatMfu, formatRelativeSpeed, formatShare, originText, productionText } from "../../../common/format.ts";
+import { mfuByOwnPeak } from "../../../common/gpus.ts";
 import type { ShownRun } from "../../../common/history.ts";
 import type { RepeatResult, RunResult } from "../../../common/runs.ts";
 import { client } from "../../client.ts";
@@ -177,6 +178,7 @@ function EndedView({ shown }: { shown: ShownRun }) {
               <MfuCalculator
                 terms={terms}
                 rules={mfuRules(plan.profile.content)}
+                ownPeak={mfuByOwnPeak(repeat)}
                 notComparable={verdict.notComparable}
               />
               <OtherRules runIds={[plan.runId]} meaning="What beats a leader now may be another MFU." />
