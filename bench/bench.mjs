@@ -9,7 +9,9 @@ import { runScript } from "../scripts/bootstrap.mjs";
 const BENCHMARKS = {
   scan: async () => (await import("./scan.mjs")).benchScan(),
   history: async () => (await import("./history.mjs")).benchHistory(),
+  timelock: async () => (await import("./timelock.mjs")).benchTimelock(),
   window: async () => (await import("./window.mjs")).benchWindow(),
+  gpus: async () => (await import("./gpus.mjs")).benchGpus(),
   rehearsal: async () => (await import("./rehearsal.mjs")).benchRehearsal(),
   containers: async () => (await import("./containers.mjs")).benchContainers(),
 };

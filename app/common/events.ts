@@ -250,7 +250,7 @@ export const gpuDeviceSchema = z.object({
   index: z.number().int().nonnegative(),
   /** The rank that torchrun gives it to. */
   rank: z.number().int().nonnegative(),
-  name: z.string(),
+  name: z.string().max(256),
   memoryBytes: z.number().nullable(),
   powerLimitWatts: z.number().nullable(),
   maxSmClockMhz: z.number().nullable(),
@@ -267,7 +267,7 @@ export const gpuDevicesEventSchema = z.object({
   ...base,
   type: z.literal("gpu_devices"),
   source: z.enum(["nvml", "nvidia-smi"]),
-  driver: z.string().nullable(),
+  driver: z.string().max(256).nullable(),
   gpus: z.array(gpuDeviceSchema).min(1).max(64),
 });
 

@@ -174,7 +174,7 @@ function observedInTimedRun(device: GpuDevice, position: number, samples: readon
   const idle = share(utilization, (percent) => percent < IDLE_PERCENT);
   if (idle >= IDLE_SHARE) found.push({ kind: "idle", gpu, share: idle });
 
-  const processes = Math.max(0, ...measured("processes"));
+  const processes = most(measured("processes"));
   if (processes > OWN_PROCESSES) found.push({ kind: "processes", gpu, processes });
 
   const reasons = samples.flatMap(({ throttle }) => {
@@ -196,7 +196,7 @@ function observedInTimedRun(device: GpuDevice, position: number, samples: readon
     found.push({ kind: "slow", gpu, clockMhz, maxClockMhz: maxSmClockMhz });
   }
 
-  const celsius = Math.max(0, ...measured("temperatureCelsius"));
+  const celsius = most(measured("temperatureCelsius"));
   const hot = slowdownCelsius === null ? HOT_CELSIUS : slowdownCelsius - HOT_MARGIN_CELSIUS;
   if (celsius >= hot) found.push({ kind: "hot", gpu, celsius, slowdownCelsius });
   return found;
@@ -204,6 +204,11 @@ function observedInTimedRun(device: GpuDevice, position: number, samples: readon
 
 function share<T>(values: readonly T[], holds: (value: T) => boolean): number {
   return values.length === 0 ? 0 : values.filter(holds).length / values.length;
+}
+
+/** Of as many as there are: a call takes no 100,000 arguments. */
+function most(values: readonly number[]): number {
+  return values.reduce((greatest, value) => Math.max(greatest, value), 0);
 }
 
 function median(values: readonly number[]): number | null {

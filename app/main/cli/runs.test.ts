@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { RepeatResult, RunResult } from "../../common/runs.ts";
+import type { Plan, RepeatResult, RunResult } from "../../common/runs.ts";
 import { samplePlan, sampleRepeat, sampleResult } from "../../common/sample-runs.ts";
 import { RunStore } from "../services/runs/index.ts";
 import { runsCommand } from "./runs.ts";
@@ -31,12 +31,16 @@ function record(
     source = "x = 1\n",
     name = "train.py",
     printed = "\u00ffA",
+    production,
     ...result
-  }: Partial<RunResult> & { source?: string; name?: string; printed?: string } = {},
+  }: Partial<RunResult> & { source?: string; name?: string; printed?: string; production?: Plan["production"] } = {},
 ): void {
   const { version: _v, runId: _r, createdAt: _c, submission: _s, against: _a, ...plan } = samplePlan();
   const store = new RunStore({ dataFolder: folder, now: () => Date.parse("2026-11-01T10:00:00.000Z") });
-  const recorder = store.create({ ...plan, submission: { name, path: `/code/a/${name}` } }, Buffer.from(source));
+  const recorder = store.create(
+    { ...plan, submission: { name, path: `/code/a/${name}` }, ...(production === undefined ? {} : { production }) },
+    Buffer.from(source),
+  );
   const { version: _version, runId: _runId, output: _output, ...outcome } = sampleResult(repeats, result);
   recorder.event(0, { v: 1, seq: 0, t: 0, type: "stage", stage: "scan", state: "running", seconds: null });
   recorder.output(Buffer.from(printed, "latin1"));
@@ -103,8 +107,44 @@ test("log", async () => {
   });
 });
 
+test("runs that production's own code judged are told apart", async () => {
+  record([sampleRepeat(4)]);
+  const revision = { id: "a".repeat(40), label: "aaaaaaa" };
+  record([sampleRepeat(4)], { production: { revision, files: [] } });
+  expect(await printed("list", "--evaluation", "production")).toContain("rehearsal, judged by production aaaaaaa");
+  const ids = async (...args: string[]) =>
+    JSON.parse(await printed("list", "--json", ...args)).runs.map(({ id }: { id: string }) => id);
+  expect(await ids("--evaluation", "production")).toEqual(["2"]);
+  expect(await ids("--evaluation", "crusader")).toEqual(["1"]);
+  expect(await printed("compare", "1", "2")).toContain(
+    "evaluation: crusader in A and production, revision aaaaaaa in B",
+  );
+});
+
 test("an empty history teaches", async () => {
   expect(await printed("list")).toBe("No runs yet. `crusader simulate FILE` records one.\n");
+});
+
+test("show: what stood out of the GPUs, beside the score", async () => {
+  const observed = sampleRepeat(4, {
+    gpuObservations: [
+      { kind: "throttled", gpu: 2, share: 0.4, reason: "sw_power_cap" },
+      { kind: "idle", gpu: 0, share: 0.25 },
+    ],
+  });
+  record([observed]);
+  record([sampleRepeat(4), observed]);
+  const notes = async (id: string) =>
+    (await printed("show", id)).split("\n").filter((line) => line.startsWith("  GPU") || line.startsWith("  score"));
+  expect(await notes("1")).toEqual([
+    "  score       x 1.50, the low median speed relative to the reference run",
+    "  GPU         GPU 2 was power-capped in 40 % of the timed span",
+    "  GPU         GPU 0 was idle in 25 % of the timed span",
+  ]);
+  expect((await notes("2")).slice(1)).toEqual([
+    "  GPU         Repeat 2: GPU 2 was power-capped in 40 % of the timed span",
+    "  GPU         Repeat 2: GPU 0 was idle in 25 % of the timed span",
+  ]);
 });
 
 test("show: stages, checks with value and limit, the failure with its hint; nothing that a terminal obeys", async () => {
@@ -249,6 +289,7 @@ test.each([
   [["compare", "1"], "usage"],
   [["list", "7"], "usage"],
   [["list", "--state", "great"], "usage"],
+  [["list", "--evaluation", "ours"], "usage"],
   [["list", "--limit", "-1"], "usage"],
   [["list", "--limit=x"], "usage"],
   [["list", "--since", "yesterday-ish"], "usage"],
