@@ -89,6 +89,17 @@ test("where nobody can be asked, a locked key is refused with words", async (con
   });
 });
 
+test("who only looks asks nothing, and says that it could be answered", async (context) => {
+  const box = await boxOr(context);
+  box.useKey("locked");
+  const { ssh, asked } = engineAt(box, [PASSPHRASE]);
+  await expect(new Engine(endpoint(box.address), { ssh, asks: false }).facts()).rejects.toMatchObject({
+    message: "box did not let this user in.",
+    hint: "Check the engine, or start a run there: what ssh asks can then be answered.",
+  });
+  expect(asked).toEqual([]);
+});
+
 test("an unknown host key is shown and accepted by a person alone", async (context) => {
   const box = await boxOr(context);
   box.knowHost(null);

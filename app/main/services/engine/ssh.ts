@@ -25,7 +25,10 @@ const OPENING_SECONDS = 30;
 const LAST_WORDS_MS = 1000;
 /** ssh's own account of a connection; the end of it says why there is none. */
 const KEPT_CHARACTERS = 16_384;
-const KEY_REFUSED = /Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/;
+const KEY_CHANGED = /REMOTE HOST IDENTIFICATION HAS CHANGED/;
+const KEY_REFUSED = new RegExp(`Host key verification failed|${KEY_CHANGED.source}`);
+/** What may be missing is a person's word. */
+const ANSWERABLE = /Host key verification failed|Permission denied/;
 const SAFE_PATH = /^[\w./~+-]+$/;
 
 /** Throws `usage` for what is no ssh:// address of an engine. */
@@ -102,7 +105,7 @@ export function sshProblem(address: string, said: string, key: string | null = n
   const detail = said.trim();
   const { host, port } = parseSshAddress(address);
   const problem = (message: string, hint: string) => new CrusaderError("engine_unreachable", message, hint, detail);
-  if (/REMOTE HOST IDENTIFICATION HAS CHANGED/.test(said)) {
+  if (KEY_CHANGED.test(said)) {
     return problem(
       `The host key of ${host} is another than the known one: ${key ?? "(not named)"}.`,
       "Somebody may be in between. Ask who runs the host; ssh-keygen -R forgets the old key.",
@@ -262,7 +265,11 @@ export class SshConnections {
     if (said === null) return;
     if (ask !== null && this.#declined.has(address)) throw declined(address);
     this.#ending.signal.throwIfAborted();
-    throw sshProblem(address, said, KEY_REFUSED.test(said) ? await hostKey(address, this.#way) : null);
+    const problem = sshProblem(address, said, KEY_REFUSED.test(said) ? await hostKey(address, this.#way) : null);
+    const couldBeAsked = ask === null && this.#ask !== null && ANSWERABLE.test(said) && !KEY_CHANGED.test(said);
+    if (!couldBeAsked) throw problem;
+    const hint = "Check the engine, or start a run there: what ssh asks can then be answered.";
+    throw new CrusaderError(problem.code, problem.message, hint, problem.detail);
   }
 
   /** What ssh said where there is no connection, else null. */
