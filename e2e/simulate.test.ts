@@ -121,6 +121,11 @@ test.each([
   ["a missing file", ["no-such-train.py"], "no-such-train.py cannot be read: it does not exist."],
   ["an unknown profile", [TEMPLATE, "--profile", "rehersal"], "There is no profile named rehersal."],
   ["an unknown option", [TEMPLATE, "--sed", "1"], "Unknown option '--sed'"],
+  [
+    "another's evaluation",
+    [TEMPLATE, "--evaluation", "validator"],
+    '--evaluation takes crusader or production, not "validator".',
+  ],
   ["two files", [TEMPLATE, TEMPLATE], "`crusader simulate` takes one file."],
   ["a number that is none", [TEMPLATE, "--runs", "many"], '--runs takes a whole number from 1 to 100, not "many".'],
 ])("wrong use: %s", async (_name, args, message) => {
@@ -128,6 +133,26 @@ test.each([
     .simulate(...args)
     .end();
   expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: "", stderr: expect.stringContaining(message) });
+});
+
+test.each([
+  ["a place without containers", ["--profile", "production-2026-04"], "Choose the backend docker."],
+  ["a CPU", ["--backend", "docker"], "Production's own code needs CUDA"],
+  [
+    "a source that was not fetched",
+    ["--backend", "docker", "--profile", "production-2026-04"],
+    "crusader production fetch",
+  ],
+])("production's own code does not judge with %s", async (_name, args, message) => {
+  const { code, stdout, stderr } = await workplace()
+    .simulate(TEMPLATE, "--evaluation", "production", ...args)
+    .end();
+  expect({ code, stdout, stderr }).toEqual({
+    code: expect.any(Number),
+    stdout: "",
+    stderr: expect.stringContaining(message),
+  });
+  expect(code).toBeGreaterThan(1);
 });
 
 test("Ctrl-C cancels within 5 s, leaves no process, and is recorded", { timeout: RUN_TIMEOUT_MS }, async () => {

@@ -84,8 +84,16 @@ const PRODUCTION = JSON.parse(
   readFileSync(new URL("../../hparams/production-2026-04.json", import.meta.url), "utf8"),
 ) as Record<string, unknown>;
 
-/** A run on four A100 by production's profile, whose numbers were made up for tests: one repeat, 61.20 % MFU. */
-export function writeMfuRun(dataFolder: string, number: number, notComparable: readonly string[]): void {
+/**
+ * A run on four A100 by production's profile, whose numbers were made up for tests: one repeat, 61.20 % MFU. `judgedBy`: the
+ * revision of production's own code, where that judged.
+ */
+export function writeMfuRun(
+  dataFolder: string,
+  number: number,
+  notComparable: readonly string[],
+  judgedBy?: string,
+): void {
   const runId = String(number);
   const folder = join(dataFolder, "runs", runId);
   mkdirSync(folder, { recursive: true });
@@ -100,7 +108,8 @@ export function writeMfuRun(dataFolder: string, number: number, notComparable: r
     uniqueTokens: 16 * 1024 * TIMED_STEPS * numRanks,
     mfuPercent: 61.197,
     relativeSpeed: null,
-    checks: checksOf("passed"),
+    checks: judgedBy === undefined ? checksOf("passed") : [],
+    ...(judgedBy === undefined ? {} : { production: REPORT }),
   });
   const submission = {
     name: "train.py",
@@ -115,7 +124,11 @@ export function writeMfuRun(dataFolder: string, number: number, notComparable: r
     sha256: "d".repeat(64),
     content: PRODUCTION,
   };
-  const plan = samplePlan({ runId, createdAt, submission, profile, numRanks, seeds: ["s1"] });
+  const production = { revision: { id: (judgedBy ?? "").padEnd(40, "0"), label: judgedBy ?? "" }, files: [] };
+  const plan = samplePlan({
+    ...{ runId, createdAt, submission, profile, numRanks, seeds: ["s1"] },
+    ...(judgedBy === undefined ? {} : { production }),
+  });
   const result = sampleResult([repeat], {
     runId,
     startedAt: createdAt,
@@ -129,6 +142,16 @@ export function writeMfuRun(dataFolder: string, number: number, notComparable: r
   writeFileSync(join(folder, "events.jsonl"), eventsOf(repeat, 0).join(""));
   writeFileSync(join(folder, "output.log"), "");
 }
+
+const REPORT: NonNullable<RepeatResult["production"]> = {
+  evaluationSeconds: 412.5,
+  totalTokens: 327_680,
+  diagnostics: [
+    { name: "loss.value", value: "10.42" },
+    { name: "note", value: "<b>not markup</b>" },
+  ],
+  diagnosticsLeftOut: 3,
+};
 
 const MISMATCH: Failure = {
   kind: "check",

@@ -462,11 +462,13 @@ async function follow(
   }
 }
 
-function planText({ runId, submission, profile, numRanks, backend, server, sandbox, against }: Plan): string {
+function planText(plan: Plan): string {
+  const { runId, submission, profile, numRanks, backend, server, sandbox, against, production } = plan;
   const side = against === null ? "" : Number(runId) < Number(against) ? "A, " : "B, ";
   const where = `${server === undefined ? backend : `${backend} ${safeLine(server)}`}, ${sandbox === "none" ? "no sandbox" : `sandbox: ${sandbox}`}`;
   const what = `${safeLine(submission.name)} v${submission.version}`;
-  return `run ${runId}: ${side}${what}, profile ${safeLine(profile.name)}, ${counted(numRanks, "rank")}, ${where}`;
+  const judge = production === undefined ? "" : `, judged by production ${safeLine(production.revision.label)}`;
+  return `run ${runId}: ${side}${what}, profile ${safeLine(profile.name)}, ${counted(numRanks, "rank")}, ${where}${judge}`;
 }
 
 class LiveRun {
