@@ -78,6 +78,7 @@ test("the surface is what it was", () => {
     "runs.watch",
     "runs.show",
     "runs.source",
+    "runs.originOf",
     "runs.output",
     "runs.watchGpus",
     "runs.compare",

@@ -301,6 +301,10 @@ export const contract = {
         origin: codeOriginSchema.nullable(),
       }),
     ),
+    /** Whose code is in a file of that hash; null: the user's own, or nobody's that was ever imported. */
+    originOf: procedure
+      .input(z.object({ sha256: fileVersionSchema }))
+      .output(z.object({ origin: codeOriginSchema.nullable() })),
     output: procedure
       .input(
         z.object({

@@ -263,6 +263,7 @@ export function createRouter(services: Services) {
         const { sha256, origin = null } = store.show(runId).plan.submission;
         return { text, sha256, origin, isText: Buffer.from(text, "utf8").equals(bytes) };
       }),
+      originOf: os.runs.originOf.handler(({ input }) => ({ origin: store.originOfCode(input.sha256) ?? null })),
       output: os.runs.output.handler(({ input }) => store.outputPage(input.runId, input.offset, input.maxBytes)),
       watchGpus: os.runs.watchGpus.handler(({ input: { runId, repeat, columns }, signal }) =>
         runs.followGpus(runId, repeat, columns, signal),

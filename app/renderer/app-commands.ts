@@ -5,6 +5,7 @@ import {
   buffers,
   checkActive,
   closeTab,
+  copyToFile,
   formatActive,
   loadedMonaco,
   openDiff,
@@ -231,6 +232,15 @@ const editorCommands: Command[] = [
     shortcuts: ["Ctrl+Alt+S"],
     when: hasFile,
     run: saveAll,
+  },
+  {
+    id: "editor.copyToFile",
+    title: "Make a file of what is only shown",
+    category: "Editor",
+    when: () => buffers.active?.kind === "readOnly",
+    run: async () => {
+      if (buffers.active?.kind === "readOnly") await copyToFile(buffers.active);
+    },
   },
   {
     id: "editor.close",

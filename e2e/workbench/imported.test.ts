@@ -77,10 +77,25 @@ test.each(["light", "dark", "high contrast"])(
     const form = page.getByRole("form", { name: "Start a run" });
     await form.getByText("it runs in a sandbox only, so a start without one is not offered").waitFor();
     expect(await form.getByRole("checkbox", { name: /without a sandbox/ }).count()).toBe(0);
+    expect(await form.getByText("--no-sandbox").count()).toBe(0);
     found.push(await barriers(page));
     await picture(page, `form-${theme}`);
-    await panel(page, "explorer").getByRole("button", { name: "train.py", exact: true }).press("Enter");
+
+    // An unchanged copy is another's code still; changed and saved, it is one's own.
+    await command(page, "Make a file of what is only shown");
+    const copy = tab(page, /^train_run\d+\.py/);
+    await copy.filter({ hasText: "(imported)" }).waitFor();
+    const bar = panel(page, "editor").getByText("An unchanged copy of another's code");
+    await bar.waitFor();
+    await form.getByText("it runs in a sandbox only, so a start without one is not offered").waitFor();
+    found.push(await barriers(page));
+    await picture(page, `copy-${theme}`);
+    await panel(page, "editor").locator(".monaco-editor.focused").waitFor();
+    await page.keyboard.type("# mine now\n");
+    await bar.waitFor({ state: "detached" });
+    await page.keyboard.press("Control+S");
     await form.getByRole("checkbox", { name: /without a sandbox/ }).waitFor();
+    await copy.filter({ hasNotText: "(imported)" }).waitFor();
     expect([found.flat(), workbench.complaints]).toEqual([[], []]);
   },
 );

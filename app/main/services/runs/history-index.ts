@@ -119,6 +119,16 @@ export class HistoryIndex {
     });
   }
 
+  /** The first run of code with that hash. */
+  firstOf(sha256: string): RunSummary | undefined {
+    return this.#read((database) => {
+      const found = database
+        .prepare("SELECT summary FROM runs WHERE json_extract(summary, '$.submission.sha256') = ? ORDER BY id LIMIT 1")
+        .get(sha256);
+      return found === undefined ? undefined : JSON.parse(String(found.summary));
+    });
+  }
+
   unreadable(): UnreadableRun[] {
     return this.#read((database) =>
       database

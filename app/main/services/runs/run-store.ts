@@ -247,8 +247,21 @@ export class RunStore {
     return readIfThere(join(this.#existing(id), "output.log")) ?? Buffer.alloc(0);
   }
 
-  /** Whose code a file is: set for the `train.py` of a run of another's code, by whatever way the path leads there. */
-  originOf(path: string): CodeOrigin | undefined {
+  /**
+   * Whose code a file is: set for the `train.py` of a run of another's code, by whatever way the path leads there, and for
+   * every unchanged copy of it.
+   */
+  originOf(path: string, source: Uint8Array): CodeOrigin | undefined {
+    return this.#originOfRecord(path) ?? this.originOfCode(sha256Of(source));
+  }
+
+  /** By what is in it: another's, where a run of just that was imported before there was one of the user's own. */
+  originOfCode(sha256: string): CodeOrigin | undefined {
+    this.#prepare();
+    return this.#index.firstOf(sha256)?.submission.origin;
+  }
+
+  #originOfRecord(path: string): CodeOrigin | undefined {
     let [folder, runs] = ["", ""];
     try {
       [folder, runs] = [dirname(realpathSync(path)), realpathSync(this.#runsFolder)];
@@ -383,7 +396,7 @@ export class RunStore {
     const createdAt = new Date(this.#now()).toISOString();
     const submissions = drafts.map(({ plan, source }) => ({
       ...plan.submission,
-      sha256: createHash("sha256").update(source).digest("hex"),
+      sha256: sha256Of(source),
       bytes: source.length,
     }));
     const plans: Plan[] = [];
@@ -519,6 +532,10 @@ export class RunStore {
           message,
         );
   }
+}
+
+function sha256Of(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
 }
 
 function readRecord(id: string, folder: string): RunRecord {

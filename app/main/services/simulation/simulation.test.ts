@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, copyFileSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -70,6 +70,26 @@ const outcomes = ({ outcome, repeats, successRate, failure }: RunResult) => ({
   successRate,
   code: failure?.code ?? failure?.kind ?? null,
   repeats: repeats.map((repeat) => repeat.failure?.code ?? repeat.failure?.kind ?? repeat.outcome),
+});
+
+test("an unchanged copy of another's code is another's wherever it lies; a changed one is the user's own", async () => {
+  const { dataFolder, store, service, request } = bench();
+  const first = await service.start(request("pass"));
+  await first.done;
+  const { runId, origin } = store.import(readSharedRun(join(dataFolder, "runs", "1")));
+  const copy = join(dataFolder, "copy.py");
+  copyFileSync(join(dataFolder, "runs", runId, "train.py"), copy);
+  // What the user ran before it came from elsewhere, too, is the user's.
+  await (await service.start(request("pass", { path: copy }))).done;
+  store.delete(["1"]);
+  await expect(service.start(request("pass", { path: copy }))).rejects.toMatchObject({ code: "foreign_code" });
+  const inside = await service.start(request("pass", { path: copy, sandbox: "bubblewrap" }));
+  expect(inside.plans.map(({ submission }) => submission.origin)).toEqual([origin]);
+  await inside.done;
+  appendFileSync(copy, "\n");
+  const own = await service.start(request("pass", { path: copy }));
+  expect(own.plans.map(({ submission }) => submission.origin)).toEqual([undefined]);
+  await own.done;
 });
 
 test("the file of an imported run is another's code, also where it is named by its path", async () => {

@@ -1,7 +1,8 @@
 import { Button } from "@mantine/core";
-import { IconCircleFilled, IconEye, IconGitCompare, IconX } from "@tabler/icons-react";
+import { IconCircleFilled, IconEye, IconFileImport, IconGitCompare, IconX } from "@tabler/icons-react";
 import { lazy, Suspense } from "react";
 import { useStore } from "zustand";
+import { originText } from "../../../common/format.ts";
 import { notifyError } from "../../shell/notifications.ts";
 import { Loading } from "../../shell/ui/states.tsx";
 import { VerdictMark } from "../../shell/ui/verdict-mark.tsx";
@@ -10,6 +11,7 @@ import classes from "./editor-panel.module.css";
 import { verdictWords } from "./findings.ts";
 import { buffers, closeTab, compareWithDisk, copyToFile, loadedMonaco, useBuffers } from "./index.ts";
 import { useProblems } from "./problems.ts";
+import { useCodeOrigin } from "./use-code-origin.ts";
 import { Welcome } from "./welcome.tsx";
 
 const MonacoView = lazy(() => import("./monaco-view.tsx"));
@@ -17,13 +19,27 @@ const MonacoView = lazy(() => import("./monaco-view.tsx"));
 export default function EditorPanel() {
   const open = useBuffers((state) => state.buffers);
   const activeId = useBuffers((state) => state.activeId);
-  const loaded = useStore(loadedMonaco, (state) => state.loaded);
   const active = open.find(({ id }) => id === activeId);
   if (active === undefined) return <Welcome />;
+  return <Opened open={open} active={active} />;
+}
+
+function Opened({ open, active }: { open: readonly EditorBuffer[]; active: EditorBuffer }) {
+  const loaded = useStore(loadedMonaco, (state) => state.loaded);
+  const origin = useCodeOrigin(active);
   return (
     <div className={classes.panel}>
       <Tabs open={open} activeId={active.id} />
       {active.kind === "file" && active.external !== null && <ExternalBar buffer={active} />}
+      {origin !== null && (
+        <div className={classes.bar} role="note">
+          <IconFileImport size="1rem" aria-hidden />
+          <span className={classes.words}>
+            An unchanged copy of another's code, {originText(origin)}: it runs in a sandbox only. Once changed and
+            saved, it is your own.
+          </span>
+        </div>
+      )}
       {active.kind === "file" && <WholeFileBar id={active.id} />}
       {active.kind === "readOnly" && (
         <div className={classes.bar} role="note">
@@ -38,7 +54,7 @@ export default function EditorPanel() {
         className={classes.body}
         role="tabpanel"
         aria-label={active.title}
-        data-foreign={active.kind === "readOnly" || undefined}
+        data-foreign={active.kind === "readOnly" || origin !== null || undefined}
       >
         <Suspense fallback={<Loading what="Loading the editor" />}>
           {loaded === null ? <Loading what="Loading the editor" /> : <MonacoView buffer={active} />}
@@ -84,6 +100,7 @@ function Tabs({ open, activeId }: { open: readonly EditorBuffer[]; activeId: str
               {buffer.kind === "diff" && <IconGitCompare size="0.875rem" aria-hidden />}
               {buffer.kind === "readOnly" && <IconEye size="0.875rem" aria-hidden />}
               {buffer.title}
+              <TabOrigin buffer={buffer} />
               {dirty && <IconCircleFilled size="0.5rem" aria-label="not saved" />}
               {buffer.kind === "file" && <TabVerdict id={buffer.id} />}
               {/* For the mouse: a button in a tab is out of a screen reader's reach, and Delete closes as well. */}
@@ -104,6 +121,10 @@ function Tabs({ open, activeId }: { open: readonly EditorBuffer[]; activeId: str
       })}
     </div>
   );
+}
+
+function TabOrigin({ buffer }: { buffer: EditorBuffer }) {
+  return useCodeOrigin(buffer) === null ? null : <span className={classes.origin}>(imported)</span>;
 }
 
 /** What production's scan would say about the text as it is, in the words of the command line. */

@@ -8,10 +8,10 @@ function scanning(strategyOf: (numGpus: number) => Strategy | null, verdict = PA
   const texts: string[] = [];
   const client = {
     workspace: {
-      read: async () => ({ text: "from a file" }),
+      read: async () => ({ text: "from a file", version: "f".repeat(64) }),
       readTemplate: async () => ({ text: "from a template" }),
     },
-    runs: { source: async () => ({ text: "from a run" }) },
+    runs: { source: async () => ({ text: "from a run" }), originOf: async () => ({ origin: null }) },
     scan: {
       scan: async ({ text, numGpus }: { text: string; numGpus: number }) => {
         texts.push(text);
@@ -40,6 +40,15 @@ test("another's code says where it was imported from", async () => {
     runs: { source: async () => ({ text: "theirs", origin }) },
   } as unknown as typeof client;
   expect((await readDeclared(imported, { kind: "run", runId: "2" })).origin).toEqual(origin);
+});
+
+test("an unchanged copy of another's code is still another's", async () => {
+  const origin = { runId: "7", importedAt: "2026-11-20T10:00:00.000Z" };
+  const { client } = scanning(() => null);
+  const originOf = async ({ sha256 }: { sha256: string }) => ({ origin: sha256 === "f".repeat(64) ? origin : null });
+  const copied = { ...client, runs: { ...client.runs, originOf } } as unknown as typeof client;
+  const file = { folderId: "x".repeat(16), name: "copy.py" };
+  expect((await readDeclared(copied, { kind: "file", file })).origin).toEqual(origin);
 });
 
 test("of a file that cannot be parsed nothing is known", async () => {

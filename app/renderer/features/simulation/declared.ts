@@ -3,10 +3,11 @@ import type { Client } from "../../../common/contract.ts";
 import type { CodeOrigin } from "../../../common/runs.ts";
 import type { ScanReport } from "../../../common/scan.ts";
 import type { Target } from "../../../common/simulation.ts";
+import type { FileReference } from "../../../common/workspace.ts";
 
 type Reading = {
   workspace: Pick<Client["workspace"], "read" | "readTemplate">;
-  runs: Pick<Client["runs"], "source">;
+  runs: Pick<Client["runs"], "source" | "originOf">;
   scan: Client["scan"];
 };
 
@@ -28,6 +29,12 @@ export async function readDeclared(client: Reading, target: Target, signal?: Abo
   return { verdict: a.verdict, cudaNeeds: a.cudaNeeds, numRanks: isKnown ? size(a) : null, origin };
 }
 
+async function ownedFile(client: Reading, file: FileReference, options: { signal: AbortSignal } | undefined) {
+  const { text, version } = await client.workspace.read(file, options);
+  const { origin } = await client.runs.originOf({ sha256: version }, options);
+  return { text, origin };
+}
+
 async function codeOf(
   client: Reading,
   target: Target,
@@ -38,7 +45,7 @@ async function codeOf(
     case "text":
       return target;
     case "file":
-      return client.workspace.read(target.file, options);
+      return ownedFile(client, target.file, options);
     case "template":
       return client.workspace.readTemplate({ name: target.name }, options);
     case "run":
