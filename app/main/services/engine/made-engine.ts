@@ -13,7 +13,7 @@ export async function startMadeEngine(answers: Answers): Promise<{ address: stri
   const folder = mkdtempSync(join(tmpdir(), "crusader-made-engine-"));
   const asked: string[] = [];
   const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? "", "http://engine");
+    const [pathname = ""] = (request.url ?? "").split("?");
     const call = `${request.method} ${pathname.replace(/^\/v[\d.]+/, "")}`;
     asked.push(call.replace(/crusader-[0-9a-f]{16}-probe-[0-9a-f]{8}/, "ours-probe"));
     const answer = Object.entries(answers).find(([prefix]) => call.startsWith(prefix));
