@@ -11,6 +11,7 @@ import type { DesktopRequest } from "../../app/common/desktop.ts";
 import { type Port, serveDesktop } from "../../app/main/hosts/electron/serve-desktop.ts";
 import type { FromService, ToService } from "../../app/main/hosts/electron/service-messages.ts";
 import { ScriptedBackend } from "../../app/main/services/simulation/scripted-backend.ts";
+import { ServerDouble } from "../eval-server-double.ts";
 
 /** Node's ports as Electron's main process has them: a listener gets an event. */
 function asElectrons(port: MessagePort): Port {
@@ -162,6 +163,24 @@ test("quitting asks about runs, cancels them when told to, and ends once they ar
   send({ kind: "quit", cancelRuns: true });
   await until(() => exits[0]);
   expect((await events).at(-1)).toMatchObject({ result: { outcome: "cancelled" } });
+});
+
+test("quitting asks nothing about a run that goes on without it, and leaves it", async () => {
+  const server = await ServerDouble.start();
+  onTestFinished(() => server.close());
+  const { send, exits, said, open, until } = bench();
+  const client = open();
+  await client.servers.add({ name: "box", address: server.address });
+  const target = { kind: "template", name: "fsdp" } as const;
+  await client.simulation.start({ profile: "production-3b", backend: "evalServer", server: "box", repeats: 1, target });
+  await server.until(() => server.count("status") > 0);
+  send({ kind: "quit", cancelRuns: false });
+  await until(() => exits[0]);
+  expect([exits, said.filter(({ kind }) => kind === "runsGoingOn"), [...server.jobs.values()]]).toMatchObject([
+    [0],
+    [],
+    [{ state: "pending" }],
+  ]);
 });
 
 test("the end of a long run is told, that of a short or cancelled one is not", async () => {

@@ -161,7 +161,9 @@ test("the host killed in mid-run finds its container again, also while the engin
   await engine.close();
   await simulation(page).getByText("It is tried again, and the run goes on there.").waitFor();
   await page.getByRole("contentinfo").getByText("connection lost, trying again; the run goes on there").waitFor();
+  await command(page, "Maximise or restore the panel");
   expect(await barriers(page)).toEqual([]);
+  await command(page, "Maximise or restore the panel");
   await engine.open();
   letGoOn();
   await log(page).getByText("after", { exact: true }).waitFor();

@@ -64,6 +64,10 @@ const VIEWS: Record<string, (page: Page) => Promise<void>> = {
     await panel(page, "compare").getByRole("button", { name: "Side by side in the editor" }).click();
     await panel(page, "editor").locator("[data-editor=diff] .view-line").first().waitFor();
   },
+  async servers(page) {
+    await command(page, "Show Evaluation servers");
+    await panel(page, "servers").getByText("No evaluation server is named yet").waitFor();
+  },
   async palette(page) {
     await page.keyboard.press("F1");
     await palette(page).fill("layout");

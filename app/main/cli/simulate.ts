@@ -169,13 +169,13 @@ export async function simulateCommand(args: readonly string[], io: CommandIo): P
   }
 }
 
-/** Throws `conflict` where a file is there that is not ours to replace. */
+/** Throws `usage` where a file is there that is not ours to replace. */
 function writeOrder(file: string, order: string, replace: boolean): void {
   try {
     writeFileSync(file, order, { mode: 0o600, flag: replace ? "w" : "wx" });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST") throw new CrusaderError("conflict", `${file} is there already.`, "Nothing was overwritten.");
+    if (code === "EEXIST") throw new CrusaderError("usage", `${file} is there already.`, "Nothing was overwritten.");
     throw new CrusaderError("access_denied", `${file} cannot be written.`, "Name another file.", message);
   }
 }

@@ -88,7 +88,7 @@ export const RUN_PROFILES: Record<ContainerChoice["runProfile"], { title: string
   public: {
     title: "Public simulator",
     meaning:
-      "The same, but the machine's memory segments are shared, and memory may be locked: for your own files only.",
+      "As the validator's, but the machine's memory segments are shared, and memory may be locked: for your own files only.",
   },
 };
 

@@ -64,11 +64,7 @@ export function RunHeader({ run, plan, status, ownedHere, outlivesApp }: RunHead
       </div>
       {isRunning && status.contact !== null && (
         <div className={classes.contact} role="status">
-          <VerdictMark mark="interrupted" word={CONTACT_WORDS[status.contact.state]} />
-          <span>
-            {status.contact.state === "lost" && "It is tried again, and the run goes on there."}{" "}
-            {status.contact.problem}
-          </span>
+          {status.contact.state === "lost" && "It is tried again, and the run goes on there."} {status.contact.problem}
         </div>
       )}
       {isRunning && outlivesApp && (
