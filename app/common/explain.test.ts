@@ -162,3 +162,28 @@ test("an exception's own words name the cause", () => {
     evidence: "'NoneType' object has no attribute 'zero_grad'",
   });
 });
+
+test("a result that cannot be right is not the file's own fault for sure", () => {
+  const doubted = failure(null, { kind: "protocol", fault: "environment", message: "It cannot be right: 9 s of 5 s." });
+  const causes = [doubted, failure(null, { kind: "protocol" })].map(
+    (each) => explainFailure(repeat(each), PROFILE)?.causes,
+  );
+  expect(causes).toEqual([
+    [
+      {
+        likelihood: "possible",
+        text: "Production's code gave a result that cannot be right: something in its process changed it, or this revision counts otherwise.",
+        evidence: "It cannot be right: 9 s of 5 s.",
+        advice: "Judge the file by Crusader's own evaluation, whose result no submission can reach.",
+      },
+    ],
+    [
+      {
+        likelihood: "possible",
+        text: "The file wrote to a channel that is not its own.",
+        evidence: "",
+        advice: "Print to stdout only.",
+      },
+    ],
+  ]);
+});

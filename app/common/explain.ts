@@ -688,7 +688,15 @@ const BY_KIND: Record<FailureKind, Explain> = {
   },
   protocol: {
     compared: "The ranks report through a channel of their own.",
-    causes: () => [possible("The file wrote to a channel that is not its own.", "Print to stdout only.")],
+    causes: ({ failure }) => [
+      failure.fault === "environment"
+        ? possible(
+            "Production's code gave a result that cannot be right: something in its process changed it, or this revision counts otherwise.",
+            "Judge the file by Crusader's own evaluation, whose result no submission can reach.",
+            failure.message,
+          )
+        : possible("The file wrote to a channel that is not its own.", "Print to stdout only."),
+    ],
   },
   memory: {
     compared: "The profile limits each rank's memory.",

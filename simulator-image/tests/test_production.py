@@ -473,6 +473,24 @@ def test_a_cpu_profile_is_refused_in_words(tmp_path):
     )
 
 
+def test_the_ranks_get_the_images_own_environment(tmp_path, monkeypatch):
+    from crusades_eval.events import EventStream
+    from crusades_eval.production_judge import ProductionJudge
+
+    monkeypatch.setenv("HF_HOME", "/home/appuser/.cache/huggingface")
+    events = EventStream((tmp_path / "events").open("w"), PRODUCTION_STAGES)
+    judge = ProductionJudge(Order.from_json(order()), events, on_cpu=False)
+    environment = judge._environment("/home/appuser", "/tmp")
+    assert {name: environment.get(name) for name in ("HF_HOME", "HOME", "TMPDIR", "CRUSADER_RUN_ID")} == {
+        "HF_HOME": "/home/appuser/.cache/huggingface",
+        "HOME": "/home/appuser",
+        "TMPDIR": "/tmp",
+        "CRUSADER_RUN_ID": "test",
+    }
+    # torchrun sets these as it likes.
+    assert "OMP_WAIT_POLICY" not in environment
+
+
 # -- parts -------------------------------------------------------------------------------------------------------------
 
 LOG_LINES = [

@@ -125,7 +125,7 @@ export default function HistoryPanel() {
             ]}
             value={query.evaluation}
             onChange={(evaluation) => setQuery({ ...query, evaluation: evaluation as Evaluation | null })}
-            w={160}
+            w={190}
           />
         )}
         {choices.tags.length > 0 && (
@@ -232,7 +232,7 @@ export default function HistoryPanel() {
       {only !== undefined && <Notes key={only.id} run={only} isBaseline={only.id === baselineRunId} />}
       {setting.charts && (
         <Suspense fallback={<Loading what="Loading charts" />}>
-          <Charts runs={shown} all={runs} baselineRunId={baselineRunId} />
+          <Charts runs={shown} all={runs} baselineRunId={baselineRunId} stale={stale} />
         </Suspense>
       )}
       <PruneDialog opened={pruning} onClose={() => setPruning(false)} />

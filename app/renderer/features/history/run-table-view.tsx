@@ -249,14 +249,10 @@ function Cells({ run, isBaseline, stale }: CellsProps) {
       {cell(
         <>
           {/* The words make way where the column is narrow; the mark does not. */}
+          {judgedBy !== undefined && <IconGavel size="1em" className={classes.stale} aria-hidden />}{" "}
           {stale.length > 0 && <IconAlertTriangle size="1em" className={classes.stale} aria-hidden />} {profile.name}{" "}
           <span className={classes.dim}>x{run.numRanks}</span>
-          {judgedBy !== undefined && (
-            <span className={classes.stale}>
-              {" "}
-              <IconGavel size="1em" aria-hidden /> production's {judgedBy}
-            </span>
-          )}
+          {judgedBy !== undefined && <span className={classes.stale}> production's {judgedBy}</span>}
           {stale.length > 0 && <span className={classes.stale}> other rules</span>}
         </>,
         false,
