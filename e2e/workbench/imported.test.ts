@@ -126,6 +126,12 @@ test.each(["light", "dark"])("runs under other rules are marked wherever their n
   await history(page).locator('[data-run="1"]').getByText("other rules").waitFor();
   const found = [await barriers(page)];
   await picture(page, `rules-${theme}`);
+  await history(page).getByRole("button", { name: "Charts" }).click();
+  const scores = history(page).getByRole("figure", { name: /over time/ });
+  await scores.getByText(/^\d of \d made under other rules than those in force$/).waitFor();
+  await scores.locator(".recharts-surface [data-stale-mark]").first().waitFor();
+  found.push(await barriers(page));
+  await picture(page, `charts-${theme}`);
   await history(page)
     .locator('[data-run="2"]')
     .click({ modifiers: ["Control"] });
@@ -137,5 +143,8 @@ test.each(["light", "dark"])("runs under other rules are marked wherever their n
   rules.revert();
   await panel(page, "compare").getByText(words).first().waitFor({ state: "detached" });
   await settled(() => marks.count()).toBe(0);
+  await command(page, "Show History");
+  await scores.locator(".recharts-surface").waitFor();
+  expect(await scores.locator("[data-stale-mark]").count()).toBe(0);
   expect([found.flat(), workbench.complaints]).toEqual([[], []]);
 });

@@ -1,6 +1,14 @@
 import { expect, test } from "vitest";
 import type { HistoryRun } from "../../../common/history.ts";
-import { downSample, paddedRange, scoresByVersion, scoresOverTime, toCsv, usualScoreKind } from "./chart-data.ts";
+import {
+  downSample,
+  markedPoints,
+  paddedRange,
+  scoresByVersion,
+  scoresOverTime,
+  toCsv,
+  usualScoreKind,
+} from "./chart-data.ts";
 
 test("few points stay as they are", () => {
   const points = [
@@ -43,22 +51,36 @@ const RUNS = [
 ];
 
 test("scores of one kind, oldest first", () => {
-  expect(scoresOverTime(RUNS, "relative_speed").map(({ runId, y }) => [runId, y])).toEqual([
+  expect(scoresOverTime(RUNS, "relative_speed", new Set()).map(({ runId, y }) => [runId, y])).toEqual([
     ["2", 1.1],
     ["4", 1.5],
     ["5", 1.9],
   ]);
   const another = RUNS.map((run) => ({ ...run, imported: true as const }));
-  expect(scoresOverTime([...RUNS, ...another], "relative_speed")).toEqual(scoresOverTime(RUNS, "relative_speed"));
+  expect(scoresOverTime([...RUNS, ...another], "relative_speed", new Set())).toEqual(
+    scoresOverTime(RUNS, "relative_speed", new Set()),
+  );
   expect(usualScoreKind(RUNS)).toBe("relative_speed");
   expect(usualScoreKind([])).toBeNull();
 });
 
 test("a version's median is one of its runs, its spread all of them", () => {
-  expect(scoresByVersion(RUNS, "/w/train.py", "relative_speed")).toEqual([
-    { version: 1, median: 1.1, spread: [1.1, 1.1], count: 1 },
-    { version: 2, median: 1.5, spread: [1.5, 1.9], count: 2 },
+  expect(scoresByVersion(RUNS, "/w/train.py", "relative_speed", new Set(["4"]))).toEqual([
+    { version: 1, median: 1.1, spread: [1.1, 1.1], count: 1, staleCount: 0 },
+    { version: 2, median: 1.5, spread: [1.5, 1.9], count: 2, staleCount: 1 },
   ]);
+});
+
+test("scores under other rules are marked, and where they crowd one mark stands for them", () => {
+  const points = scoresOverTime(RUNS, "relative_speed", new Set(["2", "4"]));
+  expect(points.map(({ runId, isStale }) => [runId, isStale])).toEqual([
+    ["2", true],
+    ["4", true],
+    ["5", false],
+  ]);
+  const day = 24 * 3600 * 1000;
+  const marked = (apart: number) => markedPoints(points, apart).map(({ runId }) => runId);
+  expect([marked(day), marked(5 * day)]).toEqual([["2", "4"], ["2"]]);
 });
 
 test("CSV: quotes, gaps, and nothing a spreadsheet would execute", () => {

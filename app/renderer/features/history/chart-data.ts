@@ -35,40 +35,74 @@ function columnOf(x: number, from: number, width: number, columns: number): numb
 }
 
 export type ScoreKind = "mfu_percent" | "relative_speed";
-export type ScorePoint = Point & { runId: string; name: string; version: number };
+export type ScorePoint = Point & {
+  runId: string;
+  name: string;
+  version: number;
+  /** Made under other rules than those in force. */
+  isStale: boolean;
+};
+
+/** Whose rules differ from those in force, by the run's number. */
+export type StaleRuns = Pick<ReadonlyMap<string, unknown>, "has">;
 
 /**
  * Scores over time, oldest first. `x`: milliseconds since 1970. Unlike scores never share a chart; imported ones, which
  * nobody here measured, are in none.
  */
-export function scoresOverTime(runs: readonly HistoryRun[], kind: ScoreKind): ScorePoint[] {
+export function scoresOverTime(runs: readonly HistoryRun[], kind: ScoreKind, stale: StaleRuns): ScorePoint[] {
   return runs
-    .flatMap(({ id, score, createdAt, submission, imported }) =>
+    .flatMap(({ id, score, createdAt, submission: { name, version }, imported }) =>
       score?.kind === kind && imported !== true
-        ? [{ x: Date.parse(createdAt), y: score.value, runId: id, name: submission.name, version: submission.version }]
+        ? [{ x: Date.parse(createdAt), y: score.value, runId: id, name, version, isStale: stale.has(id) }]
         : [],
     )
     .toSorted((a, b) => a.x - b.x);
 }
 
-export type VersionPoint = { version: number; median: number; spread: [number, number]; count: number };
+/** Those to mark: where they stand closer than `apart` (in x), the first for all. `points` ascend in x. */
+export function markedPoints(points: readonly ScorePoint[], apart: number): ScorePoint[] {
+  const marked: ScorePoint[] = [];
+  for (const point of points) {
+    const last = marked.at(-1);
+    if (point.isStale && (last === undefined || point.x - last.x >= apart)) marked.push(point);
+  }
+  return marked;
+}
+
+export type VersionPoint = {
+  version: number;
+  median: number;
+  spread: [number, number];
+  count: number;
+  /** Of the runs, those under other rules than those in force. */
+  staleCount: number;
+};
 
 /** Every version of one submission that has a score of this kind: median and spread over its runs. */
-export function scoresByVersion(runs: readonly HistoryRun[], path: string, kind: ScoreKind): VersionPoint[] {
-  const byVersion = new Map<number, number[]>();
-  for (const { submission, score } of runs) {
+export function scoresByVersion(
+  runs: readonly HistoryRun[],
+  path: string,
+  kind: ScoreKind,
+  stale: StaleRuns,
+): VersionPoint[] {
+  const byVersion = new Map<number, { value: number; isStale: boolean }[]>();
+  for (const { id, submission, score } of runs) {
     if (submission.path !== path || score?.kind !== kind) continue;
-    byVersion.set(submission.version, [...(byVersion.get(submission.version) ?? []), score.value]);
+    const known = byVersion.get(submission.version) ?? [];
+    byVersion.set(submission.version, [...known, { value: score.value, isStale: stale.has(id) }]);
   }
   return [...byVersion]
-    .map(
-      ([version, values]): VersionPoint => ({
+    .map(([version, scores]): VersionPoint => {
+      const values = scores.map(({ value }) => value);
+      return {
         version,
         median: lowMedian(values) as number,
         spread: [Math.min(...values), Math.max(...values)],
         count: values.length,
-      }),
-    )
+        staleCount: scores.filter(({ isStale }) => isStale).length,
+      };
+    })
     .toSorted((a, b) => a.version - b.version);
 }
 

@@ -10,6 +10,7 @@ import {
   ErrorBar,
   Line,
   ReferenceArea,
+  ReferenceDot,
   ReferenceLine,
   Scatter,
   Tooltip,
@@ -24,9 +25,11 @@ import { asCrusaderError } from "../../connection.ts";
 import { showRun } from "./actions.ts";
 import {
   downSample,
+  markedPoints,
   paddedRange,
   type ScoreKind,
   type ScorePoint,
+  type StaleRuns,
   scoresByVersion,
   scoresOverTime,
   toCsv,
@@ -40,6 +43,7 @@ export type ChartsProps = {
   runs: readonly HistoryRun[];
   all: readonly HistoryRun[];
   baselineRunId: string | null;
+  stale: StaleRuns;
 };
 
 const MARGIN = { top: 8, right: 16, bottom: 4, left: 4 };
@@ -47,15 +51,15 @@ const AXIS = { stroke: "var(--text-dim)", tick: { fill: "var(--text-dim)", fontS
 const Y_WIDTH = 64;
 const ACTIVE_DOT_RADIUS = 4;
 
-export default function Charts({ runs, all, baselineRunId }: ChartsProps) {
+export default function Charts({ runs, all, baselineRunId, stale }: ChartsProps) {
   const kind = usualScoreKind(runs);
   if (kind === null) return <p className={classes.noScore}>None of these runs has a score to draw.</p>;
   const baseline = all.find(({ id, score }) => id === baselineRunId && score?.kind === kind);
   return (
     <div className={classes.charts}>
-      <ScoresOverTime runs={runs} kind={kind} baseline={baseline} />
+      <ScoresOverTime runs={runs} kind={kind} baseline={baseline} stale={stale} />
       <AfterFirstFrame>
-        <ScoresByVersion runs={runs} kind={kind} baseline={baseline} />
+        <ScoresByVersion runs={runs} kind={kind} baseline={baseline} stale={stale} />
         <StageDurations runs={runs} />
       </AfterFirstFrame>
     </div>
@@ -85,10 +89,37 @@ const days = new Intl.DateTimeFormat("en-CA", {
   hour12: false,
 });
 
-type ScoreChartProps = { runs: readonly HistoryRun[]; kind: ScoreKind; baseline: HistoryRun | undefined };
+const STALE_WORDS = "under other rules than those in force";
+const MARKS_APART_PIXELS = 12;
 
-function ScoresOverTime({ runs, kind, baseline }: ScoreChartProps) {
-  const points = useMemo(() => scoresOverTime(runs, kind), [runs, kind]);
+/** An empty diamond: told from a dot in greyscale, too. */
+function StaleMark({ cx = 5, cy = 5 }: { cx?: number; cy?: number }) {
+  const place = `M${cx} ${cy - 5}l5 5l-5 5l-5 -5z`;
+  return <path d={place} fill="var(--surface)" stroke="var(--warn)" strokeWidth={1.5} data-stale-mark />;
+}
+
+function StaleLegend({ count, of }: { count: number; of: number }) {
+  if (count === 0) return null;
+  return (
+    <p className={classes.staleLegend}>
+      <svg width="12" height="12" viewBox="-1 -1 12 12" aria-hidden>
+        <StaleMark />
+      </svg>
+      {formatInteger(count)} of {formatInteger(of)} made {STALE_WORDS}
+    </p>
+  );
+}
+
+type ScoreChartProps = {
+  runs: readonly HistoryRun[];
+  kind: ScoreKind;
+  baseline: HistoryRun | undefined;
+  stale: StaleRuns;
+};
+
+function ScoresOverTime({ runs, kind, baseline, stale }: ScoreChartProps) {
+  const points = useMemo(() => scoresOverTime(runs, kind, stale), [runs, kind, stale]);
+  const staleCount = useMemo(() => points.filter(({ isStale }) => isStale).length, [points]);
   const extent = useMemo((): [number, number] | null => {
     const [first, last] = [points[0], points.at(-1)];
     return first === undefined || last === undefined || first.x === last.x ? null : [first.x, last.x];
@@ -96,13 +127,23 @@ function ScoresOverTime({ runs, kind, baseline }: ScoreChartProps) {
   const shown = scoreText(kind);
   const csv = () =>
     toCsv(
-      ["started", "run", "submission", "version", kind],
-      points.map(({ x, y, runId, name, version }) => [new Date(x).toISOString(), runId, name, version, y]),
+      ["started", "run", "submission", "version", kind, "rules"],
+      points.map(({ x, y, runId, name, version, isStale }) => [
+        new Date(x).toISOString(),
+        runId,
+        name,
+        version,
+        y,
+        isStale ? "other" : "in force",
+      ]),
     );
   return (
     <ChartFrame title={`${scoreTitle(kind)} over time, ${formatInteger(points.length)} runs`} extent={extent} csv={csv}>
       {({ width, height }, zoom, setZoom) => (
-        <TimeChart {...{ points, width, height, zoom, setZoom, shown, extent, baseline }} />
+        <>
+          <StaleLegend count={staleCount} of={points.length} />
+          <TimeChart {...{ points, width, height, zoom, setZoom, shown, extent, baseline }} />
+        </>
       )}
     </ChartFrame>
   );
@@ -130,6 +171,10 @@ function TimeChart({ points, width, height, zoom, setZoom, shown, extent, baseli
     const room = ((most - least) * ACTIVE_DOT_RADIUS) / Math.max(1, width - Y_WIDTH - 2 * ACTIVE_DOT_RADIUS);
     return [least - room, most + room];
   }, [points, zoom, width]);
+  const marked = useMemo(
+    () => markedPoints(drawn, ((domain[1] - domain[0]) * MARKS_APART_PIXELS) / Math.max(1, width - Y_WIDTH)),
+    [drawn, domain, width],
+  );
   const [dragged, setDragged] = useState<[number, number] | null>(null);
   const from = useRef<number | null>(null);
   const place = (label: string | number | undefined) => (label === undefined ? null : Number(label));
@@ -174,6 +219,7 @@ function TimeChart({ points, width, height, zoom, setZoom, shown, extent, baseli
             <div className={classes.tooltip}>
               <b>{shown(point.y)}</b> run {point.runId}, {point.name} v{point.version}
               <div className={classes.dim}>{times.format(point.x)}</div>
+              {point.isStale && <div>{STALE_WORDS}</div>}
             </div>
           );
         }}
@@ -206,6 +252,9 @@ function TimeChart({ points, width, height, zoom, setZoom, shown, extent, baseli
         }}
         isAnimationActive={false}
       />
+      {marked.map(({ x, y, runId }) => (
+        <ReferenceDot key={runId} x={x} y={y} shape={StaleMark} />
+      ))}
       {dragged !== null && extent !== null && (
         <ReferenceArea x1={Math.min(...dragged)} x2={Math.max(...dragged)} fill="var(--accent)" fillOpacity={0.15} />
       )}
@@ -213,11 +262,14 @@ function TimeChart({ points, width, height, zoom, setZoom, shown, extent, baseli
   );
 }
 
-function ScoresByVersion({ runs, kind, baseline }: ScoreChartProps) {
+function ScoresByVersion({ runs, kind, baseline, stale }: ScoreChartProps) {
   const paths = useMemo(() => pathsWithScores(runs, kind), [runs, kind]);
   const [chosen, setChosen] = useState<string | null>(null);
   const path = chosen !== null && paths.some(({ value }) => value === chosen) ? chosen : (paths[0]?.value ?? null);
-  const versions = useMemo(() => (path === null ? [] : scoresByVersion(runs, path, kind)), [runs, path, kind]);
+  const versions = useMemo(
+    () => (path === null ? [] : scoresByVersion(runs, path, kind, stale)),
+    [runs, path, kind, stale],
+  );
   const data = versions.map((point) => ({
     ...point,
     error: [point.median - point.spread[0], point.spread[1] - point.median],
@@ -232,8 +284,15 @@ function ScoresByVersion({ runs, kind, baseline }: ScoreChartProps) {
   const extent: [number, number] | null = first.version === last.version ? null : [first.version, last.version];
   const csv = () =>
     toCsv(
-      ["version", `median ${kind}`, "min", "max", "runs"],
-      versions.map(({ version, median, spread, count }) => [version, median, spread[0], spread[1], count]),
+      ["version", `median ${kind}`, "min", "max", "runs", "runs under other rules"],
+      versions.map(({ version, median, spread, count, staleCount }) => [
+        version,
+        median,
+        spread[0],
+        spread[1],
+        count,
+        staleCount,
+      ]),
     );
   return (
     <div>
@@ -270,6 +329,11 @@ function ScoresByVersion({ runs, kind, baseline }: ScoreChartProps) {
                     v{point.version}: <b>{shown(point.median)}</b> [{shown(point.spread[0])}..{shown(point.spread[1])}]
                     n=
                     {point.count}
+                    {point.staleCount > 0 && (
+                      <div>
+                        {formatInteger(point.staleCount)} {STALE_WORDS}
+                      </div>
+                    )}
                   </div>
                 );
               }}
@@ -287,6 +351,11 @@ function ScoresByVersion({ runs, kind, baseline }: ScoreChartProps) {
             <Scatter dataKey="median" fill="var(--series-own)" isAnimationActive={false}>
               <ErrorBar dataKey="error" width={5} stroke="var(--series-own)" direction="y" isAnimationActive={false} />
             </Scatter>
+            {versions
+              .filter(({ staleCount }) => staleCount > 0)
+              .map(({ version, median }) => (
+                <ReferenceDot key={version} x={version} y={median} shape={StaleMark} />
+              ))}
           </ComposedChart>
         )}
       </ChartFrame>
