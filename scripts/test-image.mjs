@@ -5,7 +5,7 @@
 // `node scripts/test-image.mjs` prints its name, for `CRUSADER_TEST_IMAGE=... pytest tests/test_container.py`.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import process from "node:process";
@@ -34,15 +34,41 @@ export async function prepareTestImage(docker, python) {
   const [base, wheels] = await Promise.all([prepareBase(docker), prepareWheels(python)]);
   if ("missing" in base) return base;
   if (wheels !== null) return { missing: wheels };
-  const context = mkdtempSync(path.join(os.tmpdir(), "crusader-image-"));
+  const problem = await build(docker, image, base.base);
+  return problem === null ? { image } : { missing: problem };
+}
+
+/**
+ * As the app builds: the same service, Dockerfile and context.
+ *
+ * @param {{ program: string }} docker
+ * @param {string} image
+ * @param {string | undefined} base
+ * @returns {Promise<string | null>} Why it could not be built.
+ */
+async function build(docker, image, base) {
+  // Not above: any Node can read this file.
+  const { HparamsService } = await import("../app/main/services/hparams/index.ts");
+  const { ImageService } = await import("../app/main/services/images/index.ts");
+  const { FileSecrets } = await import("../app/main/services/settings/index.ts");
+  const dataFolder = mkdtempSync(path.join(os.tmpdir(), "crusader-test-image-"));
   try {
-    for (const file of contextFiles()) cpSync(path.join(PACKAGE, file), path.join(context, file));
-    cpSync(WHEELS, path.join(context, "wheels"), { recursive: true });
-    const options = ["--quiet", "--network", "none", ...base.options, "--file", path.join(context, "Dockerfile.cpu")];
-    const code = await show(docker.program, ["build", ...options, "--tag", image, context]);
-    return code === 0 ? { image } : { missing: `the image could not be built (docker build ended with ${code})` };
+    const images = new ImageService({
+      dataFolder,
+      packageFolder: PACKAGE,
+      hparams: new HparamsService({ profilesFolder: path.join(ROOT, "hparams") }),
+      secrets: new FileSecrets({ dataFolder }),
+      env: { ...process.env, PATH: [path.dirname(docker.program), process.env.PATH].join(path.delimiter) },
+    });
+    const request = { profile: "rehearsal", base, wheelsFolder: WHEELS, reference: image };
+    await images.build(request, { onProgress: () => {}, onLine: () => {} });
+    return null;
+  } catch (error) {
+    const { message, detail = "" } = /** @type {Error & { detail?: string }} */ (error);
+    process.stderr.write(`${detail}\n`);
+    return message;
   } finally {
-    rmSync(context, { recursive: true });
+    rmSync(dataFolder, { recursive: true });
   }
 }
 
@@ -54,7 +80,8 @@ function contextFiles() {
 
 /** @param {readonly string[]} files */
 function hashOf(files) {
-  const hash = createHash("sha256").update(BASE_IMAGE);
+  // The service's labels are in it, too.
+  const hash = createHash("sha256").update(`${BASE_IMAGE} ImageService`);
   for (const file of files) hash.update(`\0${file}\0`).update(readFileSync(path.join(PACKAGE, file)));
   return hash.digest("hex").slice(0, 16);
 }
@@ -70,12 +97,11 @@ async function exists(docker, image) {
 
 /**
  * @param {{ program: string }} docker
- * @returns {Promise<{ options: string[] } | { missing: string }>} The build's options: none where the public base must do.
+ * @returns {Promise<{ base: string | undefined } | { missing: string }>} None where the public base must do.
  */
 async function prepareBase(docker) {
-  const options = ["--build-arg", `BASE=${BASE_IMAGE}`];
-  if (await exists(docker, BASE_IMAGE)) return { options };
-  if (process.getuid?.() !== 0 || !existsSync(DEBOOTSTRAP)) return { options: [] };
+  if (await exists(docker, BASE_IMAGE)) return { base: BASE_IMAGE };
+  if (process.getuid?.() !== 0 || !existsSync(DEBOOTSTRAP)) return { base: undefined };
   const folder = mkdtempSync(path.join(os.tmpdir(), "crusader-base-"));
   try {
     const packages = "--include=python3,python3-venv,ca-certificates";
@@ -87,7 +113,7 @@ async function prepareBase(docker) {
       ["tar", ["-C", folder, "-c", "."]],
       [docker.program, ["import", "--message", "Crusader's tests", "-", BASE_IMAGE]],
     );
-    return imported === 0 ? { options } : { missing: `docker import ended with ${imported}` };
+    return imported === 0 ? { base: BASE_IMAGE } : { missing: `docker import ended with ${imported}` };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

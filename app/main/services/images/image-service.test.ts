@@ -402,3 +402,21 @@ test("wheels come from a folder; a production image keeps the validator's base",
     code: "usage",
   });
 });
+
+test("the image that tests run was built by this service, of the real Dockerfile.cpu, and fits rehearsals", async (context) => {
+  const image = process.env.CRUSADER_TEST_IMAGE ?? "";
+  if (image === "") context.skip("needs docker: CRUSADER_TEST_IMAGE names no image");
+  const service = new ImageService({
+    dataFolder: join(tmpdir(), "crusader-images-unused"),
+    packageFolder: PACKAGE,
+    hparams: new HparamsService({ profilesFolder: folderOf("hparams") }),
+    secrets: { read: () => null, write: () => {}, remove: () => {} },
+    env: process.env,
+  });
+  const { images } = await service.list("default");
+  expect(images.find(({ tags }) => tags.includes(image))).toMatchObject({
+    profile: "cpu",
+    fits: ["rehearsal"],
+    mismatch: null,
+  });
+});
