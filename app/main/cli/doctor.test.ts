@@ -46,7 +46,7 @@ test("fit for runs, on a real engine with an image of its own", async (context) 
   if ("missing" in docker) context.skip(`needs docker: ${docker.missing}`);
   const image = process.env.CRUSADER_TEST_IMAGE ?? "";
   if (image === "") context.skip("needs docker: CRUSADER_TEST_IMAGE names no image");
-  const { exitCode, stdout } = await doctor("--image", image, "--num-gpus", "2");
+  const { exitCode, stdout } = await doctor("--image", image, "--num-gpus", "1");
   expect({ exitCode, starts: /ok {7}Starts: .*/.exec(stdout)?.[0] }).toEqual({
     exitCode: EXIT.passed,
     starts: expect.stringContaining("A container with the validator's flags starts and reports"),

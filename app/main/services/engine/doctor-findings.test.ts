@@ -217,6 +217,9 @@ test("no engine on this machine: what to install; none that runs: what to start"
     findings(asked({ rest: { ...none, ...rest } }), NEEDS).map((it) => it.command);
   expect(commandOf({ hasCommand: false })).toEqual([expect.stringMatching(/^sudo apt-get install docker\.io/)]);
   expect(commandOf({})).toEqual(["sudo systemctl start docker"]);
+  const podman = { name: "podman", address: "unix:///run/user/1000/podman/podman.sock" };
+  expect(commandOf(podman)).toEqual(["systemctl --user start podman.socket"]);
+  expect(commandOf({ name: "own", address: "unix:///home/me/engine.sock" })).toEqual([""]);
   expect(commandOf({ platform: "darwin", hasCommand: false })).toEqual([""]);
   const behindSsh = { ...problem, message: "There is no ssh connection to box: Connection refused." };
   expect(commandOf({ name: "box", address: "ssh://box", hasCommand: false, engine: { problem: behindSsh } })).toEqual([

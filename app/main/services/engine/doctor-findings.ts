@@ -115,24 +115,30 @@ function finding(group: FindingGroup, id: string, title: string, said: Said): Fi
 
 // the engine
 
-function unreachable({ name, platform, hasCommand }: Asked, problem: ErrorReport): Finding {
+function unreachable({ name, address, platform, hasCommand }: Asked, problem: ErrorReport): Finding {
   const isLinux = platform === "linux";
   // As engineError puts it where nothing listens on this machine.
   const isNotRunning = / does not run \(unix:/.test(problem.message);
   const named = (said: Said) => finding("engine", "reachable", "Reachable", said);
-  if (!isNotRunning) return named(["problem", problem.message, problem.hint]);
-  if (hasCommand || name !== "default") {
-    return named(["problem", problem.message, problem.hint, isLinux ? "sudo systemctl start docker" : ""]);
+  if (isNotRunning && name === "default" && !hasCommand) {
+    return named([
+      "problem",
+      "There is no container engine on this machine: no docker or podman command, and nothing that answers.",
+      isLinux
+        ? "Install Docker (so on Debian and Ubuntu; other systems name the package alike), and let this user use it."
+        : "Install Docker Desktop or Podman, and start it. Rehearsals on this machine do without.",
+      isLinux ? "sudo apt-get install docker.io && sudo usermod -aG docker $USER" : "",
+    ]);
   }
-  return named([
-    "problem",
-    "There is no container engine on this machine: no docker or podman command, and nothing that answers.",
-    isLinux
-      ? "Install Docker (so on Debian and Ubuntu; other systems name the package alike), and let this user use it."
-      : "Install Docker Desktop or Podman, and start it. Rehearsals on this machine do without.",
-    isLinux ? "sudo apt-get install docker.io && sudo usermod -aG docker $USER" : "",
-  ]);
+  const starts = isNotRunning && isLinux ? (STARTS[name === "podman" ? name : address] ?? "") : "";
+  return named(["problem", problem.message, problem.hint, starts]);
 }
+
+/** What starts the engine that listens there, by systemd. */
+const STARTS: Readonly<Record<string, string>> = {
+  "unix:///var/run/docker.sock": "sudo systemctl start docker",
+  podman: "systemctl --user start podman.socket",
+};
 
 type Answering = { facts: EngineFacts; isPodman: boolean; clock: ClockSkew | null };
 

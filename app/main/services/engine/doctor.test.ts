@@ -247,6 +247,17 @@ test("cancelled while the container looks around: it is removed, with its networ
   expect(asked.slice(-2)).toEqual(["DELETE /containers/ours-probe", "DELETE /networks/ours-probe"]);
 });
 
+test("an engine that is lost while the container looks around", async () => {
+  const { address } = await startMadeEngine({
+    ...FAKE,
+    ...answersOfProbe({ "crusader.profile": "cpu" }, null),
+    "GET /containers/c/logs": (_request, response) => response.destroy(),
+  });
+  expect(findingsOf(await doctor({ address }).check("rehearsal", 1))).toMatchObject([
+    { id: "reachable", state: "problem", message: expect.stringMatching(/broke off/) },
+  ]);
+});
+
 test("a container that says something else is no report", async () => {
   const { address } = await startMadeEngine({
     ...FAKE,

@@ -1,6 +1,6 @@
 /** Container engines: which there are, whether one is fit for runs, and its images. */
 import { Button, Select } from "@mantine/core";
-import { IconCopy, IconRefresh, IconStethoscope } from "@tabler/icons-react";
+import { IconCheck, IconCopy, IconRefresh, IconStethoscope } from "@tabler/icons-react";
 import { useEffect, useState } from "react";
 import { type EngineReport, reportText, worstState } from "../../../common/engines.ts";
 import type { CrusaderError } from "../../../common/errors.ts";
@@ -196,21 +196,28 @@ function ReportView({ report, isWhole }: { report: EngineReport; isWhole: boolea
           for {profile}, {ranks}, {runProfile === "public" ? "the public simulator's" : "the validator's"} flags, at{" "}
           {new Date(checkedAt).toLocaleTimeString()}
         </span>
-        {isWhole && (
-          <Button
-            leftSection={<IconCopy size="1em" aria-hidden />}
-            onClick={() => {
-              navigator.clipboard
-                .writeText(reportText(report))
-                .catch((thrown: unknown) => notifyError(thrown, "The report was not copied."));
-            }}
-          >
-            Copy the report
-          </Button>
-        )}
+        {isWhole && <CopyReport report={report} />}
       </div>
       <FindingsView report={report} />
     </>
+  );
+}
+
+function CopyReport({ report }: { report: EngineReport }) {
+  const [copied, setCopied] = useState<EngineReport | null>(null);
+  const word = copied === report ? "Report copied" : "Copy the report";
+  return (
+    <Button
+      leftSection={copied === report ? <IconCheck size="1em" aria-hidden /> : <IconCopy size="1em" aria-hidden />}
+      onClick={() => {
+        navigator.clipboard
+          .writeText(reportText(report))
+          .then(() => setCopied(report))
+          .catch((thrown: unknown) => notifyError(thrown, "The report was not copied."));
+      }}
+    >
+      {word}
+    </Button>
   );
 }
 
