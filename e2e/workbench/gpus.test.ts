@@ -60,6 +60,7 @@ test.each(["light", "dark", "high contrast"])("a recorded run's GPUs, and nobody
   await settled(titles).toEqual(CHARTS);
   expect(await noted(page, "simulation")).toEqual(NOTES);
   const found = [await barriers(page)];
+  await gpus(page).getByRole("figure", { name: "SM clock" }).scrollIntoViewIfNeeded();
   await picture(page, `gpus-${theme}`);
   await command(page, "Show Result");
   await notes(page, "result").first().waitFor();

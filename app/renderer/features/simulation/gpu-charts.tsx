@@ -12,7 +12,7 @@ import classes from "./gpus.module.css";
 const HEIGHT = 120;
 const MARGIN = { top: 14, right: 12, bottom: 0, left: 0 };
 const AXIS = { stroke: "var(--text-dim)", tick: { fill: "var(--text-dim)", fontSize: 11 }, tickLine: false } as const;
-const Y_WIDTH = 76;
+const Y_WIDTH = 84;
 const LABEL_SIZE = 10;
 /** A letter of a stage's name takes about as much, in pixels. */
 const LETTER_WIDTH = 6;
