@@ -25,6 +25,7 @@ const START_RATIO_LIMIT = 1.15;
 const START_REPETITIONS = 7;
 const REATTACH_LIMIT_SECONDS = 1;
 const REATTACH_REPETITIONS = 3;
+const CANCEL_LIMIT_SECONDS = 5;
 const LINES = 1_000_000;
 const LINES_PER_SECOND_LIMIT = 50_000;
 /** A reader that kept what it read would grow by 7 MiB of bytes, and many times that of strings, with each pass. */
@@ -56,6 +57,7 @@ export async function benchContainers() {
     return [
       ...(await benchStart(folder, image.image, found.program)),
       await benchReattach(folder, docker),
+      await benchCancel(folder),
       ...(await benchLines(folder, docker)),
     ];
   } finally {
@@ -189,6 +191,31 @@ async function benchReattach(folder, docker) {
     value: median(seconds),
     unit: "s",
     limit: REATTACH_LIMIT_SECONDS,
+  };
+}
+
+/**
+ * Of a judge that does not listen: its grace, its end, the container's removal.
+ *
+ * @param {string} folder @returns {Promise<Figure>}
+ */
+async function benchCancel(folder) {
+  const { service, store } = scriptedApp(join(folder, "cancel"));
+  const file = join(folder, "stubborn.py");
+  writeFileSync(file, "stubborn");
+  const simulation = await service.start({ ...scriptedRequest(file), numRanks: 1 });
+  for await (const { type } of simulation.events) if (type === "judged") break;
+  const startedAt = performance.now();
+  await simulation.cancel();
+  const value = (performance.now() - startedAt) / 1000;
+  const { repeats } = await simulation.done;
+  if (!repeats[0]?.notes.some(({ id }) => id === "container_removed")) throw new Error("the container was not removed");
+  store.close();
+  return {
+    name: "cancel of a judge that does not listen, container removed",
+    value,
+    unit: "s",
+    limit: CANCEL_LIMIT_SECONDS,
   };
 }
 
