@@ -1,6 +1,7 @@
 /** What is measured of GPUs, as charts name and write it. Pure. */
 import type { GpuQuantity } from "../../../common/events.ts";
 import { formatBytes, formatInteger } from "../../../common/format.ts";
+import type { Plan } from "../../../common/runs.ts";
 import type { GpuTelemetry, StageSpan } from "../../../common/telemetry.ts";
 import { toCsv } from "../history/chart-data.ts";
 
@@ -38,6 +39,20 @@ export const QUANTITIES: Record<GpuQuantity, QuantityLook> = {
   nvlinkReceivedBytesPerSecond: rate("NVLink received"),
   nvlinkSentBytesPerSecond: rate("NVLink sent"),
 };
+
+/** Why there is nothing to draw; null where there is, and before anything is known. */
+export function absenceText(
+  { backend, profile }: Pick<Plan, "backend" | "profile">,
+  telemetry: Pick<GpuTelemetry, "state" | "problem"> | null,
+): string | null {
+  if (backend === "evalServer") return "the evaluation server records nothing of its GPUs.";
+  if (telemetry === null || telemetry.state === "recorded") return null;
+  if (telemetry.problem !== null) return telemetry.problem;
+  const { device } = (profile.content.crusader ?? {}) as { device?: unknown };
+  if (device === "cpu") return "none in this run; its ranks run on CPUs.";
+  if (telemetry.state === "waiting") return "waiting for the first look.";
+  return "nothing was recorded. The run ended before its ranks started, or is older than this record.";
+}
 
 /** One time of a chart: seconds, and each GPU's value under its position. */
 export type GpuRow = { at: number } & Record<`gpu${number}`, number | null>;

@@ -1,11 +1,12 @@
 /** The GPUs under the stages of a repeat: what they did, live and replayed, or why that is not known. */
 import { IconChevronDown, IconChevronRight } from "@tabler/icons-react";
-import { lazy, type ReactNode, Suspense, useId, useState } from "react";
+import { lazy, Suspense, useId, useState } from "react";
 import { formatInteger } from "../../../common/format.ts";
 import type { Plan } from "../../../common/runs.ts";
 import type { GpuTelemetry } from "../../../common/telemetry.ts";
 import { ErrorState, Loading } from "../../shell/ui/states.tsx";
 import { GpuNotes } from "./gpu-notes.tsx";
+import { absenceText } from "./gpu-quantities.ts";
 import classes from "./gpus.module.css";
 import { useGpus } from "./use-gpus.ts";
 
@@ -16,23 +17,10 @@ const GpuCharts = lazy(() => import("./gpu-charts.tsx"));
 export function GpuSection({ plan, repeat, isRunOver }: { plan: Plan; repeat: number; isRunOver: boolean }) {
   const isRecorded = plan.backend !== "evalServer";
   const { telemetry, error } = useGpus(plan.runId, repeat, isRecorded);
-  const onCpu = (plan.profile.content.crusader as { device?: unknown } | undefined)?.device === "cpu";
-  if (!isRecorded) return <Line>GPU: the evaluation server records none of its GPUs.</Line>;
   if (error !== null) return <ErrorState error={error} />;
-  if (telemetry === null) return null;
-  if (telemetry.state === "recorded") return <Recorded telemetry={telemetry} isRunOver={isRunOver} />;
-  if (telemetry.problem !== null) return <Line>GPU: {telemetry.problem}</Line>;
-  if (onCpu) return <Line>GPU: none in this run; its ranks run on CPUs.</Line>;
-  if (telemetry.state === "waiting") return <Line isBusy>GPU: waiting for the first look at the GPUs.</Line>;
-  return <Line>GPU: nothing was recorded. The run ended before its ranks started, or is from before this was.</Line>;
-}
-
-function Line({ children, isBusy = false }: { children: ReactNode; isBusy?: boolean }) {
-  return (
-    <p className={classes.line} aria-busy={isBusy}>
-      {children}
-    </p>
-  );
+  const absence = absenceText(plan, telemetry);
+  if (absence !== null) return <p className={classes.line}>GPU: {absence}</p>;
+  return telemetry === null ? null : <Recorded telemetry={telemetry} isRunOver={isRunOver} />;
 }
 
 function Recorded({ telemetry, isRunOver }: { telemetry: GpuTelemetry; isRunOver: boolean }) {
