@@ -4,14 +4,14 @@ import { command, panel } from "./harness.ts";
 import { inBrowser } from "./in-browser.ts";
 import { writeMfuRun } from "./sample-history.ts";
 
-const OTHER_GPU = "another GPU: NVIDIA H200, not A100";
+const OTHER_GPU = "on 4 x NVIDIA H200: the leaderboard's scores are of A100s with 80 GB";
 const { start } = inBrowser();
 
 test("the formula has the run's numbers; times and the leader's score can be tried", async () => {
   const workbench = await start({
     prepare: (dataFolder) => {
       writeMfuRun(dataFolder, 1, []);
-      writeMfuRun(dataFolder, 2, [OTHER_GPU]);
+      writeMfuRun(dataFolder, 2, [OTHER_GPU], undefined, "NVIDIA H200");
     },
   });
   const page = await workbench.open();
@@ -36,10 +36,14 @@ test("the formula has the run's numbers; times and the leader's score can be tri
   ]);
   await mfu.getByLabel("with today's threshold, in %").fill("70");
   expect((await answers.allTextContents()).at(-1)).toBe("No MFU beats that: it would take 104.04 %.");
-  expect(await mfu.getByText(/Not a score of the leaderboard/).count()).toBe(0);
+  expect(await mfu.getByText(/Not a score of the leaderboard|^By the/).count()).toBe(0);
 
   await panel(page, "history").locator('[data-run="2"]').dblclick();
   await result.getByRole("heading", { name: /^Run 2 / }).waitFor();
   await mfu.getByText(`Not a score of the leaderboard: ${OTHER_GPU}.`).waitFor();
+  expect(await mfu.getByText(/^By the/).textContent()).toBe(
+    "By the 989 TFLOP/s that these GPUs can do themselves: 19.31 %, which compares with no score.",
+  );
+  await result.getByRole("row", { name: "GPUs 4 x NVIDIA H200" }).waitFor();
   expect(workbench.complaints).toEqual([]);
 });

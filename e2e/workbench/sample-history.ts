@@ -86,13 +86,14 @@ const PRODUCTION = JSON.parse(
 
 /**
  * A run on four A100 by production's profile, whose numbers were made up for tests: one repeat, 61.20 % MFU. `judgedBy`: the
- * revision of production's own code, where that judged.
+ * revision of production's own code, where that judged; `gpu`: what the judge saw instead, by the driver's name.
  */
 export function writeMfuRun(
   dataFolder: string,
   number: number,
   notComparable: readonly string[],
   judgedBy?: string,
+  gpu?: string,
 ): void {
   const runId = String(number);
   const folder = join(dataFolder, "runs", runId);
@@ -110,6 +111,7 @@ export function writeMfuRun(
     relativeSpeed: null,
     checks: judgedBy === undefined ? checksOf("passed") : [],
     ...(judgedBy === undefined ? {} : { production: REPORT }),
+    ...(gpu === undefined ? {} : { gpus: Array.from({ length: numRanks }, () => ({ name: gpu, memoryBytes: null })) }),
   });
   const submission = {
     name: "train.py",
