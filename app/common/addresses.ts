@@ -16,3 +16,7 @@ export const EXTERNAL_LINK_HOSTS: readonly string[] = [
   "docs.learnbittensor.org",
   "huggingface.co",
 ];
+
+/** Gists: where people see one, and where its text comes from. */
+export const GIST_HOST = "gist.github.com";
+export const GIST_RAW_HOST = "gist.githubusercontent.com";
