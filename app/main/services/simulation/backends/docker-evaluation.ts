@@ -16,6 +16,8 @@ export type ContainerToFollow = {
   name: string;
   hasNetwork: boolean;
   fallback: Fallback;
+  /** Launched by this process just now. */
+  isNew: boolean;
   /** As the engine was when the run was planned; another one may have its name by now. */
   engineId: string;
   notes: Note[];
@@ -44,11 +46,13 @@ export class DockerEvaluation implements Evaluation {
   #waiting = new AbortController();
   #outputBytes = 0;
   #launcher: "not due" | "due" | "started" = "not due";
+  #isNew: boolean;
   #cancelled = false;
   #detached = false;
 
   constructor(container: ContainerToFollow, listener: Listener) {
     this.#container = container;
+    this.#isNew = container.isNew;
     this.#listener = listener;
     this.#events = new JudgeEvents({
       fallback: container.fallback,
@@ -97,7 +101,8 @@ export class DockerEvaluation implements Evaluation {
     for (let pauseMs = FIRST_PAUSE_MS; !this.#detached; ) {
       this.#waiting = new AbortController();
       try {
-        await this.#expectEngine();
+        if (!this.#isNew) await this.#expectEngine();
+        this.#isNew = false;
         this.#listener.contact?.(null);
         const readAll = await this.#follow();
         const state = await this.#container.engine.container(this.#container.name);

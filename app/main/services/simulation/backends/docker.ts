@@ -39,6 +39,16 @@ export type DockerBackendOptions = {
 /** An engine that can be chosen, and why not where it cannot. */
 export type EngineChoice = { name: string; address: string; current: boolean; problem: CrusaderError | null };
 
+type Seen = {
+  engine: Engine;
+  reference: string;
+  facts: EngineFacts;
+  image: { id: string; labels: Record<string, string> } | null;
+  atMs: number;
+};
+
+/** The steps of one start, one after the other, ask the same. */
+const SEEN_FOR_MS = 5000;
 const ORDER_VERSION = 1;
 /** An image whose judge knows nothing of production's code refuses it, instead of judging by its own. */
 const PRODUCTION_ORDER_VERSION = 2;
@@ -67,6 +77,7 @@ export class DockerBackend implements Backend {
   readonly #options: DockerBackendOptions;
   readonly #engines = new Map<string, Engine>();
   readonly #ssh: SshConnections;
+  #lastSeen: Seen | null = null;
   readonly #used: JsonFile<z.infer<typeof usedSchema>>;
 
   constructor(options: DockerBackendOptions) {
@@ -105,10 +116,10 @@ export class DockerBackend implements Backend {
   async check({ profile, profileName, numRanks, container }: Needs): Promise<CrusaderError[]> {
     try {
       const engine = this.engine(this.endpoint(container?.engine));
-      const facts = await engine.facts();
+      const { facts, image } = await this.#see(engine, container?.image ?? imageName(profile));
       const gpus = deviceOf(profile) === "cuda" ? gpuProblem(engine.endpoint, facts, numRanks, container) : null;
-      const image = await this.#imageProblem(engine, { profile, profileName, container });
-      return [gpus, image].filter((problem) => problem !== null);
+      const mismatch = this.#imageProblem(engine.endpoint, image, { profile, profileName, container });
+      return [gpus, mismatch].filter((problem) => problem !== null);
     } catch (error) {
       if (error instanceof CrusaderError) return [error];
       throw error;
@@ -117,8 +128,8 @@ export class DockerBackend implements Backend {
 
   async environment({ profile, container }: Needs): Promise<Record<string, string>> {
     const engine = this.engine(this.endpoint(container?.engine));
-    const { version, host, system, cores, memoryBytes } = await engine.facts();
-    const image = await engine.image(container?.image ?? imageName(profile));
+    const { facts, image } = await this.#seen(engine, container?.image ?? imageName(profile));
+    const { version, host, system, cores, memoryBytes } = facts;
     const labels = Object.entries(image?.labels ?? {}).filter(([name]) => name.startsWith("crusader."));
     return {
       engine: `${engine.endpoint.name}, version ${version}, on ${host}`,
@@ -132,12 +143,12 @@ export class DockerBackend implements Backend {
   async plan({ profile, profileName, container }: Needs): Promise<PlannedContainer> {
     const engine = this.engine(this.endpoint(container?.engine));
     const image = container?.image ?? imageName(profile);
-    const [{ id: engineId }, found] = await Promise.all([engine.facts(), engine.image(image)]);
+    const { facts, image: found } = await this.#seen(engine, image);
     if (found === null) throw missingImage(image, engine.endpoint, { profileName, container });
     const { name, address } = engine.endpoint;
     return {
       engine: name,
-      engineId,
+      engineId: facts.id,
       address,
       image,
       imageId: found.id,
@@ -172,7 +183,7 @@ export class DockerBackend implements Backend {
     const engine = this.engine(this.endpoint(container.engine));
     const options = this.#containerOptions(order, container);
     const line = containerOrder(order, readFileSync(order.sourcePath));
-    this.#remember(engine.endpoint);
+    this.remember(engine.endpoint);
     const notes: Note[] = [];
     try {
       await this.#start(engine, options, line);
@@ -184,7 +195,7 @@ export class DockerBackend implements Backend {
       delete options.create.HostConfig.Ulimits;
       await this.#start(engine, options, line);
     }
-    return this.#evaluation(engine, order, options, listener, notes);
+    return this.#evaluation(engine, order, options, listener, notes, true);
   }
 
   async reattach(order: Order, _recorded: Recorded, listener: Listener): Promise<Evaluation | null> {
@@ -200,7 +211,7 @@ export class DockerBackend implements Backend {
       await removeAll(engine, options);
       return null;
     }
-    return this.#evaluation(engine, order, options, listener, []);
+    return this.#evaluation(engine, order, options, listener, [], false);
   }
 
   async removeLeftovers(isOver: (runId: string) => boolean): Promise<string[]> {
@@ -253,10 +264,19 @@ export class DockerBackend implements Backend {
     }
   }
 
-  #evaluation(engine: Engine, order: Order, options: ContainerOptions, listener: Listener, notes: Note[]): Evaluation {
+  /** `isNew`: launched just now, so that nobody needs to ask whether this is still its engine. */
+  #evaluation(
+    engine: Engine,
+    order: Order,
+    options: ContainerOptions,
+    listener: Listener,
+    notes: Note[],
+    isNew: boolean,
+  ): Evaluation {
     return new DockerEvaluation(
       {
         engine,
+        isNew,
         engineId: planned(order).engineId,
         name: options.create.name,
         hasNetwork: options.network !== null,
@@ -289,10 +309,8 @@ export class DockerBackend implements Backend {
   /** Whether the image of a run with these needs is there and fits, and what builds it. */
   async imageState(engine: Engine, { profile, profileName, container }: Needs): Promise<ImageState> {
     const reference = container?.image ?? imageName(profile);
-    const [found, problem] = await Promise.all([
-      engine.image(reference),
-      this.#imageProblem(engine, { profile, profileName, container }),
-    ]);
+    const found = await engine.image(reference);
+    const problem = this.#imageProblem(engine.endpoint, found, { profile, profileName, container });
     return {
       reference,
       isByHand: container?.image !== undefined,
@@ -304,9 +322,9 @@ export class DockerBackend implements Backend {
 
   /**
    * A container with the flags of a run with these needs, and all GPUs, for a command that ends by itself. One that is
-   * left behind is found again by its labels.
+   * left behind is found again by its labels, on an engine that is remembered.
    */
-  prepareProbe(endpoint: Endpoint, { profile, numRanks, container }: Needs, command: string[]): ContainerOptions {
+  prepareProbe({ profile, numRanks, container }: Needs, command: string[]): ContainerOptions {
     const home = folderKey(this.#options.dataFolder);
     const { create, network } = containerOptions({
       name: `crusader-${home}-probe-${randomBytes(4).toString("hex")}`,
@@ -322,7 +340,6 @@ export class DockerBackend implements Backend {
       gpus: null,
       limits: limitsOf(profile),
     });
-    this.#remember(endpoint);
     const { DeviceRequests } = create.HostConfig ?? {};
     const all = DeviceRequests?.map((request) => ({ ...request, Count: ALL_GPUS }));
     return {
@@ -338,23 +355,38 @@ export class DockerBackend implements Backend {
     };
   }
 
-  async #imageProblem(
-    engine: Engine,
+  async #see(engine: Engine, reference: string): Promise<Seen> {
+    const [facts, image] = await Promise.all([engine.facts(), engine.image(reference)]);
+    const seen = { engine, reference, facts, image, atMs: performance.now() };
+    this.#lastSeen = seen;
+    return seen;
+  }
+
+  /** What the step before was told; asked anew where that is not just now. */
+  async #seen(engine: Engine, reference: string): Promise<Seen> {
+    const seen = this.#lastSeen;
+    const isIt = seen?.engine === engine && seen.reference === reference;
+    return isIt && performance.now() - seen.atMs < SEEN_FOR_MS ? seen : this.#see(engine, reference);
+  }
+
+  #imageProblem(
+    endpoint: Endpoint,
+    image: Seen["image"],
     { profile, profileName, container }: Pick<Needs, "profile" | "profileName" | "container">,
-  ): Promise<CrusaderError | null> {
+  ): CrusaderError | null {
     const reference = container?.image ?? imageName(profile);
-    const image = await engine.image(reference);
-    if (image === null) return missingImage(reference, engine.endpoint, { profileName, container });
+    if (image === null) return missingImage(reference, endpoint, { profileName, container });
     // Named by hand: whoever names it answers for it.
     if (container?.image !== undefined) return null;
     const source = imageSource(this.#options.packageFolder);
     const mismatch = imageMismatch(image.labels, { profile, source });
     if (mismatch === null) return null;
     const message = `The image ${reference} does not fit: ${mismatch}.`;
-    return new CrusaderError("image_missing", message, `Build it anew: ${buildCommand(profileName, engine.endpoint)}`);
+    return new CrusaderError("image_missing", message, `Build it anew: ${buildCommand(profileName, endpoint)}`);
   }
 
-  #remember({ name, address }: Endpoint): void {
+  /** Something of this data folder's may be there from now on. */
+  remember({ name, address }: Endpoint): void {
     const { engines } = this.#used.read();
     const isKnown = engines.some((engine) => engine.name === name && engine.address === address);
     if (!isKnown) this.#used.write({ engines: [...engines, { name, address }] });
