@@ -1,6 +1,6 @@
 /** The doctor with a real engine; with one of our own making only for what a real one does not do when asked. */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -38,6 +38,7 @@ function doctor({ address, callMs }: { address?: string; callMs?: number } = {})
           engine: (endpoint: Engine["endpoint"]) => new Engine(endpoint, { callMs }),
           imageState: backend.imageState.bind(backend),
           prepareProbe: backend.prepareProbe.bind(backend),
+          remember: backend.remember.bind(backend),
         };
   const made = new EngineDoctor({ runs, env: { PATH: "" }, platform: "linux" });
   const check = async (
@@ -57,9 +58,9 @@ function doctor({ address, callMs }: { address?: string; callMs?: number } = {})
   const probe = async (profile: string, numRanks: number, container: ContainerChoice) => {
     const { resolved } = await hparams.load(profile);
     const needs = { profile: resolved, profileName: profile, numRanks, sandbox: "container" as const, container };
-    return backend.prepareProbe(backend.endpoint(undefined), needs, PROBE_COMMAND);
+    return backend.prepareProbe(needs, PROBE_COMMAND);
   };
-  return { backend, check, probe };
+  return { dataFolder, backend, check, probe };
 }
 
 const byHand = (image: string): ContainerChoice => ({ image, runProfile: "validator" });
@@ -188,6 +189,7 @@ test("a probe that was left behind is removed at a later start; a young one, and
   put(`${tag}-old`, `crusader.home=${home}`, "crusader.probe=1700000000000");
   put(`${tag}-young`, `crusader.home=${home}`, `crusader.probe=${Date.now()}`);
   put(`${tag}-others`, "crusader.home=0123456789abcdef", "crusader.probe=1700000000000");
+  backend.remember(backend.endpoint(undefined));
   expect(await backend.removeLeftovers(() => false)).toEqual([`container ${tag}-old`]);
   const left = docker("ps", "--all", "--format", "{{.Names}}", "--filter", `name=${tag}`).split("\n").sort();
   expect(left).toEqual([`${tag}-others`, `${tag}-young`]);
@@ -245,6 +247,20 @@ test("cancelled while the container looks around: it is removed, with its networ
   controller.abort();
   await expect(checked).rejects.toBe(controller.signal.reason);
   expect(asked.slice(-2)).toEqual(["DELETE /containers/ours-probe", "DELETE /networks/ours-probe"]);
+});
+
+test("where it cannot be noted that a container may be there, none is made", async () => {
+  const { address, asked } = await startMadeEngine({ ...FAKE, ...answersOfProbe({ "crusader.profile": "cpu" }, "") });
+  const { dataFolder, check } = doctor({ address });
+  mkdirSync(join(dataFolder, "engines.json"));
+  const found = findingsOf(await check("rehearsal", 1)).find(({ id }) => id === "probe");
+  expect(found).toMatchObject({
+    state: "unknown",
+    message: expect.stringMatching(
+      /^Not known: no container is made without a note of it in the data folder \(.+\)\.$/,
+    ),
+  });
+  expect(asked.filter((call) => call.startsWith("POST"))).toEqual([]);
 });
 
 test("an engine that is lost while the container looks around", async () => {

@@ -24,7 +24,9 @@ export type RunMaker = {
   engine(endpoint: Endpoint): Engine;
   imageState(engine: Engine, needs: ContainerNeeds): Promise<ImageState>;
   /** A container with a run's flags and all GPUs, for another command. */
-  prepareProbe(endpoint: Endpoint, needs: ContainerNeeds, command: string[]): ProbeOptions;
+  prepareProbe(needs: ContainerNeeds, command: string[]): ProbeOptions;
+  /** Notes that something may be left there; throws where that cannot be written. */
+  remember(endpoint: Endpoint): void;
 };
 
 export type DoctorRequest = {
@@ -72,7 +74,7 @@ export class EngineDoctor {
     const cancelled = signal ?? new AbortController().signal;
 
     const asked: Asked = { name: endpoint.name, address: endpoint.address, platform, hasCommand: hasCommand(env) };
-    const probe = runs.prepareProbe(endpoint, needs, PROBE_COMMAND);
+    const probe = runs.prepareProbe(needs, PROBE_COMMAND);
     const runNeeds = runNeedsOf(needs, probe);
     const item = (doing: string | null): EngineCheck => {
       const report: EngineReport = {
@@ -101,8 +103,8 @@ export class EngineDoctor {
       const image = await runs.imageState(engine, needs);
       asked.image = image;
       cancelled.throwIfAborted();
-      if (image.isMissing) {
-        const unknownBecause = "there is no image to look from";
+      const unknownBecause = image.isMissing ? "there is no image to look from" : this.#problemOfNoting(endpoint);
+      if (unknownBecause !== null) {
         asked.probe = { report: null, unknownBecause, gpuRefusal: null, memlockRefused: false };
         yield item(null);
         return;
@@ -115,6 +117,17 @@ export class EngineDoctor {
       if (cancelled.aborted || !(error instanceof CrusaderError)) throw error;
       asked.engine = { problem: error.report() };
       yield item(null);
+    }
+  }
+
+  /** Without the note nobody would look for a container that is left behind: then none is made. */
+  #problemOfNoting(endpoint: Endpoint): string | null {
+    try {
+      this.#options.runs.remember(endpoint);
+      return null;
+    } catch (error) {
+      if (!(error instanceof CrusaderError)) throw error;
+      return `no container is made without a note of it in the data folder (${error.message.replace(/\.$/, "")})`;
     }
   }
 
