@@ -214,7 +214,9 @@ function imageFinding({ reference, isByHand, problem, command }: ImageState): Fi
       ? isByHand
         ? ["note", `${reference} is there; it was named by hand and is not compared with the profile.`]
         : ["ok", `${reference} is there and fits the profile and this version of Crusader.`]
-      : ["problem", problem.message, command === "" ? problem.hint : "Build it.", command];
+      : isByHand
+        ? ["problem", problem.message, problem.hint]
+        : ["problem", problem.message, "Build it.", command];
   return finding("image", "image", "Image", said);
 }
 

@@ -161,7 +161,7 @@ test("no image on a real engine: what to build; the rest is unknown, and why", a
   const items = await check("rehearsal", 1, byHand("crusader-test-there-is-none:1"));
   const found = Object.fromEntries(findingsOf(items).map((finding) => [finding.id, finding]));
   expect([found.image, found.disk]).toMatchObject([
-    { state: "problem", message: "The engine default has no image crusader-test-there-is-none:1." },
+    { state: "problem", message: "The engine default has no image crusader-test-there-is-none:1.", command: "" },
     { state: "unknown", message: "Not known: there is no image to look from." },
   ]);
 });
