@@ -318,6 +318,12 @@ export function checkActive(): void {
   if (buffer !== null) liveScan.check(buffer.id);
 }
 
+/** What the active file is on the disk. */
+function versionOf({ buffers: open, activeId }: BuffersState): string | null {
+  const active = open.find(({ id }) => id === activeId);
+  return active?.kind === "file" ? active.baseVersion : null;
+}
+
 const PANEL_SETTING = "editor";
 
 /** Brings back the tabs and unsaved texts of the last time, and keeps all of it up to date. */
@@ -335,9 +341,10 @@ export function startEditor(): () => void {
     onListing((folderId, listing) => {
       buffers.listed(folderId, listing).catch((thrown: unknown) => notifyError(thrown));
     }),
-    buffers.state.subscribe(({ activeId }, before) => {
+    buffers.state.subscribe((state, before) => {
       saveTabs();
-      if (activeId === before.activeId) return;
+      const { activeId } = state;
+      if (activeId === before.activeId && versionOf(state) === versionOf(before)) return;
       // The panel that judges follows the tab; the text itself is read when it starts.
       const shown = activeId === null ? null : targetOf(activeId);
       const isComparison = activeId !== null && shown === null;
