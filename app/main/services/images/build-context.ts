@@ -12,15 +12,17 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bakedIn } from "../../../common/container-image.ts";
 import { CrusaderError } from "../../../common/errors.ts";
+import { ensureFolder, purgeOlderThan } from "../storage/index.ts";
 import { imageSource } from "./image-source.ts";
 
 export type Dockerfile = "Dockerfile" | "Dockerfile.cpu";
 
-export const CONTEXT_PREFIX = "crusader-image-";
+/** In the data folder, which is private. What a killed process left there goes with a later build. */
+const CONTEXTS = "image-contexts";
+const LEFT_AFTER_MS = 24 * 3600 * 1000;
 
 export function dockerfileOf(profile: Readonly<Record<string, unknown>>): Dockerfile {
   return (profile.crusader as { device?: string } | undefined)?.device === "cpu" ? "Dockerfile.cpu" : "Dockerfile";
@@ -41,14 +43,17 @@ export function wheelsIn(folder: string): string[] {
 
 /** Makes it; the caller removes it with `removeContext`. Throws `disk_full` among others of `wheelsIn`. */
 export function makeContext(
-  packageFolder: string,
+  { dataFolder, packageFolder }: { dataFolder: string; packageFolder: string },
   {
     profile,
     wheelsFolder,
   }: { profile: { raw: object; resolved: Record<string, unknown> }; wheelsFolder: string | undefined },
 ): string {
   const wheels = wheelsFolder === undefined ? [] : wheelsIn(wheelsFolder);
-  const folder = mkdtempSync(join(tmpdir(), CONTEXT_PREFIX));
+  const contexts = join(dataFolder, CONTEXTS);
+  ensureFolder(contexts);
+  purgeOlderThan(contexts, LEFT_AFTER_MS, Date.now());
+  const folder = mkdtempSync(join(contexts, "context-"));
   try {
     const dockerfile = dockerfileOf(profile.resolved);
     const requirements = dockerfile === "Dockerfile" ? "requirements-production.txt" : "requirements-cpu.txt";

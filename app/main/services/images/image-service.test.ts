@@ -1,6 +1,16 @@
 /** Builds on a real engine, of small Dockerfiles; docker commands that lack something are scripts. */
 import { execFileSync } from "node:child_process";
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -11,7 +21,6 @@ import type { BuildView } from "../../../common/images.ts";
 import { HparamsService } from "../hparams/index.ts";
 import { FileSecrets } from "../settings/index.ts";
 import { TaskService } from "../tasks/index.ts";
-import { CONTEXT_PREFIX } from "./build-context.ts";
 import { BUSYBOX_IMAGE, prepareBusyboxImage } from "./busybox-image.ts";
 import { type BuildState, ImageBuilds, type ImageRequest, ImageService } from "./index.ts";
 
@@ -70,8 +79,23 @@ function bench({ steps, production, hubAddress = NOWHERE, env = {} }: Given = {}
     for (const id of ids()) docker?.("image", "rm", "--force", id);
     rmSync(folder, { recursive: true });
   });
+  const contexts = () => readdirSync(join(dataFolder, "image-contexts"));
   const mine = async () => (await service.list("default")).images.filter(({ tags }) => tags.includes(reference));
-  return { folder, dataFolder, packageFolder, secrets, service, tasks, builds, tag, reference, request, ids, mine };
+  return {
+    folder,
+    dataFolder,
+    packageFolder,
+    secrets,
+    service,
+    tasks,
+    builds,
+    tag,
+    reference,
+    request,
+    ids,
+    mine,
+    contexts,
+  };
 }
 
 /** What a build told; `until` is called with each state. */
@@ -97,8 +121,6 @@ async function build(
   };
 }
 
-const contexts = () => readdirSync(tmpdir()).filter((name) => name.startsWith(CONTEXT_PREFIX)).length;
-
 /** A docker command that is a shell script; returns the folder for PATH. */
 function scriptedDocker(script: string): string {
   const folder = mkdtempSync(join(tmpdir(), "crusader-docker-command-"));
@@ -110,11 +132,17 @@ function scriptedDocker(script: string): string {
 
 test("an image is built with progress, listed with what it fits, taken from the cache, and removed", async (context) => {
   const docker = dockerOr(context);
-  const { service, request, reference, ids, mine } = bench(
+  const { service, request, reference, ids, mine, dataFolder, contexts } = bench(
     { steps: ["RUN echo one; sleep 1", "RUN echo two"] },
     docker,
   );
+  // What a process that was killed left behind the day before yesterday.
+  const left = join(dataFolder, "image-contexts", "context-left");
+  mkdirSync(left, { recursive: true });
+  const longAgo = new Date(Date.now() - 48 * 3600 * 1000);
+  utimesSync(left, longAgo, longAgo);
   const first = await build(service, request);
+  expect(contexts()).toEqual([]);
   expect(first.error).toBeNull();
   expect(first.image).toEqual({ engine: "default", reference, id: ids()[0], seconds: expect.any(Number) });
   expect(first.lines.join("\n")).toMatch(/one[\s\S]*two/);
@@ -177,8 +205,7 @@ test("the classic builder, where there is no other", async (context) => {
 test("a step that fails is named with what it printed; what was done before is kept", async (context) => {
   const docker = dockerOr(context);
   const steps = ["RUN echo kept", "RUN echo almost; echo broken >&2; exit 3"];
-  const { service, request, ids, packageFolder } = bench({ steps }, docker);
-  const before = contexts();
+  const { service, request, ids, packageFolder, contexts } = bench({ steps }, docker);
   const { error } = await build(service, request);
   expect(error).toMatchObject({
     code: "build_failed",
@@ -186,7 +213,7 @@ test("a step that fails is named with what it printed; what was done before is k
     hint: expect.stringContaining("the next build goes on there"),
     detail: expect.stringMatching(/almost|broken/),
   });
-  expect({ ids: ids(), contexts: contexts() }).toEqual({ ids: [], contexts: before });
+  expect({ ids: ids(), contexts: contexts() }).toEqual({ ids: [], contexts: [] });
   const file = join(packageFolder, "Dockerfile.cpu");
   writeFileSync(file, readFileSync(file, "utf8").replace("exit 3", "exit 0"));
   const repaired = await build(service, request);
@@ -196,11 +223,10 @@ test("a step that fails is named with what it printed; what was done before is k
 test("cancel: nothing of it runs, nothing has its name, and the next build goes on", async (context) => {
   const docker = dockerOr(context);
   const seconds = 100_000 + process.pid;
-  const { service, request, builds, tasks, ids, packageFolder } = bench(
+  const { service, request, builds, tasks, ids, packageFolder, contexts } = bench(
     { steps: ["RUN echo done", `RUN sleep ${seconds}`] },
     docker,
   );
-  const before = contexts();
   const task = await builds.start(request);
   const watching = new AbortController();
   const views: (BuildView | null)[] = [];
@@ -219,7 +245,7 @@ test("cancel: nothing of it runs, nothing has its name, and the next build goes 
   expect(running("docker", request.reference ?? "")).toEqual([]);
   // The engine ends the step's process when it hears that its client is gone.
   await expect.poll(() => running("sleep", String(seconds)), { timeout: 20_000 }).toEqual([]);
-  expect({ ids: ids(), contexts: contexts() }).toEqual({ ids: [], contexts: before });
+  expect({ ids: ids(), contexts: contexts() }).toEqual({ ids: [], contexts: [] });
   expect(builds.log(task.id).text).toContain(`RUN sleep ${seconds}`);
 
   const file = join(packageFolder, "Dockerfile.cpu");
@@ -255,10 +281,9 @@ ${LABELS}`;
   const layers = docker("history", "--no-trunc", reference) + docker("image", "inspect", reference);
   const told = JSON.stringify([lines, states, await service.list("default"), argv, layers]);
   expect(told.includes(TOKEN)).toBe(false);
-  const written = readdirSync(dataFolder).filter((name) =>
-    readFileSync(join(dataFolder, name), "utf8").includes(TOKEN),
-  );
-  expect(written).toEqual(["secrets.json"]);
+  const files = readdirSync(dataFolder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const written = files.filter(({ parentPath, name }) => readFileSync(join(parentPath, name), "utf8").includes(TOKEN));
+  expect(written.map(({ name }) => name)).toEqual(["secrets.json"]);
   // A failing build's reason has what the step printed.
   const failing = production.replace("; echo\n", "; echo; exit 1\n");
   const other = bench({ production: failing }, docker);

@@ -201,7 +201,7 @@ export class ImageService {
       base: request.base,
       torchIndex: usesIndex ? PYTORCH_CPU_INDEX : null,
     });
-    const context = makeContext(this.#options.packageFolder, { profile, wheelsFolder: request.wheelsFolder });
+    const context = makeContext(this.#options, { profile, wheelsFolder: request.wheelsFolder });
     const startedMs = performance.now();
     const key = historyKey(engineId, dockerfile, profile);
     const before = this.#history.read().builds.find((build) => build.key === key)?.steps ?? [];
