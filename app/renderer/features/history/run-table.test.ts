@@ -50,7 +50,7 @@ test.each([
   ["a version", { search: "v10" }, ["1"]],
   ["a state", { state: "failed" as const }, ["2"]],
   ["a profile", { profile: "7B" }, ["3"]],
-  ["production's code", { evaluation: "production" }, ["3"]],
+  ["production's code", { evaluation: "production" as const }, ["3"]],
   ["a revision", { search: "production abc1234" }, ["3"]],
   ["a tag", { tag: "Best" }, ["1"]],
   ["nothing found", { tag: "Best", state: "failed" as const }, []],
