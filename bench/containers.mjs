@@ -14,6 +14,7 @@ import { Engine, findEndpoint } from "../app/main/services/engine/index.ts";
 import { HparamsService } from "../app/main/services/hparams/index.ts";
 import { RunStore } from "../app/main/services/runs/index.ts";
 import { DockerBackend, SimulationService } from "../app/main/services/simulation/index.ts";
+import { markerOf } from "../app/main/services/simulation/marked-processes.ts";
 import { scriptedApp, scriptedRequest } from "../app/main/services/simulation/scripted-container-app.ts";
 import { prepareScriptedImage } from "../app/main/services/simulation/scripted-image.ts";
 import { preparePython } from "../scripts/bootstrap.mjs";
@@ -171,8 +172,7 @@ async function benchReattach(folder, docker) {
     child.kill("SIGKILL");
     await ended;
     const { service, store } = scriptedApp(dataFolder);
-    const { container } = store.show("1").plan;
-    const [name = ""] = docker("ps", "--quiet", "--filter", `ancestor=${container?.imageId}`).split("\n");
+    const name = `crusader-${markerOf(dataFolder, "1", 0).split(".")[0]}-1-0`;
     docker("exec", "--user", "appuser", name, "touch", "/tmp/go");
     docker("wait", name);
     const startedAt = performance.now();
