@@ -20,13 +20,16 @@ type CommandsDialogProps = { options: SimulationOptions; target: ShownTarget };
 
 const close = () => byHand.setState({ open: false });
 
-export function CommandsDialog(props: CommandsDialogProps) {
+export default function CommandsDialog(props: CommandsDialogProps) {
   const open = useStore(byHand, (state) => state.open);
+  // Only a dialog that was closed first knows whom to give the focus back to; this one is loaded when it is asked for.
+  const [opened, setOpened] = useState(false);
+  useEffect(() => setOpened(open), [open]);
   // A dialog of a form that is gone does not come back with the next one.
   useEffect(() => close, []);
   return (
-    <Modal opened={open} onClose={close} title={`${props.target.title} without Crusader`} size="56rem">
-      {open && <Commands {...props} />}
+    <Modal opened={opened} onClose={close} title={`${props.target.title} without Crusader`} size="56rem">
+      {opened && <Commands {...props} />}
     </Modal>
   );
 }

@@ -1,7 +1,8 @@
 /** What to judge and how; what a start would do and what is missing for it, said before it. */
-import { Button, Checkbox, NumberInput, Select, TextInput } from "@mantine/core";
+import { Button, Checkbox, Select, TextInput } from "@mantine/core";
 import { IconAlertTriangle, IconPlayerPlay } from "@tabler/icons-react";
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { lazy, type ReactNode, Suspense, useCallback, useEffect, useMemo, useState } from "react";
+import { useStore } from "zustand";
 import type { ErrorReport } from "../../../common/errors.ts";
 import { formatSeconds, originText } from "../../../common/format.ts";
 import {
@@ -21,9 +22,7 @@ import { freshTarget, type ShownTarget, selection, takeStartRequest, useSelectio
 import { CopyText } from "../../shell/ui/copy-text.tsx";
 import { openFeature } from "../open-feature.ts";
 import { type Choice, choose, useChoice } from "./choice.ts";
-import { requestStart, startOnShortcut } from "./commands.ts";
-import { CommandsDialog } from "./commands-dialog.tsx";
-import { ContainerFields } from "./container-fields.tsx";
+import { byHand, requestStart, startOnShortcut } from "./commands.ts";
 import { type Declared, readDeclared } from "./declared.ts";
 import { chosenEngine } from "./engines.ts";
 import { PlaceSelect } from "./place-select.tsx";
@@ -34,6 +33,10 @@ import { useProfiles } from "./use-profiles.ts";
 /** What is chosen for one start at a time, and not kept. */
 type Fields = { seed: string; withoutSandbox: boolean; ignoreCudaNeeds: boolean };
 
+const ContainerFields = lazy(() =>
+  import("./container-fields.tsx").then((module) => ({ default: module.ContainerFields })),
+);
+const CommandsDialog = lazy(() => import("./commands-dialog.tsx"));
 const CHECK_AFTER_MS = 250;
 
 const isCount = (value: number | null, most: number) =>
@@ -154,27 +157,19 @@ export function StartForm() {
           w={120}
         />
         <PlaceSelect label="Runs on" width="8.75rem" />
-        <NumberInput
+        <CountField
           label="Ranks"
-          min={1}
-          max={64}
-          clampBehavior="strict"
-          allowDecimal={false}
-          placeholder={forecast === null ? "" : String(forecast.numRanks)}
-          value={choice.numRanks ?? ""}
-          onChange={(value) => choose({ numRanks: typeof value === "number" ? value : null })}
-          w={64}
+          most={MAX_RANKS}
+          usual={forecast?.numRanks ?? null}
+          value={choice.numRanks}
+          onChange={(numRanks) => choose({ numRanks })}
         />
-        <NumberInput
+        <CountField
           label="Repeats"
-          min={1}
-          max={100}
-          clampBehavior="strict"
-          allowDecimal={false}
-          placeholder={forecast === null ? "" : String(forecast.repeats)}
-          value={choice.repeats ?? ""}
-          onChange={(value) => choose({ repeats: typeof value === "number" ? value : null })}
-          w={64}
+          most={MAX_REPEATS}
+          usual={forecast?.repeats ?? null}
+          value={choice.repeats}
+          onChange={(repeats) => choose({ repeats })}
         />
         <TextInput
           label="Seed"
@@ -196,15 +191,19 @@ export function StartForm() {
         </Button>
       </div>
       {choice.backend === "docker" && (
-        <ContainerFields
-          choice={choice}
-          usesGpus={profiles !== null && !isRehearsal}
-          forecast={forecast}
-          onUnfit={setUnfit}
-        />
+        <Suspense>
+          <ContainerFields
+            choice={choice}
+            usesGpus={profiles !== null && !isRehearsal}
+            forecast={forecast}
+            onUnfit={setUnfit}
+          />
+        </Suspense>
       )}
       {choice.backend === "docker" && target !== null && options !== null && (
-        <CommandsDialog options={options} target={target} />
+        <WhenAsked>
+          <CommandsDialog options={options} target={target} />
+        </WhenAsked>
       )}
       {isPublicForForeign && choice.container !== undefined && (
         <div className={classes.problem} role="alert">
@@ -259,6 +258,43 @@ export function StartForm() {
       )}
     </form>
   );
+}
+
+type CountFieldProps = {
+  label: string;
+  most: number;
+  /** Where nothing is typed; null while it is not known. */
+  usual: number | null;
+  value: number | null;
+  onChange: (value: number | null) => void;
+};
+
+/** The browser's own: it takes no code to load. What is no such number is not taken. */
+function CountField({ label, most, usual, value, onChange }: CountFieldProps) {
+  return (
+    <TextInput
+      type="number"
+      label={label}
+      min={1}
+      max={most}
+      step={1}
+      placeholder={usual === null ? "" : String(usual)}
+      value={value ?? ""}
+      onChange={({ currentTarget }) => {
+        const count = currentTarget.value === "" ? null : Number(currentTarget.value);
+        if (isCount(count, most)) onChange(count);
+      }}
+      w={64}
+    />
+  );
+}
+
+/** Loads the dialog when it is first asked for. */
+function WhenAsked({ children }: { children: ReactNode }) {
+  const open = useStore(byHand, (state) => state.open);
+  const [needed, setNeeded] = useState(false);
+  if (open && !needed) setNeeded(true);
+  return needed && <Suspense>{children}</Suspense>;
 }
 
 /** What the file itself stands in the way with; it may be started all the same. */
