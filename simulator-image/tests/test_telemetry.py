@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from engine import docker, limits, needs_docker, started_container
 from judge import profile, run_judge
 
 from crusades_eval import telemetry
@@ -519,6 +520,11 @@ def test_the_sampler_ends_with_the_judge(tmp_path: Path) -> None:
 FILE = b"""def inner_steps(model, data_iterator, optimizer, num_steps, device):
     pass
 """
+TWO_RANKS = b"""def get_strategy():
+    return {"dp_size": 2, "tp_size": 1}
+
+
+"""
 
 
 def test_a_run_on_gpus_begins_with_what_they_do_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -588,3 +594,63 @@ def test_the_sampler_reads_a_library_of_c_functions(tmp_path: Path) -> None:
     assert all(first[name] == [None, None] for name in GPU_QUANTITIES[-4:])
     assert all(rate > 0 for name in GPU_QUANTITIES[-4:] for rate in second[name])
     assert second["at"] - first["at"] > 0.1
+
+
+INTRUDER = """
+import os, signal, sys
+
+def attempt(what, action):
+    try:
+        print(what, "->", action())
+    except OSError as error:
+        print(what, "->", type(error).__qualname__)
+
+sampler = next(
+    pid for pid in filter(str.isdigit, os.listdir("/proc"))
+    if b"crusades_eval.telemetry" in open(f"/proc/{pid}/cmdline", "rb").read()
+)
+attempt("stop", lambda: os.kill(int(sampler), signal.SIGSTOP))
+attempt("write its words", lambda: open(f"/proc/{sampler}/fd/1", "w"))
+attempt("end its input", lambda: open(f"/proc/{sampler}/fd/0"))
+attempt("read memory", lambda: open(f"/proc/{sampler}/mem", "rb").read(1))
+attempt("read environment", lambda: open(f"/proc/{sampler}/environ").read())
+attempt("change its library", lambda: open("/usr/local/nvidia/lib64/libnvidia-ml.so.1", "ab"))
+attempt("change its code", lambda: open("/opt/crusader/crusades_eval/telemetry.py", "a"))
+print("user", os.stat(f"/proc/{sampler}").st_uid == os.stat("/proc/1").st_uid)
+"""
+
+
+@needs_docker
+@pytest.mark.skipif(COMPILER is None, reason="needs gpu: or a C compiler, for a double of its driver's library")
+def test_in_a_container_the_submissions_user_reaches_nothing_of_the_sampler(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    source = Path(__file__).with_name("nvml_double.c")
+    subprocess.run([COMPILER, "-shared", "-fPIC", "-o", str(tmp_path / "libnvidia-ml.so.1"), str(source)], check=True)
+    # Where NVIDIA's images look for what its runtime brings.
+    folder = "/usr/local/nvidia/lib64"
+    library = ["--volume", f"{tmp_path}:{folder}:ro", "--env", f"LD_LIBRARY_PATH={folder}"]
+    flags = [*limits(2, memory="4g", tmp="4g", pids=None), *library]
+    cuda = profile("quick", {"crusader.device": "cuda"})
+    with started_container(TWO_RANKS + FILE, ranks=2, settings=cuda, launcher=False, flags=flags) as container:
+        container.wait_for(type="note", id="waiting_for_launcher")
+        said = docker("exec", "--user", "appuser", container.id, "python", "-c", INTRUDER)
+        seen = sum(event["type"] == "gpus" for event in container.events)
+        # It goes on as if nothing had been tried.
+        container.wait_for(type="gpus", seq=container.events[-1]["seq"] + 1)
+        docker("stop", container.id)
+    *attempts, user = said.splitlines()
+    refused = dict(line.split(" -> ") for line in attempts)
+    # Which of two refusals comes first, the owner's or that of a read-only place, is the kernel's choice.
+    for file in ("change its library", "change its code"):
+        assert refused.pop(file) in ("PermissionError", "OSError")
+    assert refused == dict.fromkeys(
+        ["stop", "write its words", "end its input", "read memory", "read environment"], "PermissionError"
+    )
+    assert user == "user True"
+    kinds = [event["type"] for event in container.events]
+    assert (kinds.index("gpu_devices") < kinds.index("gpus"), kinds.count("gpus") > seen) == (True, True)
+    assert [(gpu["index"], gpu["rank"]) for gpu in container.events[kinds.index("gpu_devices")]["gpus"]] == [
+        (0, 0),
+        (1, 1),
+    ]
+    assert (container.result["outcome"], container.state()["ExitCode"]) == ("cancelled", 0)
