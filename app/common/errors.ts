@@ -10,7 +10,7 @@ export const ERROR_CODES = [
   "python_setup_failed",
   "sandbox_missing",
   "git_missing",
-  "fetch_failed", // a repository could not be fetched: address, network, or what it holds
+  "fetch_failed", // a repository or a hosted file could not be fetched: address, network, or what it holds
   "foreign_code", // code of others needs a sandbox
   "engine_unreachable", // no container engine answers; what it does meanwhile is not known
   "engine_failed", // a container engine refused, or gave an answer that cannot be understood

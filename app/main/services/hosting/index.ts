@@ -1,0 +1,3 @@
+export { refusedRange } from "./address-rules.ts";
+export type { FetchOptions, Network } from "./fetch-code.ts";
+export { checkHostedCode, type HostedCode } from "./hosted-code.ts";
