@@ -638,6 +638,8 @@ def test_in_a_container_the_submissions_user_reaches_nothing_of_the_sampler(tmp_
         # It goes on as if nothing had been tried.
         container.wait_for(type="gpus", seq=container.events[-1]["seq"] + 1)
         docker("stop", container.id)
+        container.wait()
+        exit_code = container.state()["ExitCode"]
     *attempts, user = said.splitlines()
     refused = dict(line.split(" -> ") for line in attempts)
     # Which of two refusals comes first, the owner's or that of a read-only place, is the kernel's choice.
@@ -653,4 +655,4 @@ def test_in_a_container_the_submissions_user_reaches_nothing_of_the_sampler(tmp_
         (0, 0),
         (1, 1),
     ]
-    assert (container.result["outcome"], container.state()["ExitCode"]) == ("cancelled", 0)
+    assert (container.result["outcome"], exit_code) == ("cancelled", 0)
