@@ -21,6 +21,7 @@ from judge import profile, run_judge
 
 from crusades_eval import telemetry
 from crusades_eval.events import GPU_QUANTITIES, EventStream, GpuDevice
+from crusades_eval.sandbox import Watch, _Process
 from crusades_eval.telemetry import (
     FieldValue,
     Memory,
@@ -656,3 +657,16 @@ def test_in_a_container_the_submissions_user_reaches_nothing_of_the_sampler(tmp_
         (1, 1),
     ]
     assert (container.result["outcome"], exit_code) == ("cancelled", 0)
+
+
+@pytest.mark.parametrize(("helper", "counted"), [(7, [8]), (None, [7, 8])])
+def test_in_a_container_the_sampler_counts_as_no_ranks_process(helper: int | None, counted: list[int]) -> None:
+    watch = Watch(
+        None,
+        num_ranks=1,
+        memory_bytes_per_rank=None,
+        processes_per_rank=None,
+        on_limit=lambda *_: None,
+        helper=lambda: helper,
+    )
+    assert watch._members({pid: _Process(1, 0, 1) for pid in (os.getpid(), 7, 8)}) == counted
