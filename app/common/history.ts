@@ -78,7 +78,6 @@ export const pruneRulesSchema = z
 
 /** A record of another Crusader that now is a run of this one. */
 export const importedRunSchema = z.object({ runId: z.string(), origin: codeOriginSchema });
-export type ImportedRun = z.infer<typeof importedRunSchema>;
 
 /** Something to save as a file. */
 export const exportedFileSchema = z.object({ fileName: z.string(), mediaType: z.string(), text: z.string() });

@@ -84,7 +84,6 @@ export const rulesInForceSchema = z.object({
   /** The profile with production's values: a name of `hparams.list`. */
   productionProfile: z.string(),
 });
-export type RulesInForce = z.infer<typeof rulesInForceSchema>;
 
 export const productionStatusSchema = z.object({
   /** What the next fetch reads; the public repository until another was chosen. */
@@ -111,7 +110,6 @@ export const scannerDefinitionSchema = z.object({
   /** Of the definition alone; definitions come after those they need. */
   source: z.string(),
 });
-export type ScannerDefinition = z.infer<typeof scannerDefinitionSchema>;
 
 export const scannerSchema = z.object({
   entry: z.object({

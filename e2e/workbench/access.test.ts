@@ -15,6 +15,7 @@ import {
   panel,
   putFile,
   tab,
+  takePicture,
   type Workbench,
 } from "./harness.ts";
 import { inBrowser } from "./in-browser.ts";
@@ -36,6 +37,19 @@ function watched(workbench: Workbench, page: Page) {
       if (barriers.length > 0) found[name] = barriers;
     },
   };
+}
+
+/** The whole panel, from its top. */
+async function pictured({ services }: Workbench, page: Page): Promise<void> {
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await command(page, "Maximise or restore the panel");
+  await panel(page, "production").evaluate("(element) => element.firstElementChild.scrollTo(0, 0)");
+  for (const theme of ["light", "dark"] as const) {
+    services.settings.change({ theme });
+    await page.locator(`html[data-appearance="${theme}"]`).waitFor();
+    await takePicture(page, "validator-source", theme);
+  }
+  await command(page, "Maximise or restore the panel");
 }
 
 test("the validator's source, its views and its dialogs", { timeout: 300_000 }, async () => {
@@ -85,6 +99,8 @@ test("the validator's source, its views and its dialogs", { timeout: 300_000 }, 
   await command(page, "Ask the validator's own scanner");
   await region("Second opinion").getByRole("table").waitFor({ timeout: OPINION_TIMEOUT_MS });
   await look("the second opinion");
+  await region("Source").getByRole("button", { name: "Another source" }).click();
+  await pictured(workbench, page);
   await region("Second opinion").getByRole("button", { name: "Ask about more" }).click();
   await page.getByRole("menu").waitFor();
   await look("asking about more");

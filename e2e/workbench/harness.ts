@@ -171,6 +171,18 @@ export async function expectShown(page: Page, text: string): Promise<void> {
 /** Asserts on what a reading becomes before long. */
 export const settled = <Value>(read: () => Value | Promise<Value>) => expect.poll(read, { timeout: SETTLES_WITHIN_MS });
 
+/** The lines of the log in sight. */
+export const log = (page: Page) => panel(page, "simulation").locator(".xterm-rows");
+
+/** The whole log, as it is copied. */
+export async function copiedLog(page: Page): Promise<string> {
+  await page.evaluate('navigator.clipboard.writeText("")');
+  await panel(page, "simulation").getByRole("button", { name: "Copy the log" }).click();
+  const read = () => page.evaluate<string>("navigator.clipboard.readText()");
+  await settled(read).not.toBe("");
+  return read();
+}
+
 /** A file in Crusader's own folder. */
 export function putFile({ services: { workspace } }: Workbench, name: string, text: string): string {
   const { id: folderId } = workspace.openDefaultFolder();
@@ -201,4 +213,13 @@ export async function barriersInEveryTheme({ services }: Workbench, page: Page):
     found.push(...(await barriers(page)).map((barrier) => `${theme}: ${barrier}`));
   }
   return found;
+}
+
+const PICTURES = fileURLToPath(new URL("../../docs/screenshots/", import.meta.url));
+
+/** With CRUSADER_SCREENSHOTS=1, for the documentation. */
+export async function takePicture(page: Page, name: string, appearance: string): Promise<void> {
+  if (process.env.CRUSADER_SCREENSHOTS !== "1" || appearance === "high contrast") return;
+  mkdirSync(PICTURES, { recursive: true });
+  await page.screenshot({ path: `${PICTURES}${name}-${appearance}.png`, animations: "disabled", caret: "hide" });
 }

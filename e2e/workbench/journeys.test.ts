@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { expect, onTestFinished, test } from "vitest";
 import { writeRuns } from "../../bench/history.mjs";
-import { command, expectShown, explorerFile, panel, putFile, settled, shownText } from "./harness.ts";
+import { command, copiedLog, expectShown, explorerFile, log, panel, putFile, settled, shownText } from "./harness.ts";
 import { inBrowser } from "./in-browser.ts";
 
 const LONG_HISTORY = 10_000;
@@ -21,16 +21,6 @@ async function simulate(page: Page, name: string): Promise<void> {
 }
 
 const result = (page: Page) => panel(page, "result");
-const log = (page: Page) => panel(page, "simulation").locator(".xterm-rows");
-
-/** The whole log, as it is copied. */
-async function copiedLog(page: Page): Promise<string> {
-  await page.evaluate('navigator.clipboard.writeText("")');
-  await panel(page, "simulation").getByRole("button", { name: "Copy the log" }).click();
-  const read = () => page.evaluate<string>("navigator.clipboard.readText()");
-  await settled(read).not.toBe("");
-  return read();
-}
 
 test("a check fails and says why; mended, the file passes; C compares the two runs", async () => {
   const workbench = await start();

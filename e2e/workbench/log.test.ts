@@ -1,19 +1,9 @@
 /** Whose lines the log shows. */
-import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
-import { explorerFile, panel, putFile, settled } from "./harness.ts";
+import { copiedLog, explorerFile, log, panel, putFile, settled } from "./harness.ts";
 import { inBrowser } from "./in-browser.ts";
 
 const { start } = inBrowser();
-const log = (page: Page) => panel(page, "simulation").locator(".xterm-rows");
-
-async function copiedLog(page: Page): Promise<string> {
-  await page.evaluate('navigator.clipboard.writeText("")');
-  await panel(page, "simulation").getByRole("button", { name: "Copy the log" }).click();
-  const read = () => page.evaluate<string>("navigator.clipboard.readText()");
-  await settled(read).not.toBe("");
-  return read();
-}
 
 test("the log shows one rank's lines, chosen by keyboard, and remembers whose", async () => {
   const workbench = await start();

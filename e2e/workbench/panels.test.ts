@@ -2,15 +2,12 @@
  * Every panel with something in it: nobody is kept out of any. With CRUSADER_SCREENSHOTS=1 the pictures of the
  * documentation are taken on the way.
  */
-import { mkdirSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
-import { barriers, command, expectShown, explorerFile, palette, panel, putFile } from "./harness.ts";
+import { barriers, command, expectShown, explorerFile, palette, panel, putFile, takePicture } from "./harness.ts";
 import { inBrowser } from "./in-browser.ts";
 import { submissionOf, writeSampleHistory } from "./sample-history.ts";
 
-const PICTURES = fileURLToPath(new URL("../../docs/screenshots/", import.meta.url));
 const RUNS = 42;
 const FAILED_RUN = RUNS - 1;
 
@@ -93,12 +90,6 @@ const VIEWS: Record<string, (page: Page) => Promise<void>> = {
   },
 };
 const APPEARANCES = ["light", "dark", "high contrast"];
-
-async function takePicture(page: Page, name: string, appearance: string): Promise<void> {
-  if (process.env.CRUSADER_SCREENSHOTS !== "1" || appearance === "high contrast") return;
-  mkdirSync(PICTURES, { recursive: true });
-  await page.screenshot({ path: `${PICTURES}${name}-${appearance}.png`, animations: "disabled", caret: "hide" });
-}
 
 /** Between them, and the first screen, they show every panel. */
 const PICTURED = ["edit", "topology", "simulation", "history", "compare"];

@@ -77,11 +77,13 @@ export function keepFocus(): () => void {
     setTimeout(() => {
       // Where it could have stayed, the person clicked beside it.
       if (!isNowhere() || isFocusable(target)) return;
+      // Before anybody was in a panel, nowhere is where it came from.
+      if (lastPanelId === null) return;
       const part = parts.find(isFocusable);
       if (part !== undefined) {
         if (!part.hasAttribute("tabindex")) part.tabIndex = -1;
         part.focus({ preventScroll: true });
-      } else if (lastPanelId !== null) focusPanel(lastPanelId);
+      } else focusPanel(lastPanelId);
       if (isNowhere()) [...document.querySelectorAll<HTMLElement>("[data-panel]")].find(isFocusable)?.focus();
     });
   };

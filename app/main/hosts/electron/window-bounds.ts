@@ -14,7 +14,6 @@ export const windowStateSchema = z.object({
   bounds: rectangleSchema.nullable(),
   isMaximized: z.boolean(),
 });
-export type WindowState = z.infer<typeof windowStateSchema>;
 
 export const WINDOW_STATE_VERSION = 1;
 export const MIN_WIDTH = 640;

@@ -230,13 +230,13 @@ export function activeFile(): FileBuffer | null {
   return active?.kind === "file" ? active : null;
 }
 
-/** False: the file changed on the disk meanwhile, and the editor asks what to do. */
 /** What the tab in front holds of a file, as it stands there; null where it holds none. */
 export function activeText(): { title: string; text: string } | null {
   const buffer = activeFile();
   return buffer === null ? null : { title: buffer.title, text: texts.read(buffer.id) };
 }
 
+/** False: the file changed on the disk meanwhile, and the editor asks what to do. */
 export async function saveActive(): Promise<boolean> {
   const buffer = activeFile();
   if (buffer === null) return false;
