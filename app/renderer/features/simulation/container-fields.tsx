@@ -37,6 +37,7 @@ export function ContainerFields({ choice, usesGpus, forecast, onUnfit }: Contain
   const unfit = (usesGpus && gpus === null) || !hasImage;
   useEffect(() => onUnfit(unfit), [unfit, onUnfit]);
   useEffect(() => () => onUnfit(false), [onUnfit]);
+  const ownProblem = forecast?.productionEvaluation.problem ?? null;
   const { meaning } = RUN_PROFILES[container.runProfile];
   return (
     <div className={classes.fields}>
@@ -85,6 +86,11 @@ export function ContainerFields({ choice, usesGpus, forecast, onUnfit }: Contain
         Commands
       </Button>
       <p className={classes.meaning}>{meaning}</p>
+      {usesGpus && ownProblem !== null && (
+        <p className={classes.meaning}>
+          {ownProblem.message} {ownProblem.hint}
+        </p>
+      )}
     </div>
   );
 }
@@ -111,7 +117,6 @@ function JudgeSelect({
       ]}
       value={evaluation}
       allowDeselect={false}
-      title={problem === null ? "" : `${problem.message} ${problem.hint}`}
       onChange={(value) => value !== null && choose({ evaluation: value as NonNullable<Choice["evaluation"]> })}
       w="15rem"
     />
