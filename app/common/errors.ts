@@ -19,6 +19,8 @@ export const ERROR_CODES = [
   "server_unreachable", // an evaluation server cannot be asked
   "server_refused", // an evaluation server answers, but does not do it
   "commitment_failed", // a commitment could not be made, or one cannot be read; nothing was sent
+  "wallet_unreadable", // a key file is damaged, or of a form that Crusader does not read
+  "wrong_password",
   "unsupported", // this machine cannot do it: no GPU, no such system
   "disk_full",
   "data_folder", // the data folder cannot be read or written, or was written by a newer Crusader
