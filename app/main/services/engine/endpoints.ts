@@ -87,8 +87,7 @@ function defaultEndpoint(env: NodeJS.ProcessEnv, platform: NodeJS.Platform, home
 
 function readContexts(folder: string): Endpoint[] {
   const metaFolder = join(folder, "contexts", "meta");
-  if (!existsSync(metaFolder)) return [];
-  return readdirSync(metaFolder).flatMap((entry) => {
+  return entriesOf(metaFolder).flatMap((entry) => {
     const context = contextSchema.safeParse(readJson(join(metaFolder, entry, "meta.json"))).data;
     if (context === undefined || context.Endpoints.docker.Host === "") return [];
     const id = createHash("sha256").update(context.Name).digest("hex");
@@ -105,6 +104,14 @@ function readContexts(folder: string): Endpoint[] {
       },
     ];
   });
+}
+
+function entriesOf(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
 }
 
 function podmanSocket(env: NodeJS.ProcessEnv): string | null {

@@ -205,6 +205,47 @@ test("engines are found as the docker command finds them", () => {
   expect(() => findEndpoint("bax", { env: {}, platform: "linux", home })).toThrow("no container engine named bax");
 });
 
+test("contexts that cannot be listed are left out, and the machine's own engine is there", () => {
+  const home = folder();
+  mkdirSync(join(home, ".docker", "contexts"), { recursive: true });
+  writeFileSync(join(home, ".docker", "contexts", "meta"), "");
+  const found = findEndpoints({ env: {}, platform: "linux", home });
+  expect(found.map(({ name }) => name)).toEqual(["default"]);
+});
+
+test("certificates that could not be read are read again at the next call", async () => {
+  const tlsFolder = folder();
+  mkdirSync(join(tlsFolder, "ca.pem"));
+  const engine = new Engine({ ...endpoint("tcp://127.0.0.1:9"), tlsFolder });
+  await expect(engine.facts()).rejects.toMatchObject({
+    code: "access_denied",
+    hint: expect.stringContaining("rights"),
+  });
+  rmSync(join(tlsFolder, "ca.pem"), { recursive: true });
+  await expect(engine.facts()).rejects.toMatchObject({ code: "engine_unreachable" });
+});
+
+test.each<[string, Partial<ReturnType<typeof parseSshAddress>>]>([
+  ["ssh://me@[::1]:2222", { host: "::1", user: "me", port: "2222" }],
+  ["ssh://REALM%5Cme@box.example", { host: "box.example", user: "REALM\\me" }],
+])("an address that ssh takes: %s", (address, expected) => {
+  expect(parseSshAddress(address)).toMatchObject(expected);
+});
+
+test.each([
+  "ssh://",
+  "ssh://box;reboot",
+  "ssh://$(reboot)",
+  "ssh://-oProxyCommand=reboot",
+  "ssh://a%60reboot%60@box",
+  "ssh://-F@box",
+  "ssh://a%ff@box",
+  "ssh://me:secret@box",
+  "ssh://box/a;reboot",
+])("an address that would be more than one: %s", (address) => {
+  expect(() => parseSshAddress(address)).toThrow(expect.objectContaining({ code: "usage" }));
+});
+
 test("ssh accepts nothing unasked, asks once, and shares its connection", () => {
   const address = parseSshAddress("ssh://me@box:2222");
   const words = diallingArguments(address, "/tmp/x");

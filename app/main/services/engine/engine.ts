@@ -459,8 +459,14 @@ export class Engine {
   }
 
   #clients(): Promise<Clients> {
-    this.#docker ??= this.#connect();
-    return this.#docker;
+    if (this.#docker !== null) return this.#docker;
+    const connecting = this.#connect();
+    this.#docker = connecting;
+    // What stood in the way, as certificates that may not be read, may be gone at the next call.
+    connecting.catch(() => {
+      if (this.#docker === connecting) this.#docker = null;
+    });
+    return connecting;
   }
 
   async #connect(): Promise<Clients> {
@@ -510,7 +516,6 @@ export class Engine {
         );
       }
     }
-    this.#docker = null;
     const hint = "An address begins with unix://, tcp:// or ssh://.";
     throw new CrusaderError("usage", `${address} is no address of a container engine.`, hint);
   }
@@ -521,8 +526,10 @@ function certificates(folder: string) {
     try {
       return readFileSync(join(folder, name));
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-      throw new CrusaderError("access_denied", `${join(folder, name)} cannot be read.`, "Check its owner and rights.");
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === "ENOENT") return undefined;
+      const hint = "Check its owner and rights.";
+      throw new CrusaderError("access_denied", `${join(folder, name)} cannot be read.`, hint, message);
     }
   };
   return { ca: read("ca.pem"), cert: read("cert.pem"), key: read("key.pem") };

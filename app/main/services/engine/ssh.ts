@@ -30,14 +30,23 @@ const KEY_REFUSED = new RegExp(`Host key verification failed|${KEY_CHANGED.sourc
 /** What may be missing is a person's word. */
 const ANSWERABLE = /Host key verification failed|Permission denied/;
 const SAFE_PATH = /^[\w./~+-]+$/;
+const SAFE_HOST = /^[\w.:][\w.:-]*$/;
+/** Also "DOMAIN\user" and "user@realm". */
+const SAFE_USER = /^(?!-)[\w.@+\\-]*$/;
 
 /** Throws `usage` for what is no ssh:// address of an engine. */
 export function parseSshAddress(address: string): SshAddress {
   const url = URL.parse(address);
   const socketPath = url === null || url.pathname === "/" ? "" : url.pathname;
+  // Brackets are an address's, not ssh's.
+  const host = url?.hostname.replace(/^\[(.*)\]$/, "$1") ?? "";
+  const user = decoded(url?.username ?? "");
   if (
     url === null ||
-    url.hostname === "" ||
+    // They stand in commands to paste, and in those of the user's own ssh configuration.
+    !SAFE_HOST.test(host) ||
+    user === null ||
+    !SAFE_USER.test(user) ||
     url.password !== "" ||
     (socketPath !== "" && !SAFE_PATH.test(socketPath))
   ) {
@@ -47,7 +56,15 @@ export function parseSshAddress(address: string): SshAddress {
       "Write ssh://user@host, without password.",
     );
   }
-  return { host: url.hostname, user: decodeURIComponent(url.username), port: url.port, socketPath };
+  return { host, user, port: url.port, socketPath };
+}
+
+function decoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
 }
 
 /** What every ssh of ours goes by: whose way it is, and which shared connection. */
