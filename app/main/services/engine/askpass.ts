@@ -77,11 +77,20 @@ export class AskpassDoor {
   }
 
   #look(): void {
-    for (const name of readdirSync(this.#folder)) {
+    for (const name of this.#names()) {
       if (this.#seen.has(name) || !existsSync(join(this.#folder, name, "text"))) continue;
       this.#seen.add(name);
       // The script is gone with its ssh, or the folder with this door: nobody waits for the answer.
       this.#take(join(this.#folder, name)).catch(() => {});
+    }
+  }
+
+  /** None where somebody has cleared the folder for temporary files: ssh then hears that its script is gone. */
+  #names(): string[] {
+    try {
+      return readdirSync(this.#folder);
+    } catch {
+      return [];
     }
   }
 
