@@ -128,17 +128,17 @@ def _unread(why: str, result: dict[str, Any], stage: str) -> Reading:
 def _contradiction(result: dict[str, Any], asked: Asked) -> str | None:
     """Why the answer is not believed."""
     for name, expected in (("task_id", asked.task_id), ("seed", asked.seed)):
-        if result.get(name) is not None and str(result[name]) != expected:
+        if result.get(name) is not None and _said(result[name]) != expected:
             return f"it is that of another {name.removesuffix('_id')}"
     if not result["success"]:
         return None
     if result.get("error_code"):
-        return f"a success with the error code {str(result['error_code'])[:100]}"
+        return f"a success with the error code {_said(result['error_code'])[:100]}"
     mfu, seconds = result.get("mfu"), result.get("wall_time_seconds")
     if not _is_number(mfu) or not 0 < mfu <= 100:
-        return f"a success with an MFU of {str(mfu)[:40]}"
+        return f"a success with an MFU of {_said(mfu)[:40]}"
     if not _is_number(seconds) or seconds <= 0:
-        return f"a success with a timed run of {str(seconds)[:40]} s"
+        return f"a success with a timed run of {_said(seconds)[:40]} s"
     if seconds > asked.seconds + CLOCK_SLACK_SECONDS:
         return f"a timed run of {seconds:.3f} s in an evaluation that took {asked.seconds:.3f} s"
     least = _least_seconds(asked)
@@ -187,7 +187,7 @@ def _doubts(result: dict[str, Any], asked: Asked) -> list[str]:
 
 def _failure(result: dict[str, Any], stage: str) -> Failure:
     code = result.get("error_code")
-    said = str(result.get("error") or "").strip()
+    said = _said(result.get("error") or "").strip()
     short = said[:MAX_ERROR_CHARACTERS]
     if code in VALIDATOR_CODES:
         return Failure(
@@ -200,7 +200,7 @@ def _failure(result: dict[str, Any], stage: str) -> Failure:
             detail=said[:MAX_DETAIL_CHARACTERS],
         )
     reason = short.split("\n")[-1] or "it gives no reason"
-    named = "without a code" if not code else f"with a code that is not known here, {str(code)[:100]}"
+    named = "without a code" if not code else f"with a code that is not known here, {_said(code)[:100]}"
     return Failure(
         kind="exception",
         code=None,
@@ -220,6 +220,11 @@ def _flat(value: object, name: str, depth: int) -> Iterator[dict[str, str]]:
     elif value is not None or name:
         text = value if isinstance(value, str) else _text(value)
         yield {"name": _cut(name or "diagnostics", MAX_NAME_CHARACTERS), "value": _cut(text, MAX_VALUE_CHARACTERS)}
+
+
+def _said(value: object) -> str:
+    """Python's own `str` raises where lists are nested as deeply as JSON can be read."""
+    return _text(value) if isinstance(value, (dict, list)) else str(value)
 
 
 def _text(value: object) -> str:

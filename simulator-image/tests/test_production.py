@@ -5,6 +5,7 @@ import hashlib
 import json
 import logging
 import socket
+import sys
 from typing import Any
 
 import pytest
@@ -227,6 +228,16 @@ def test_diagnostics_are_bounded():
     assert run.failure["code"] == "loss_mismatch"
     assert told["diagnostics"] == [{"name": "diagnostics", "value": told["diagnostics"][0]["value"]}]
     assert told["diagnostics"][0]["value"].endswith(" characters, left out")
+
+
+@pytest.mark.parametrize("field", ["task_id", "seed", "error_code", "error", "mfu", "wall_time_seconds", "diagnostics"])
+@pytest.mark.parametrize("success", [True, False])
+def test_what_is_nested_as_deeply_as_json_can_be_read_is_an_answer_like_others(field, success):
+    nested: list[Any] = []
+    for _ in range(sys.getrecursionlimit()):
+        nested = [nested]
+    answer = {"success": success, "mfu": 50.0, "wall_time_seconds": 5.0, field: nested}
+    assert isinstance(read(answer, asked(), "timed"), Reading)
 
 
 def test_diagnostics_of_any_shape_become_names_and_texts():
