@@ -2,12 +2,17 @@
 import { z } from "zod";
 
 const countSchema = z.number().int().nonnegative();
-const answerSchema = z.object({ exitStatus: z.number().int().nullable(), output: z.string() });
+/** As much as our own probe passes on; a table of links grows with the square of what names its columns. */
+const MAX_ANSWER_CHARACTERS = 64 * 1024;
+const answerSchema = z.object({
+  exitStatus: z.number().int().nullable(),
+  output: z.string().max(MAX_ANSWER_CHARACTERS),
+});
 export type Answer = z.infer<typeof answerSchema>;
 
 export const machineReportSchema = z.object({
   version: z.literal(1),
-  kernel: z.string(),
+  kernel: z.string().max(200),
   secondsSince1970: z.number(),
   user: z.number().int(),
   /** As the kernel counts: 0 off, 1 strict, 2 a filter. */
@@ -23,7 +28,7 @@ export const machineReportSchema = z.object({
   memoryBytes: countSchema.nullable(),
   folders: z.record(z.string(), z.object({ totalBytes: countSchema, freeBytes: countSchema }).nullable()),
   /** Its device files: "nvidia0". */
-  gpuDevices: z.array(z.string()),
+  gpuDevices: z.array(z.string()).max(1024),
   /** Null: there is no such program. A query that was not asked is absent. */
   nvidiaSmi: z
     .object({

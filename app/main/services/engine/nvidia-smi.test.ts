@@ -47,6 +47,13 @@ test("what a GPU does not tell is null, never 0", () => {
   ]);
 });
 
+test("a table of more GPUs than there are machines for is cut, not multiplied out", () => {
+  const row = (name: string) => `${name} ${"SYS ".repeat(600)}`;
+  const heading = Array.from({ length: 600 }, (_, index) => `GPU${index}`).join(" ");
+  const output = [heading, ...Array.from({ length: 600 }, (_, index) => row(`GPU${index}`))].join("\n");
+  expect(matrix({ exitStatus: 0, output })).toHaveLength(256 * 255);
+});
+
 test("the tables of links name every pair of GPUs once a direction, and nothing else", () => {
   const { links, peers } = readNvidia(FOUR_A100) as NvidiaFacts;
   expect(links.length).toBe(12);

@@ -28,6 +28,9 @@ export type NvidiaGpu = {
 
 export type GpuProcess = { gpuUuid: string; pid: number | null; name: string; usedMib: number | null };
 
+/** More than any machine has. */
+const MAX_GPUS = 256;
+
 /** Between two GPUs, as `topo` names it: "NV12", "SYS", "PHB", "NODE"; as `topo -p2p` does: "OK", "NS", "CNS". */
 export type Link = { from: number; to: number; kind: string };
 
@@ -105,8 +108,8 @@ export function matrix(answer: Answer | undefined): Link[] {
   // A GPU's own row has an X in its first column.
   const heading = lines.findIndex(([first, second]) => first === "GPU0" && second !== "X");
   if (heading === -1) return [];
-  const columns = (lines[heading] ?? []).filter((cell) => /^(?:GPU|NIC)\d+$/.test(cell));
-  return lines.slice(heading + 1).flatMap(([row = "", ...cells]) => {
+  const columns = (lines[heading] ?? []).filter((cell) => /^(?:GPU|NIC)\d+$/.test(cell)).slice(0, MAX_GPUS);
+  return lines.slice(heading + 1, heading + 1 + MAX_GPUS).flatMap(([row = "", ...cells]) => {
     const from = gpuNumber(row);
     if (from === null) return [];
     return columns.flatMap((column, at) => {

@@ -36,12 +36,21 @@ export function wheelsIn(folder: string): string[] {
   } catch (error) {
     throw new CrusaderError("not_found", `The folder ${folder} cannot be read.`, "", (error as Error).message);
   }
-  const wheels = entries.filter((name) => name.endsWith(".whl") && statSync(join(folder, name)).isFile());
+  const wheels = entries.filter((name) => name.endsWith(".whl") && isFile(join(folder, name)));
   if (wheels.length > 0) return wheels.sort();
   throw new CrusaderError("not_found", `There are no wheels (*.whl) in ${folder}.`, "pip download makes some.");
 }
 
-/** Makes it; the caller removes it with `removeContext`. Throws `disk_full` among others of `wheelsIn`. */
+/** A link whose target is gone is none. */
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** Makes it; the caller removes it with `removeContext`. Throws `disk_full` and `access_denied` among others of `wheelsIn`. */
 export function makeContext(
   { dataFolder, packageFolder }: { dataFolder: string; packageFolder: string },
   {
@@ -69,8 +78,12 @@ export function makeContext(
     return folder;
   } catch (error) {
     removeContext(folder);
-    if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
-    throw new CrusaderError("disk_full", `The disk is full: ${folder} could not be written.`, "Free some space.");
+    const { code, path = "", message } = error as NodeJS.ErrnoException;
+    if (code === "ENOSPC") {
+      throw new CrusaderError("disk_full", `The disk is full: ${folder} could not be written.`, "Free some space.");
+    }
+    if (code !== "EACCES" && code !== "EPERM") throw error;
+    throw new CrusaderError("access_denied", `${path} may not be read.`, "Check its owner and rights.", message);
   }
 }
 

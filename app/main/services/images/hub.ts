@@ -27,8 +27,12 @@ const repositorySchema = z.object({
   siblings: z.array(z.object({ rfilename: z.string(), size: z.number().nonnegative().optional() })).default([]),
 });
 
-/** "name" or "owner/name", as the hub allows them; nothing else is ever put into an address. */
-const REPOSITORY = /^[\w.-]{1,96}(?:\/[\w.-]{1,96})?$/;
+const REPOSITORY = /^\w[\w.-]{0,95}(?:\/\w[\w.-]{0,95})?$/;
+
+/** "name" or "owner/name", as the hub allows them; nothing else is ever put into an address, or given to a build. */
+export function isHubName(name: string): boolean {
+  return REPOSITORY.test(name) && !name.includes("..");
+}
 
 export class Hub {
   readonly #address: string;
@@ -49,7 +53,7 @@ export class Hub {
     name: string,
     { token, isWanted, signal }: { token: string | null; isWanted: (file: string) => boolean; signal?: AbortSignal },
   ): Promise<HubAnswer> {
-    if (!REPOSITORY.test(name)) return { state: "missing" };
+    if (!isHubName(name)) return { state: "missing" };
     const path = `${this.#address}/api/${kind}/${name}`;
     try {
       // Without the token first: a wrong one would hide what everybody may see.

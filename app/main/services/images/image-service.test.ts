@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -409,7 +410,10 @@ test("without network, docker command or engine the check says so and what to do
 
 test("wheels come from a folder; a production image keeps the validator's base", async (context) => {
   const docker = dockerOr(context);
-  const { folder, service, request } = bench({ steps: ["COPY wheel[s]/*.whl /wheels/", "RUN ls /wheels"] }, docker);
+  const { folder, dataFolder, service, request } = bench(
+    { steps: ["COPY wheel[s]/*.whl /wheels/", "RUN ls /wheels"] },
+    docker,
+  );
   await expect(service.check({ ...request, wheelsFolder: join(folder, "none") })).rejects.toMatchObject({
     code: "not_found",
   });
@@ -417,6 +421,10 @@ test("wheels come from a folder; a production image keeps the validator's base",
   mkdirSync(wheelsFolder);
   await expect(service.check({ ...request, wheelsFolder })).rejects.toMatchObject({ code: "not_found" });
   for (const name of ["a-1-py3-none-any.whl", "notes.txt"]) writeFileSync(join(wheelsFolder, name), name);
+  mkdirSync(join(wheelsFolder, "folder.whl"));
+  symlinkSync(join(folder, "gone.whl"), join(wheelsFolder, "gone.whl"));
+  // What builds took before is an estimate's business, and no reason against a build.
+  mkdirSync(join(dataFolder, "image-builds.json"), { recursive: true });
   const { error, lines } = await build(service, { ...request, wheelsFolder });
   expect([
     error,
@@ -426,6 +434,23 @@ test("wheels come from a folder; a production image keeps the validator's base",
   await expect(service.check({ ...request, profile: "production-3b", base: "debian" })).rejects.toMatchObject({
     code: "usage",
   });
+});
+
+test.for([
+  ["benchmark_model_name", "-x"],
+  ["benchmark_tokenizer_name", "../../etc"],
+  ["benchmark_dataset_name", "a\nb"],
+  ["benchmark_dataset_split", "train\u0000"],
+])("a profile's name that is no name is not built: %s", async ([key, value]) => {
+  const { folder, service } = bench();
+  const file = join(folder, "hostile.json");
+  const profile = JSON.parse(readFileSync(join(folderOf("hparams"), "production-3b.json"), "utf8"));
+  writeFileSync(file, JSON.stringify({ ...profile, [key as string]: value }));
+  const { error, lines } = await build(service, { engine: "default", profile: file });
+  expect([error, lines]).toEqual([
+    expect.objectContaining({ code: "invalid_profile", message: expect.stringContaining(key as string) }),
+    [],
+  ]);
 });
 
 test("the image that tests run was built by this service, of the real Dockerfile.cpu, and fits rehearsals", async (context) => {

@@ -35,9 +35,9 @@ import {
   wheelsIn,
 } from "./build-context.ts";
 import { buildFailure } from "./build-failure.ts";
-import { BuildKitReader, ClassicReader, countSteps, plainLine, timeLeft } from "./build-progress.ts";
+import { BuildKitReader, ClassicReader, countSteps, type EndedStep, plainLine, timeLeft } from "./build-progress.ts";
 import { type Builder, type DockerCommand, endpointArguments, findDockerCommand, runDocker } from "./docker-command.ts";
-import { Hub, type HubAnswer } from "./hub.ts";
+import { Hub, type HubAnswer, isHubName } from "./hub.ts";
 import { imageSource } from "./image-source.ts";
 
 export type ImageServiceOptions = {
@@ -184,10 +184,11 @@ export class ImageService {
 
   /**
    * Builds, and returns when it is done. Throws `build_failed`, `disk_full`, `engine_unreachable`, `unsupported` with the
-   * reason; the signal's reason when that aborts, once every process is gone, with nothing named that is not whole.
+   * reason; `invalid_profile` for names that a profile may not have; the signal's reason when that aborts, once every process is gone, with nothing named that is not whole.
    */
   async build(request: ImageRequest, listener: BuildListener, signal?: AbortSignal): Promise<BuiltImage> {
     const { endpoint, profile, dockerfile, reference } = await this.#resolve(request);
+    if (dockerfile === "Dockerfile") refuseNames(profile);
     const docker = await findDockerCommand(endpoint, this.#options.env, signal);
     const problem = dockerFinding(docker, endpoint);
     if (docker.state !== "ready") throw new CrusaderError("unsupported", problem.message, problem.hint);
@@ -204,7 +205,7 @@ export class ImageService {
     const context = makeContext(this.#options, { profile, wheelsFolder: request.wheelsFolder });
     const startedMs = performance.now();
     const key = historyKey(engineId, dockerfile, profile);
-    const before = this.#history.read().builds.find((build) => build.key === key)?.steps ?? [];
+    const before = this.#lastBuild(key)?.steps ?? [];
     const dockerfileText = readFileSync(join(context, dockerfile), "utf8");
     const reader =
       docker.builder === "buildkit" ? new BuildKitReader(countSteps(dockerfileText, args)) : new ClassicReader();
@@ -389,7 +390,7 @@ export class ImageService {
     { isCompiling, hasWheels }: { isCompiling: boolean; hasWheels: boolean },
   ): string {
     const key = typeof onEngine === "string" ? null : historyKey(onEngine.facts.id, dockerfile, profile);
-    const last = this.#history.read().builds.find((build) => build.key === key);
+    const last = key === null ? undefined : this.#lastBuild(key);
     if (last !== undefined)
       return `${minutes(last.seconds)}, as the last one on this engine; less where steps are kept`;
     if (dockerfile === "Dockerfile.cpu") {
@@ -400,7 +401,17 @@ export class ImageService {
       : "half an hour and more, most of it downloads";
   }
 
-  #remember(key: string, seconds: number, steps: readonly { name: string; seconds: number; cached: boolean }[]): void {
+  /** Undefined also where that cannot be read: no build fails for an estimate. */
+  #lastBuild(key: string) {
+    return unlessRefused(() => this.#history.read().builds.find((build) => build.key === key));
+  }
+
+  /** Where it can be written. */
+  #remember(key: string, seconds: number, steps: readonly EndedStep[]): void {
+    unlessRefused(() => this.#write(key, seconds, steps));
+  }
+
+  #write(key: string, seconds: number, steps: readonly EndedStep[]): void {
     const { builds } = this.#history.read();
     const before = builds.find((build) => build.key === key);
     // A kept step says nothing of how long it takes: what it took before stands.
@@ -592,6 +603,28 @@ function networkArguments(networks: readonly string[], dockerfile: Dockerfile, r
 /** Throws `not_found` for a folder without. */
 function wheelsOf({ wheelsFolder }: ImageRequest): string[] {
   return wheelsFolder === undefined ? [] : wheelsIn(wheelsFolder);
+}
+
+/** They become a folder's name in the image, and stand in what it says of itself. */
+function refuseNames({ resolved }: Profile): void {
+  const keys = ["benchmark_model_name", "benchmark_tokenizer_name", "benchmark_dataset_name"];
+  const bad = keys.find((key) => resolved[key] != null && !isHubName(String(resolved[key])));
+  const key = bad ?? (/\p{Cc}/u.test(String(resolved.benchmark_dataset_split)) ? "benchmark_dataset_split" : null);
+  if (key === null) return;
+  throw new CrusaderError(
+    "invalid_profile",
+    `The profile's ${key} is no name that the Hugging Face hub has.`,
+    'It is written "name" or "owner/name". Correct the profile, then build again.',
+  );
+}
+
+function unlessRefused<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof CrusaderError) return undefined;
+    throw error;
+  }
 }
 
 function historyKey(engineId: string, dockerfile: Dockerfile, { resolved }: Profile): string {
