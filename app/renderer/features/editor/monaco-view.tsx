@@ -29,6 +29,7 @@ function TextView({ buffer, texts }: { buffer: FileBuffer | ReadOnlyBuffer; text
     if (host.current === null) return;
     const made = monaco.editor.create(host.current, { ...editorOptions(100), model: null });
     editor.current = made;
+    keepLineInSight(made);
     return () => {
       made.dispose();
       editor.current = null;
@@ -74,6 +75,19 @@ function TextView({ buffer, texts }: { buffer: FileBuffer | ReadOnlyBuffer; text
   }, [request, id]);
 
   return <div ref={host} style={{ height: "100%" }} data-editor="text" />;
+}
+
+/** A bar above the text, or a panel below it, takes no room from the line that is being written. */
+function keepLineInSight(editor: monaco.editor.IStandaloneCodeEditor): void {
+  let { height } = editor.getLayoutInfo();
+  editor.onDidLayoutChange((layout) => {
+    const before = height;
+    height = layout.height;
+    const line = editor.getPosition()?.lineNumber;
+    if (line === undefined || height >= before) return;
+    const top = editor.getTopForLineNumber(line) - editor.getScrollTop();
+    if (top >= 0 && top < before) editor.revealLine(line, monaco.editor.ScrollType.Immediate);
+  });
 }
 
 function DiffView({ buffer, texts }: { buffer: DiffBuffer; texts: MonacoTexts }) {
