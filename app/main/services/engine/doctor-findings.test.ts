@@ -270,6 +270,11 @@ test("a driver that fails, and GPUs that the engine does not give, are told apar
   expect(states(asked({ report: { nvidiaSmi: null } }))).toEqual(["gpu_runtime warning", "gpu_driver unknown"]);
 });
 
+test("words of a driver hide and reorder nothing", () => {
+  const said = asked({ report: { nvidiaSmi: { gpus: { exitStatus: 9, output: "fine\u202e\u001b[2J" } } } });
+  expect(messageOf("gpu_driver", said)).toBe('nvidia-smi fails and says "fine\ufffd\ufffd[2J".');
+});
+
 test("another GPU is counted by production's peak, with its own beside it", () => {
   const h100 = asked({ report: { nvidiaSmi: ONE_H100 } });
   expect(messageOf("gpu_model", h100, { numRanks: 1 })).toBe(

@@ -4,6 +4,7 @@ import type { ErrorReport } from "../../../common/errors.ts";
 import { formatBytes } from "../../../common/format.ts";
 import { bf16PeakOf, isValidatorsGpu } from "../../../common/gpus.ts";
 import type { RunProfile } from "../../../common/runs.ts";
+import { shownText } from "../../../common/shown-text.ts";
 import type { EngineFacts } from "./engine.ts";
 import type { MachineReport } from "./machine-report.ts";
 import { type GpuProcess, type NvidiaFacts, type NvidiaGpu, type NvidiaProblem, readNvidia } from "./nvidia-smi.ts";
@@ -97,7 +98,7 @@ export function gpusOf({ probe }: Asked): EngineGpu[] {
   if (nvidia === null || "kind" in nvidia) return [];
   return nvidia.gpus.map((gpu) => ({
     index: gpu.index,
-    name: gpu.name,
+    name: shownText(gpu.name),
     memoryBytes: gpu.memoryMib === null ? null : gpu.memoryMib * MIB,
     usedBytes: gpu.usedMib === null ? null : gpu.usedMib * MIB,
     utilizationPercent: gpu.utilizationPercent,
@@ -110,7 +111,8 @@ type Said = [state: FindingState, message: string, remedy?: string, command?: st
 
 function finding(group: FindingGroup, id: string, title: string, said: Said): Finding {
   const [state, message, remedy = "", command = ""] = said;
-  return { id, group, title, state, message, remedy, command };
+  // Words of an engine, a driver and an image stand in there; commands are ours.
+  return { id, group, title, state, message: shownText(message), remedy: shownText(remedy), command };
 }
 
 // the engine

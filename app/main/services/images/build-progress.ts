@@ -324,7 +324,8 @@ function sumOf({ bytes }: Pick<Vertex, "bytes">): BuildProgress["bytes"] {
   return { done, total: total === 0 ? null : total };
 }
 
-function lastDrawn(text: string): string {
+/** What stays of a line that is drawn over and over. */
+export function lastDrawn(text: string): string {
   return text.split("\r").findLast((part) => part.trim() !== "") ?? "";
 }
 

@@ -14,6 +14,7 @@ import type {
   ImageList,
   ShownImage,
 } from "../../../common/images.ts";
+import { shownLines, shownText } from "../../../common/shown-text.ts";
 import {
   type Endpoint,
   Engine,
@@ -35,7 +36,15 @@ import {
   wheelsIn,
 } from "./build-context.ts";
 import { buildFailure } from "./build-failure.ts";
-import { BuildKitReader, ClassicReader, countSteps, type EndedStep, plainLine, timeLeft } from "./build-progress.ts";
+import {
+  BuildKitReader,
+  ClassicReader,
+  countSteps,
+  type EndedStep,
+  lastDrawn,
+  plainLine,
+  timeLeft,
+} from "./build-progress.ts";
 import { type Builder, type DockerCommand, endpointArguments, findDockerCommand, runDocker } from "./docker-command.ts";
 import { Hub, type HubAnswer, isHubName } from "./hub.ts";
 import { imageSource } from "./image-source.ts";
@@ -211,7 +220,7 @@ export class ImageService {
       docker.builder === "buildkit" ? new BuildKitReader(countSteps(dockerfileText, args)) : new ClassicReader();
     let fraction = 0;
     const tell = () => {
-      const progress = reader.progress();
+      const progress = shownProgress(reader.progress());
       fraction = Math.max(fraction, fractionOf(progress));
       listener.onProgress({
         progress,
@@ -243,7 +252,7 @@ export class ImageService {
             // No step prints it. One that did would tell everybody who is shown a log.
             const line = token === null ? raw : raw.replaceAll(token, STRUCK_OUT);
             reader.take(line, performance.now());
-            listener.onLine(plainLine(line));
+            listener.onLine(shownLines(lastDrawn(plainLine(line))));
             tell();
           },
         },
@@ -453,24 +462,30 @@ function shown(
   const fitting = profiles.filter(({ resolved }) => imageMismatch(labels, { profile: resolved, source }) === null);
   const [nearest] = profiles.filter(({ resolved }) => bakedIn(resolved) === labels[IMAGE_LABELS.profile]);
   const builtFor = labels[IMAGE_LABELS.profile] ?? "";
+  const mismatch =
+    fitting.length > 0
+      ? null
+      : nearest !== undefined
+        ? imageMismatch(labels, { profile: nearest.resolved, source })
+        : builtFor === ""
+          ? "it does not say what it was built for"
+          : "it was built for a profile that is not here";
   return {
     id,
-    tags,
-    profile: builtFor,
-    packages: labels[IMAGE_LABELS.packages] ?? "",
-    source: labels[IMAGE_LABELS.source] ?? "",
+    tags: tags.map(shownText),
+    profile: shownText(builtFor),
+    packages: shownText(labels[IMAGE_LABELS.packages] ?? ""),
+    source: shownText(labels[IMAGE_LABELS.source] ?? ""),
     sizeBytes,
     createdAt: createdAt.toISOString(),
     fits: fitting.map(({ name }) => name),
-    mismatch:
-      fitting.length > 0
-        ? null
-        : nearest !== undefined
-          ? imageMismatch(labels, { profile: nearest.resolved, source })
-          : builtFor === ""
-            ? "it does not say what it was built for"
-            : "it was built for a profile that is not here",
+    mismatch: mismatch === null ? null : shownText(mismatch),
   };
+}
+
+function shownProgress({ step, doing, ...progress }: BuildProgress): BuildProgress {
+  const shownStep = step === null ? null : { ...step, name: shownText(step.name) };
+  return { ...progress, step: shownStep, doing: shownText(doing) };
 }
 
 function finding(id: string, level: ImageFinding["level"], message: string, hint = ""): ImageFinding {

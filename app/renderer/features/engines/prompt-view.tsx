@@ -3,6 +3,7 @@ import { Button, Modal, TextInput } from "@mantine/core";
 import { useEffect, useRef, useState } from "react";
 import { useStore } from "zustand";
 import { type EnginePrompt, HOST_KEY_ACCEPTED } from "../../../common/engine-prompts.ts";
+import { shownLines } from "../../../common/shown-text.ts";
 import classes from "./prompt-view.module.css";
 import { answerPrompt, enginePrompts } from "./prompts.ts";
 
@@ -46,7 +47,7 @@ function Question({ prompt, decline }: { prompt: EnginePrompt; decline: () => vo
         On the way to the engine <span className="mono">{address}</span>:
       </p>
       {isRepeated && <p role="alert">The answer was not right. ssh asks again.</p>}
-      <pre className={classes.text}>{text.trim()}</pre>
+      <pre className={classes.text}>{shownLines(text).trim()}</pre>
       {isSecret ? (
         <TextInput
           ref={first}

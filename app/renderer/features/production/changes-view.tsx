@@ -8,6 +8,7 @@ import type {
   RulesPart,
   RulesSide,
 } from "../../../common/production.ts";
+import { shownText } from "../../../common/shown-text.ts";
 import { client } from "../../client.ts";
 import { notifyError } from "../../shell/notifications.ts";
 import { selection } from "../../shell/selection.ts";
@@ -17,7 +18,7 @@ import { openFeature } from "../open-feature.ts";
 import { applyRules, doing } from "./actions.ts";
 import classes from "./production.module.css";
 import { useLoaded } from "./use-loaded.ts";
-import { shownText, shownValue } from "./words.ts";
+import { shownValue } from "./words.ts";
 
 const AREAS: Readonly<Record<RuleChange["area"], string>> = {
   policy: "Scan policy",

@@ -1,11 +1,11 @@
 /** What was found in the source, and what was not. */
 import { formatInteger } from "../../../common/format.ts";
 import type { Reading } from "../../../common/production.ts";
+import { shownText } from "../../../common/shown-text.ts";
 import { ErrorState, Loading } from "../../shell/ui/states.tsx";
 import { VerdictMark } from "../../shell/ui/verdict-mark.tsx";
 import classes from "./production.module.css";
 import type { Loaded } from "./use-loaded.ts";
-import { shownText } from "./words.ts";
 
 export function ReadingView({ reading: { value, error, again } }: { reading: Loaded<Reading> }) {
   return (

@@ -1,5 +1,6 @@
 /** Ages, values and lists as people read them. */
 import type { RuleChange } from "../../../common/production.ts";
+import { shownText } from "../../../common/shown-text.ts";
 
 const UNITS = [
   ["year", 365 * 86_400],
@@ -19,11 +20,6 @@ export function ageInWords(iso: string, now = Date.now()): string {
     if (count > 0) return `${count} ${unit}${count === 1 ? "" : "s"} ago (${date})`;
   }
   return `just now (${date})`;
-}
-
-/** Text of others on one line: nothing in it is hidden, or reorders what is read. */
-export function shownText(text: string): string {
-  return text.toWellFormed().replaceAll(/[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}]/gu, "\u{FFFD}");
 }
 
 /** A single value of a change. */

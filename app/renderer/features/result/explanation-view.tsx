@@ -3,6 +3,7 @@ import { Button, CopyButton } from "@mantine/core";
 import { IconCode, IconCopy } from "@tabler/icons-react";
 import { type ExplainedRepeat, explainFailure } from "../../../common/explain.ts";
 import type { Plan } from "../../../common/runs.ts";
+import { shownLines, shownText } from "../../../common/shown-text.ts";
 import { notifyError } from "../../shell/notifications.ts";
 import { openRunSource } from "../editor/index.ts";
 import classes from "./result.module.css";
@@ -29,7 +30,7 @@ export function ExplanationView({ runId, repeat, profile, isToldAbove }: Explana
       <h3 className={classes.title}>
         <code>{failure.code ?? failure.kind}</code> <span className={classes.dim}>in {where.join(", ")}</span>
       </h3>
-      {!isToldAbove && <p>{failure.message}</p>}
+      {!isToldAbove && <p>{shownText(failure.message)}</p>}
       {failure.hint !== "" && explanation.causes.length === 0 && <p>{failure.hint}</p>}
       {failure.line !== null && (
         <Button
@@ -52,7 +53,7 @@ export function ExplanationView({ runId, repeat, profile, isToldAbove }: Explana
               </span>{" "}
               {text}
               {evidence !== "" && evidence !== failure.message && (
-                <div className={classes.dim}>Because: {evidence}</div>
+                <div className={classes.dim}>Because: {shownText(evidence)}</div>
               )}
               {advice !== "" && <div>Try: {advice}</div>}
             </li>
@@ -70,7 +71,7 @@ export function ExplanationView({ runId, repeat, profile, isToldAbove }: Explana
             )}
           </CopyButton>
           {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a part that scrolls is reached by keyboard */}
-          <pre tabIndex={0}>{failure.detail}</pre>
+          <pre tabIndex={0}>{shownLines(failure.detail)}</pre>
         </details>
       )}
     </section>

@@ -1,6 +1,7 @@
 /** What production's own code said beside the numbers: its own words, of unknown shape, and nothing that was checked. */
 import { formatInteger, formatSeconds } from "../../../common/format.ts";
 import type { RepeatResult } from "../../../common/runs.ts";
+import { shownLines, shownText } from "../../../common/shown-text.ts";
 import classes from "./result.module.css";
 
 export function ProductionReport({ production }: { production: NonNullable<RepeatResult["production"]> }) {
@@ -23,8 +24,8 @@ export function ProductionReport({ production }: { production: NonNullable<Repea
           {diagnostics.map(({ name, value }, index) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: names may come twice, and nothing moves
             <tr key={index}>
-              <th scope="row">{name}</th>
-              <td>{value}</td>
+              <th scope="row">{shownText(name)}</th>
+              <td>{shownLines(value)}</td>
             </tr>
           ))}
         </tbody>

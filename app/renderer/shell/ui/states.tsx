@@ -2,6 +2,7 @@
 import { Button, Loader } from "@mantine/core";
 import { IconAlertTriangle } from "@tabler/icons-react";
 import { type ReactNode, useEffect, useState } from "react";
+import { shownLines, shownText } from "../../../common/shown-text.ts";
 import { asCrusaderError } from "../../connection.ts";
 import classes from "./states.module.css";
 
@@ -41,13 +42,13 @@ export function ErrorState({ error, retry }: { error: unknown; retry?: (() => vo
   return (
     <div className={classes.state} role="alert">
       <h2 className={classes.title}>
-        <IconAlertTriangle size="1rem" aria-hidden color="var(--fail)" /> {message}
+        <IconAlertTriangle size="1rem" aria-hidden color="var(--fail)" /> {shownText(message)}
       </h2>
-      {hint !== "" && <div className={classes.text}>{hint}</div>}
+      {hint !== "" && <div className={classes.text}>{shownText(hint)}</div>}
       {detail !== "" && (
         <details className={classes.detail}>
           <summary>Details</summary>
-          <pre>{detail}</pre>
+          <pre>{shownLines(detail)}</pre>
         </details>
       )}
       {retry !== undefined && (

@@ -1,0 +1,17 @@
+import { expect, test } from "vitest";
+import { shownLines, shownText } from "./shown-text.ts";
+
+test("what hides or reorders text is replaced", () => {
+  const hostile = "a\u202eb\u2066\u200b\u001b[2J\u009b\ud800\ue000";
+  expect([shownText(hostile), shownLines(hostile)]).toEqual(
+    Array(2).fill("a\ufffdb\ufffd\ufffd\ufffd[2J\ufffd\ufffd\ufffd"),
+  );
+});
+
+test("lines stay lines where there may be several", () => {
+  const text = "a\tb\r\nc\rd\n\u2028";
+  expect([shownText(text), shownLines(text)]).toEqual([
+    "a\ufffdb\ufffd\ufffdc\ufffdd\ufffd\ufffd",
+    "a\tb\nc\ufffdd\n\ufffd",
+  ]);
+});
