@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { checkEventSchema, eventSchema, failureSchema, noteEventSchema, resultEventSchema } from "./events.ts";
-import { gpuObservationSchema } from "./telemetry.ts";
+import { gpuObservationSchema, MAX_OBSERVATIONS } from "./telemetry.ts";
 
 export const RECORD_VERSION = 1;
 
@@ -134,9 +134,12 @@ export const repeatResultSchema = z.object({
   stageSeconds: z.record(z.string(), z.number()),
   wallSeconds: z.number(),
   /** The GPUs it ran on, rank by rank; absent where the judge could not ask them, and in records from before. */
-  gpus: z.array(z.object({ name: z.string(), memoryBytes: z.number().nullable() })).optional(),
+  gpus: z
+    .array(z.object({ name: z.string(), memoryBytes: z.number().nullable() }))
+    .max(64)
+    .optional(),
   /** What stood out of the GPUs; absent where none was observed, and in records from before. */
-  gpuObservations: z.array(gpuObservationSchema).optional(),
+  gpuObservations: z.array(gpuObservationSchema).max(MAX_OBSERVATIONS).optional(),
 });
 export type RepeatResult = z.infer<typeof repeatResultSchema>;
 

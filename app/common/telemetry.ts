@@ -143,6 +143,8 @@ export const gpuObservationSchema = z.discriminatedUnion("kind", [
   /** The most at once in the timed run, its own rank's included. */
   z.object({ kind: z.literal("processes"), gpu: z.number().int(), processes: z.number() }),
 ]);
+/** More than 64 GPUs give. */
+export const MAX_OBSERVATIONS = 1024;
 export type GpuObservation = z.infer<typeof gpuObservationSchema>;
 
 /** What stands out, GPU by GPU; `gpu` is the number that nvidia-smi gives it. */

@@ -233,7 +233,9 @@ export class Engine {
       );
       return id;
     } catch (error) {
-      throw isStatus(error, 409) ? new CrusaderError("conflict", `There is a container named ${options.name}.`) : error;
+      if (!isStatus(error, 409)) throw error;
+      const hint = "It was left there: once nothing runs in it any more, docker rm removes it. Then start again.";
+      throw new CrusaderError("conflict", `There is a container named ${options.name}.`, hint);
     }
   }
 

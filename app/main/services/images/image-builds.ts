@@ -84,7 +84,8 @@ export class ImageBuilds {
   /** Throws `not_found` for any but the last. */
   log(taskId: string): { text: string; leftOutCharacters: number } {
     if (this.#last?.view.taskId !== taskId) {
-      throw new CrusaderError("not_found", "The log of that build is no longer kept.");
+      const hint = "Only that of the last build is: build again to see it.";
+      throw new CrusaderError("not_found", "The log of that build is no longer kept.", hint);
     }
     return { text: this.#last.log, leftOutCharacters: this.#last.leftOut };
   }

@@ -282,8 +282,10 @@ export class ImageService {
     const endpoint = this.#endpoint(engineName);
     return this.#asking(endpoint, async (engine) => {
       const found = await engine.image(reference);
-      const none = new CrusaderError("not_found", `The engine ${endpoint.name} has no image ${reference}.`);
-      if (found === null) throw none;
+      if (found === null) {
+        const hint = "Somebody may have removed it: look at the list again (crusader image list).";
+        throw new CrusaderError("not_found", `The engine ${endpoint.name} has no image ${reference}.`, hint);
+      }
       if (!(IMAGE_LABELS.profile in found.labels)) {
         const hint = "Crusader removes images only that it built. docker image rm removes any.";
         throw new CrusaderError("access_denied", `The image ${reference} is none of Crusader's.`, hint);

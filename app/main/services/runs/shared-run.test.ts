@@ -228,6 +228,17 @@ const REFUSED: [string, string, RegExp, (of: Bench) => void][] = [
     changed("result.json", () => ({ notComparable: ["x".repeat(10_001)] })),
   ],
   [
+    "more said of GPUs than there are GPUs",
+    "invalid_record",
+    /gpuObservations/,
+    changed("result.json", ({ repeats }) => ({
+      repeats: repeats.map((repeat) => ({
+        ...repeat,
+        gpuObservations: Array(2000).fill({ kind: "hot", gpu: 0, celsius: 90, slowdownCelsius: null }),
+      })),
+    })),
+  ],
+  [
     "more ranks than there are",
     "invalid_record",
     /more repeats or ranks/,
