@@ -91,7 +91,9 @@ test("a container is chosen, remembered and run in; the page may close, and a ca
     .waitFor();
   await form(page).getByRole("button", { name: "Build image" }).waitFor();
   await form(page).getByRole("button", { name: "Check engine" }).waitFor();
+  await form(page).getByText("Validator: isolated, crusader/rehearsal").click();
   await form(page).getByRole("textbox", { name: "Image" }).fill(SCRIPTED_IMAGE);
+  await form(page).getByText(`Validator: isolated, ${SCRIPTED_IMAGE}`).waitFor();
   await form(page).getByText(`in the image ${SCRIPTED_IMAGE}, not the profile's own`).waitFor();
   await form(page).getByRole("combobox", { name: "Flags of the container" }).click();
   await page.getByRole("option", { name: "Public simulator" }).click();
@@ -112,6 +114,12 @@ test("a container is chosen, remembered and run in; the page may close, and a ca
 
   const later = await workbench.open();
   await preparing(later).waitFor();
+  await panel(later, "result").getByText("Running").waitFor();
+  await command(later, "Maximise or restore the panel");
+  await panel(later, "result").waitFor({ state: "hidden" });
+  expect(await barriers(later)).toEqual([]);
+  await command(later, "Maximise or restore the panel");
+  await panel(later, "result").waitFor();
   expect(await barriers(later)).toEqual([]);
   await simulation(later).getByRole("button", { name: "Cancel", exact: true }).click();
   await simulation(later)
@@ -253,12 +261,12 @@ test("by keyboard alone: a server is named, checked, judged on, edited and remov
   );
   const page = await workbench.open();
   await command(page, "Show Evaluation servers");
-  await servers(page).getByText("No evaluation server is named yet").waitFor();
+  await servers(page).getByText("No evaluation server yet").waitFor();
   await servers(page).getByText("EVAL_AUTH_TOKEN").first().waitFor();
   expect(await barriers(page)).toEqual([]);
 
-  await command(page, "Name an evaluation server");
-  const dialog = page.getByRole("dialog", { name: "Name an evaluation server" });
+  await command(page, "Add an evaluation server");
+  const dialog = page.getByRole("dialog", { name: "Add an evaluation server" });
   await dialog.getByRole("textbox", { name: "Name" }).and(page.locator(":focus")).waitFor();
   await page.keyboard.type("my box");
   await dialog.getByText("A name has up to 40 letters").waitFor();
@@ -321,7 +329,7 @@ test("by keyboard alone: a server is named, checked, judged on, edited and remov
   await page.keyboard.press("Enter");
   await page.getByRole("dialog", { name: "Remove the server box" }).getByRole("button", { name: "Remove box" }).focus();
   await page.keyboard.press("Enter");
-  await servers(page).getByText("No evaluation server is named yet").waitFor();
+  await servers(page).getByText("No evaluation server yet").waitFor();
   expect([savedServers(workbench), workbench.complaints]).toEqual([[], []]);
 });
 

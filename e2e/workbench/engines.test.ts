@@ -114,6 +114,19 @@ test("a machine with GPUs: the table, what is in use, and what to do about it", 
     "DELETE /networks/ours-probe",
   ]);
   expect(await barriers(page)).toEqual([]);
+
+  await command(page, "Show Simulation");
+  const form = page.getByRole("form", { name: "Start a run" });
+  await form.getByText("Container:").click();
+  const boxes = form.getByRole("group", { name: "GPUs: any" }).getByRole("checkbox");
+  expect(await boxes.count()).toBe(4);
+  await form.getByRole("checkbox", { name: "0 (in use)" }).waitFor();
+  await form.getByRole("checkbox", { name: "2", exact: true }).check();
+  await form.getByRole("checkbox", { name: "1", exact: true }).check();
+  await form.getByRole("group", { name: "GPUs: 1, 2" }).waitFor();
+  await form.getByText("GPUs 1, 2, Crusader's judge").waitFor();
+  await settled(() => workbench.services.settings.read().settings.simulation.container?.gpus).toEqual([1, 2]);
+  expect(await barriers(page)).toEqual([]);
   expect(workbench.complaints).toEqual([]);
 });
 

@@ -115,7 +115,7 @@ test("a build that fails says why, and a token is kept and told by nothing", asy
   await images(page).getByText("Hugging Face token: none").click();
   const form = images(page).getByRole("form", { name: "Hugging Face token" });
   await form.getByLabel("Token").fill(TOKEN);
-  await form.getByRole("button", { name: "Keep it" }).click();
+  await form.getByRole("button", { name: "Keep the token" }).click();
   await images(page).getByText("Hugging Face token: kept").waitFor();
   expect(workbench.services.images.hasToken()).toBe(true);
 
@@ -128,6 +128,6 @@ test("a build that fails says why, and a token is kept and told by nothing", asy
   await build.getByText("What the builder says").click();
   await build.getByRole("region", { name: "Log of the build" }).getByText("ERROR").first().waitFor();
   expect((await page.content()).includes(TOKEN)).toBe(false);
-  await form.getByRole("button", { name: "Forget it" }).click();
+  await form.getByRole("button", { name: "Forget the token" }).click();
   await images(page).getByText("Hugging Face token: none").waitFor();
 });

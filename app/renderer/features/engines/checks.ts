@@ -1,7 +1,7 @@
 /** The engine that is looked at, what it is checked for, and the last check of each. */
 import { useStore } from "zustand";
 import { createStore } from "zustand/vanilla";
-import type { EngineCheck } from "../../../common/engines.ts";
+import type { EngineCheck, EngineGpu } from "../../../common/engines.ts";
 import { CrusaderError } from "../../../common/errors.ts";
 import type { RunProfile } from "../../../common/runs.ts";
 import { client, followStream } from "../../client.ts";
@@ -38,6 +38,12 @@ export function checkedFor(chosen: Pick<State, "engine" | "profile" | "runProfil
     profile: chosen.profile ?? profile ?? "rehearsal",
     runProfile: chosen.runProfile ?? container?.runProfile ?? ("validator" as const),
   };
+}
+
+/** The GPUs that the last check of that engine saw. */
+export function useKnownGpus(engine: string | undefined): readonly EngineGpu[] {
+  const check = useStore(state, ({ checks }) => (engine === undefined ? undefined : checks.get(engine)));
+  return check?.item?.report.gpus ?? [];
 }
 
 /** Checks the engine that is looked at. */

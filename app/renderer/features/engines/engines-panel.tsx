@@ -98,7 +98,7 @@ function EngineList({ engines }: { engines: Engines }) {
             />
             <b>{name}</b>
             <span className="mono">{address}</span>
-            {current && <span className={classes.dim}>the docker command's own</span>}
+            {current && <span className={classes.dim}>docker's current context</span>}
           </button>
           {problem !== null && <p className={classes.problem}>{problem.message}</p>}
         </li>

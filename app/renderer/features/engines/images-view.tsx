@@ -74,11 +74,13 @@ function ImageList({ engine }: { engine: string }) {
         <tbody>
           {value.images.map((image) => (
             <tr key={image.id}>
-              <th scope="row" className="mono" title={image.packages}>
+              <th scope="row" className={`mono ${own.name}`} title={image.packages}>
                 {nameOf(image)}
               </th>
               <td className={own.number}>{formatBytes(image.sizeBytes)}</td>
-              <td>{new Date(image.createdAt).toLocaleString()}</td>
+              <td className={own.number}>
+                {new Date(image.createdAt).toLocaleString(undefined, { dateStyle: "short", timeStyle: "short" })}
+              </td>
               <td>
                 {image.mismatch === null ? (
                   <FindingMark state="ok" word={image.fits.join(", ")} />
@@ -141,14 +143,14 @@ function BuildForm({ engine, profile }: Place) {
           Build image
         </Button>
         <Button disabled={isLooking} onClick={() => void checkImage(engine, profile)}>
-          What it takes
+          Check what it takes
         </Button>
         {isLooking && <VerdictMark mark="running" word="Asking the engine, the docker command and the hub" />}
         <span className={classes.dim}>for {profile}</span>
       </div>
       <details>
-        <summary>Begin with something else</summary>
-        <div className={classes.line}>
+        <summary>Another base image, packages from a folder</summary>
+        <div className={classes.fields}>
           {mayBase && (
             <TextInput
               label="Base image"
@@ -175,7 +177,7 @@ function BuildForm({ engine, profile }: Place) {
             <>
               <span>A folder of wheels is chosen.</span>
               <Button onClick={() => chooseForBuild(engine, profile, { ...choice, wheelsPickedId: null })}>
-                Without it
+                Without the folder
               </Button>
             </>
           )}
@@ -385,7 +387,7 @@ function TokenForm() {
           For gated models, tokenizers and data sets. It is kept on Crusader's machine for its owner only, goes to the
           hub and to builds as a secret, and is never shown again.
         </p>
-        <div className={classes.line}>
+        <div className={classes.fields}>
           <TextInput
             type="password"
             label={hasToken ? "Another token" : "Token"}
@@ -396,9 +398,9 @@ function TokenForm() {
             w="18rem"
           />
           <Button type="submit" disabled={!hubTokenPattern.test(token)}>
-            Keep it
+            Keep the token
           </Button>
-          {hasToken && <Button onClick={() => doing(() => client.images.removeToken())}>Forget it</Button>}
+          {hasToken && <Button onClick={() => doing(() => client.images.removeToken())}>Forget the token</Button>}
         </div>
       </form>
     </details>

@@ -8,7 +8,7 @@ import { checkServer, loadServers, namedServers } from "./servers-store.ts";
 export const serverCommands: readonly Command[] = [
   {
     id: "servers.add",
-    title: "Name an evaluation server",
+    title: "Add an evaluation server",
     category: "Evaluation servers",
     run: () => {
       openFeature("servers");
@@ -23,7 +23,7 @@ export const serverCommands: readonly Command[] = [
       openFeature("servers");
       await loadServers();
       const servers = namedServers();
-      if (servers.length === 0) notify({ kind: "info", title: "No evaluation server is named yet" });
+      if (servers.length === 0) notify({ kind: "info", title: "No evaluation server yet" });
       await Promise.all(servers.map(({ name }) => checkServer(name)));
     },
   },

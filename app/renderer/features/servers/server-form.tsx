@@ -114,7 +114,7 @@ export function ServerForm({ server, onDone }: { server: ShownServer | null; onD
       {error !== null && <ErrorState error={error} />}
       <div className={classes.actions}>
         <Button type="submit" variant="filled" disabled={!isFit} loading={isSaving}>
-          {server === null ? "Name it" : "Save"}
+          {server === null ? "Add the server" : "Save"}
         </Button>
         <Button onClick={onDone}>Cancel</Button>
       </div>

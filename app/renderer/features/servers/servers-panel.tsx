@@ -1,4 +1,4 @@
-/** The boxes that evaluate for this machine: named, asked whether they answer, forgotten. */
+/** The boxes that evaluate for this machine: added, asked whether they answer, forgotten. */
 import { Button, Modal } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
 import { useEffect } from "react";
@@ -39,7 +39,7 @@ export default function ServersPanel() {
         title={
           shown?.kind === "edit" && shown.server !== null
             ? `Edit the server ${shown.server.name}`
-            : "Name an evaluation server"
+            : "Add an evaluation server"
         }
         size="lg"
       >
@@ -63,7 +63,7 @@ function AddButton({ variant = "default" }: { variant?: "filled" | "default" }) 
       leftSection={<IconPlus size="1em" aria-hidden />}
       onClick={() => serverDialog.setState({ shown: { kind: "edit", server: null } })}
     >
-      Name a server
+      Add a server
     </Button>
   );
 }
@@ -71,7 +71,7 @@ function AddButton({ variant = "default" }: { variant?: "filled" | "default" }) 
 function Introduction() {
   return (
     <section className={classes.part} aria-label="Evaluation servers">
-      <h2 className={classes.title}>No evaluation server is named yet</h2>
+      <h2 className={classes.title}>No evaluation server yet</h2>
       <p>
         An evaluation server is a box of yours with GPUs that runs the validator's production image as an HTTP server. A
         run that goes there is scanned here, sent once as a job, and waited for; the result comes back by itself, also

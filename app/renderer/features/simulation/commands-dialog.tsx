@@ -55,9 +55,9 @@ function Commands({ options, target }: CommandsDialogProps) {
   return (
     <div className={classes.byHand}>
       <p>
-        They judge the file once, with the flags that the form shows. Save the order, and run them in its folder: the
-        file, the profile and the seed are in it. What the judge writes to the terminal are its events; the last one is
-        the verdict. Crusader records nothing of it.
+        These commands judge the file once, with the flags that the form shows. Save the order, which holds the file,
+        the profile and the seed, and run them in its folder. What the judge writes to the terminal are its events; the
+        last one is the verdict. Crusader records nothing of it.
       </p>
       <div>
         <Button

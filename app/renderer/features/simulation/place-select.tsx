@@ -7,7 +7,7 @@ import { loadServers, useServers } from "../servers/servers-store.ts";
 import { choose, useChoice } from "./choice.ts";
 import { startOnShortcut } from "./commands.ts";
 import { loadEngines, useEngines } from "./engines.ts";
-import { NAME_A_SERVER, placeChange, placeGroups, placeValue } from "./places.ts";
+import { ADD_A_SERVER, placeChange, placeGroups, placeValue } from "./places.ts";
 
 export function PlaceSelect({ label, ariaLabel, width }: { label?: string; ariaLabel?: string; width: string }) {
   const choice = useChoice();
@@ -28,7 +28,7 @@ export function PlaceSelect({ label, ariaLabel, width }: { label?: string; ariaL
         Promise.all([loadEngines(), loadServers()]).catch((thrown: unknown) => notifyError(thrown));
       }}
       onChange={(value) => {
-        if (value === NAME_A_SERVER) openFeature("servers");
+        if (value === ADD_A_SERVER) openFeature("servers");
         else if (value !== null) choose(placeChange(value, choice));
       }}
       comboboxProps={{ width: "max-content", position: "bottom-start" }}

@@ -25,7 +25,7 @@ const ENGINES: Engines = [
   },
 ];
 const SERVERS: Servers = [{ name: "a100", address: "https://a100.example", isPlain: false, hasToken: true }];
-const NAME_ONE = { value: "servers", label: "Name a server..." };
+const ADD_ONE = { value: "servers", label: "Add a server..." };
 
 test("every place is in one list, with what is out of reach", () => {
   expect(placeGroups(CHOICE, ENGINES, SERVERS)).toEqual([
@@ -37,7 +37,7 @@ test("every place is in one list, with what is out of reach", () => {
         { value: "docker:default", label: "Engine: default (out of reach)" },
       ],
     },
-    { group: "Evaluation servers", items: [{ value: "evalServer:a100", label: "Server: a100" }, NAME_ONE] },
+    { group: "Evaluation servers", items: [{ value: "evalServer:a100", label: "Server: a100" }, ADD_ONE] },
   ]);
 });
 

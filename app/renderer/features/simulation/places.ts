@@ -8,7 +8,7 @@ export type Servers = Outputs["servers"]["list"];
 export type PlaceGroup = { group: string; items: { value: string; label: string }[] };
 
 /** Opens the list of evaluation servers instead of choosing anything. */
-export const NAME_A_SERVER = "servers";
+export const ADD_A_SERVER = "servers";
 
 /** The value of the place chosen now, in `placeGroups`. */
 export function placeValue({ backend, container, server }: Choice, engines: Engines | null): string {
@@ -30,7 +30,7 @@ export function placeGroups(choice: Choice, engines: Engines | null, servers: Se
   const groups = [
     { group: "Here", items: [here] },
     { group: "Container engines", items: containers },
-    { group: "Evaluation servers", items: [...boxes, { value: NAME_A_SERVER, label: "Name a server..." }] },
+    { group: "Evaluation servers", items: [...boxes, { value: ADD_A_SERVER, label: "Add a server..." }] },
   ];
   const value = placeValue(choice, engines);
   if (groups.some(({ items }) => items.some((item) => item.value === value))) return groups;

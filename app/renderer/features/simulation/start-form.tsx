@@ -154,9 +154,9 @@ export function StartForm() {
           value={choice.profile}
           allowDeselect={false}
           onChange={(profile) => profile !== null && choose({ profile })}
-          w={120}
+          w={136}
         />
-        <PlaceSelect label="Runs on" width="8.75rem" />
+        <PlaceSelect label="Runs on" width="8.5rem" />
         <CountField
           label="Ranks"
           most={MAX_RANKS}
@@ -177,7 +177,7 @@ export function StartForm() {
           value={fields.seed}
           onChange={({ currentTarget }) => change({ seed: currentTarget.value })}
           error={options === null && /[^\x21-\x7e]/.test(fields.seed.trim()) ? "No blanks or special characters" : null}
-          w={104}
+          w={88}
         />
         <Button
           type="submit"
