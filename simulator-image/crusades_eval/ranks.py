@@ -69,6 +69,11 @@ class Inbox:
         self.items.put(item)
 
 
+def _words(value: object) -> str:
+    """Lists may be nested as deeply as JSON can be read, and then Python's own `str` raises."""
+    return "(no text)" if isinstance(value, (dict, list)) else str(value)
+
+
 def _peer_pid(connection: socket.socket) -> int | None:
     """The peer's process id as this process sees it, also across process namespaces (Linux)."""
     if sys.platform != "linux":
@@ -365,14 +370,14 @@ class Group:
                 )
             case ("message", _, rank, header, _, _):
                 line = header.get("line")
-                name, text = str(header.get("kind"))[:100], str(header.get("message"))[:2000]
+                name, text = _words(header.get("kind"))[:100], _words(header.get("message"))[:2000]
                 return self._failure(
                     stage,
                     "exception",
                     f"Rank {rank} raised {name}: {text}" if text else f"Rank {rank} raised {name}.",
                     rank=rank,
                     line=line if type(line) is int and 0 < line < 2**31 else None,
-                    detail=str(header.get("traceback"))[:20_000],
+                    detail=_words(header.get("traceback"))[:20_000],
                 )
         raise AssertionError(item)
 

@@ -3,6 +3,7 @@
 import json
 import socket
 import struct
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -89,6 +90,18 @@ def test_only_missing_ranks_are_let_in(monkeypatch):
         assert [stranger.recv(1) for stranger in (*strangers[:3], strangers[4])] == [b""] * 4
         it.channels[0].send("built")
         assert it.group.gather("built", "import")[0][0]["type"] == "built"
+
+
+def test_an_error_whose_words_are_nested_lists_is_the_ranks_own():
+    nested: list[Any] = []
+    for _ in range(sys.getrecursionlimit()):
+        nested = [nested]
+    with scene() as it:
+        it.connect(0)
+        told = {"type": "error", "kind": nested, "message": nested, "traceback": nested}
+        it.inbox.put("message", it.group, 0, told, bytearray(), 0.0)
+        stopped = it.stopped(lambda: it.group.gather("built", "import"))
+        assert stopped == {"kind": "exception", "rank": 0, "message": "Rank 0 raised (no text): (no text)"}
 
 
 def test_a_rank_that_does_not_read_neither_blocks_the_judge_nor_outlives_its_deadline(monkeypatch):

@@ -2,7 +2,7 @@
  * Runs: a file, a profile and a backend become a plan, the plan's repeats are evaluated one after the other, and
  * everything is recorded. Whatever happens, a run that was begun gets a result.
  */
-import { mkdir, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { imageName } from "../../../common/container-image.ts";
 import type { ErrorReport } from "../../../common/errors.ts";
@@ -26,6 +26,7 @@ import { gpuObservations, gpuRecordOf } from "../../../common/telemetry.ts";
 import type { HparamsService } from "../hparams/index.ts";
 import { lockFile } from "../locks/index.ts";
 import type { PlanDraft, Recorder, RunStore } from "../runs/index.ts";
+import { ensureFolder } from "../storage/index.ts";
 import type { Backend, ByHand, EndedProcess, Ending, Evaluation, Listener, Needs, Order, Recorded } from "./backend.ts";
 import { cancelledFailure, withoutVerdict } from "./judge-events.ts";
 import { endMarkedProcesses, markerOf, runOfMarker } from "./marked-processes.ts";
@@ -311,7 +312,7 @@ export class SimulationService {
    */
   async reattach(): Promise<Simulation<RunResult[]>[]> {
     const folder = join(this.#options.dataFolder, "queue");
-    await mkdir(folder, { recursive: true });
+    ensureFolder(folder);
     const release = await lockFile(join(folder, "reattach.lock"), () => {});
     try {
       return this.#adopt().map(({ backend, lanes }) => this.#begin(backend, lanes));
