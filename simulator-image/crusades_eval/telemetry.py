@@ -570,7 +570,7 @@ class Telemetry:
                 if self._take(json.loads(line)):
                     return
             reason = "what asks the driver has ended"
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             reason = "what asks the driver says what cannot be read"
         if not self._stopping:
             self._note(reason)

@@ -479,6 +479,8 @@ def test_what_the_sampler_says_becomes_events_and_its_end_a_note() -> None:
         SAMPLE | {"quantities": SAMPLE["quantities"] | {"powerWatts": ["1"]}},
         SAMPLE | {"quantities": SAMPLE["quantities"] | {"powerWatts": [1, 2]}},
         json.dumps(SAMPLE).replace("1.5", "NaN"),
+        json.dumps(SAMPLE).replace("1.5", "9" * 400),
+        "[" * 100_000,
     ],
 )
 def test_what_no_sampler_says_ends_the_observation_and_nothing_else(line: Any) -> None:

@@ -46,6 +46,7 @@ test.each([
   ],
   [["--write-order", "order.json"], "--write-order needs --backend docker."],
   [["--gpus", "0"], "--gpus needs --backend docker."],
+  [["--backend", "docker", "--image=--privileged"], '--image takes the name of an image, not "--privileged".'],
 ])("%j is wrong use", async (options, message) => {
   const wrong = simulateCommand(["train.py", ...options], { stdout: SILENT, stderr: SILENT });
   await expect(wrong).rejects.toMatchObject({ code: "usage", message });

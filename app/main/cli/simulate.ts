@@ -10,7 +10,13 @@ import { compareRuns } from "../../common/compare.ts";
 import { CrusaderError } from "../../common/errors.ts";
 import type { Stage } from "../../common/events.ts";
 import { formatSeconds, productionText } from "../../common/format.ts";
-import type { Evaluation, Plan, RepeatResult, RunResult } from "../../common/runs.ts";
+import {
+  containerChoiceSchema,
+  type Evaluation,
+  type Plan,
+  type RepeatResult,
+  type RunResult,
+} from "../../common/runs.ts";
 import { gpuNotes } from "../../common/telemetry.ts";
 import { SshConnections } from "../services/engine/index.ts";
 import { HparamsService, type Profile } from "../services/hparams/index.ts";
@@ -258,6 +264,9 @@ function containerOf(values: ContainerValues, isDocker: boolean): SimulationRequ
   }
   if (gpus !== undefined && !/^\d{1,2}(?:,\d{1,2})*$/.test(gpus)) {
     throw new CrusaderError("usage", `--gpus takes numbers with commas between them, not "${gpus}".`);
+  }
+  if (image !== undefined && !containerChoiceSchema.shape.image.safeParse(image).success) {
+    throw new CrusaderError("usage", `--image takes the name of an image, not "${image}".`);
   }
   return { engine, image, runProfile, ...(gpus === undefined ? {} : { gpus: gpus.split(",").map(Number) }) };
 }

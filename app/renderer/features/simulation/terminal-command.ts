@@ -8,7 +8,8 @@ export function terminalCommand(
 ): string {
   const { engine, image, gpus, runProfile } = container ?? {};
   const words = [
-    ...["crusader", "simulate", file, "--profile", profile, "--backend", "docker"],
+    // A name that begins so would be an option.
+    ...["crusader", "simulate", file.startsWith("-") ? `./${file}` : file, "--profile", profile, "--backend", "docker"],
     ...(engine === undefined ? [] : ["--engine", engine]),
     ...(runProfile === "public" ? ["--run-profile", runProfile] : []),
     ...(gpus === undefined ? [] : ["--gpus", gpus.join(",")]),
