@@ -9,7 +9,7 @@ import { bakedIn } from "../../app/common/container-image.ts";
 import { answersOfProbe, json, startMadeEngine } from "../../app/main/services/engine/made-engine.ts";
 import { BUSY_A100 } from "../../app/main/services/engine/nvidia-samples.ts";
 import { findDocker } from "../../scripts/machine.mjs";
-import { barriers, command, panel, settled } from "./harness.ts";
+import { barriers, command, panel, settled, takePicture } from "./harness.ts";
 import { inBrowser } from "./in-browser.ts";
 
 const { start } = inBrowser();
@@ -99,7 +99,7 @@ test("a machine with GPUs: the table, what is in use, and what to do about it", 
     "0",
     "NVIDIA A100-SXM4-80GB",
     "59.8 GiB of 80.0 GiB",
-    "98%, in use",
+    "in use, 98 %",
     "312 TFLOP/s",
   ]);
   const states = await engines(page)
@@ -113,7 +113,15 @@ test("a machine with GPUs: the table, what is in use, and what to do about it", 
     "DELETE /containers/ours-probe",
     "DELETE /networks/ours-probe",
   ]);
-  expect(await barriers(page)).toEqual([]);
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await command(page, "Maximise or restore the panel");
+  for (const theme of ["dark", "light"]) {
+    await command(page, `Theme: ${theme}`);
+    expect(await barriers(page)).toEqual([]);
+    await region(page, "Images").scrollIntoViewIfNeeded();
+    await takePicture(page, "engines", theme);
+  }
+  await command(page, "Maximise or restore the panel");
 
   await command(page, "Show Simulation");
   const form = page.getByRole("form", { name: "Start a run" });

@@ -53,9 +53,15 @@ function GpuTable({ gpus }: { gpus: readonly EngineGpu[] }) {
         <tr>
           <th scope="col">GPU</th>
           <th scope="col">Model</th>
-          <th scope="col">Memory in use</th>
-          <th scope="col">Busy</th>
-          <th scope="col">bf16 peak</th>
+          <th scope="col" className={classes.figure}>
+            Memory in use
+          </th>
+          <th scope="col" className={classes.figure}>
+            Busy
+          </th>
+          <th scope="col" className={classes.figure}>
+            bf16 peak
+          </th>
         </tr>
       </thead>
       <tbody>
@@ -63,14 +69,14 @@ function GpuTable({ gpus }: { gpus: readonly EngineGpu[] }) {
           <tr key={index}>
             <td>{index}</td>
             <th scope="row">{name}</th>
-            <td>
+            <td className={classes.figure}>
               {bytes(usedBytes)} of {bytes(memoryBytes)}
             </td>
-            <td>
-              {utilizationPercent === null ? "?" : `${utilizationPercent}%`}
-              {busy && ", in use"}
+            <td className={classes.figure}>
+              {busy && "in use, "}
+              {utilizationPercent === null ? "?" : `${utilizationPercent} %`}
             </td>
-            <td>{bf16Tflops === null ? "not in the table" : `${bf16Tflops} TFLOP/s`}</td>
+            <td className={classes.figure}>{bf16Tflops === null ? "not in the table" : `${bf16Tflops} TFLOP/s`}</td>
           </tr>
         ))}
       </tbody>

@@ -63,7 +63,9 @@ function ImageList({ engine }: { engine: string }) {
         <thead>
           <tr>
             <th scope="col">Image</th>
-            <th scope="col">Size</th>
+            <th scope="col" className={classes.figure}>
+              Size
+            </th>
             <th scope="col">Built</th>
             <th scope="col">Fits</th>
             <th scope="col">
@@ -77,7 +79,7 @@ function ImageList({ engine }: { engine: string }) {
               <th scope="row" className={`mono ${own.name}`} title={image.packages}>
                 {nameOf(image)}
               </th>
-              <td className={own.number}>{formatBytes(image.sizeBytes)}</td>
+              <td className={`${own.number} ${classes.figure}`}>{formatBytes(image.sizeBytes)}</td>
               <td className={own.number}>
                 {new Date(image.createdAt).toLocaleString(undefined, { dateStyle: "short", timeStyle: "short" })}
               </td>
