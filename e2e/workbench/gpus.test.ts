@@ -112,7 +112,7 @@ test("while a run goes on its GPUs are shown, and a run without GPUs says so", a
   await page.setViewportSize({ width: 1440, height: 1500 });
   const runId = await run(workbench, "gpusgoing");
   await command(page, "Show Simulation");
-  await gpus(page).getByText("2 x NVIDIA H100 80GB HBM3, driver 570.124.06, 80 looks through NVML").waitFor();
+  await gpus(page).getByText("2 x NVIDIA H100 80GB HBM3, driver 570.124.06, 80 samples from NVML").waitFor();
   await notes(page, "simulation").first().waitFor();
   await workbench.services.runs.cancel(runId, false);
   await simulation(page).getByText("Cancelled").first().waitFor();

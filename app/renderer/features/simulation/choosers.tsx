@@ -23,7 +23,8 @@ export function Choosers() {
         allowDeselect={false}
         onKeyDownCapture={startOnShortcut}
         onChange={(chosen) => chosen !== null && choose({ profile: chosen })}
-        w="9.5rem"
+        rightSectionWidth={24}
+        w="10.5rem"
       />
       <PlaceSelect ariaLabel="Where the next run goes" width="11rem" />
       <Select

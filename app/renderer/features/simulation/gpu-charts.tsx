@@ -113,7 +113,14 @@ function Lines({ telemetry, quantity, rows, shown, width, zoom }: LinesProps) {
         tickFormatter={(seconds: number) => formatSeconds(seconds)}
         minTickGap={40}
       />
-      <YAxis {...AXIS} width={Y_WIDTH} domain={[0, top ?? "auto"]} tickFormatter={text} tickCount={4} />
+      <YAxis
+        {...AXIS}
+        width={Y_WIDTH}
+        domain={[0, top ?? "auto"]}
+        tickFormatter={text}
+        tickCount={4}
+        allowDecimals={false}
+      />
       {timed !== null && (
         <ReferenceArea x1={timed.from} x2={timed.to} fill="var(--series-own)" fillOpacity={0.1} ifOverflow="hidden" />
       )}

@@ -77,7 +77,7 @@ test("why there is nothing to draw", () => {
     null,
     "none in this run; its ranks run on CPUs.",
     "none in this run; its ranks run on CPUs.",
-    "waiting for the first look.",
+    "waiting for the first sample.",
     "nothing was recorded. The run ended before its ranks started, or is older than this record.",
     "The GPUs are not observed: no driver.",
     null,

@@ -50,7 +50,7 @@ export function absenceText(
   if (telemetry.problem !== null) return telemetry.problem;
   const { device } = (profile.content.crusader ?? {}) as { device?: unknown };
   if (device === "cpu") return "none in this run; its ranks run on CPUs.";
-  if (telemetry.state === "waiting") return "waiting for the first look.";
+  if (telemetry.state === "waiting") return "waiting for the first sample.";
   return "nothing was recorded. The run ended before its ranks started, or is older than this record.";
 }
 

@@ -54,6 +54,6 @@ function aboutText({ gpus, driver, source, samples }: GpuTelemetry): string {
     return count === 1 ? name : `${count} x ${name}`;
   });
   const through = source === "nvml" ? "NVML" : "nvidia-smi";
-  const looks = `${formatInteger(samples)} ${samples === 1 ? "look" : "looks"} through ${through}`;
-  return [...names, ...(driver === null ? [] : [`driver ${driver}`]), looks].join(", ");
+  const sampled = `${formatInteger(samples)} ${samples === 1 ? "sample" : "samples"} from ${through}`;
+  return [...names, ...(driver === null ? [] : [`driver ${driver}`]), sampled].join(", ");
 }

@@ -154,7 +154,8 @@ export function StartForm() {
           value={choice.profile}
           allowDeselect={false}
           onChange={(profile) => profile !== null && choose({ profile })}
-          w={136}
+          rightSectionWidth={24}
+          w={162}
         />
         <PlaceSelect label="Runs on" width="8.5rem" />
         <CountField
@@ -177,7 +178,7 @@ export function StartForm() {
           value={fields.seed}
           onChange={({ currentTarget }) => change({ seed: currentTarget.value })}
           error={options === null && /[^\x21-\x7e]/.test(fields.seed.trim()) ? "No blanks or special characters" : null}
-          w={88}
+          w={80}
         />
         <Button
           type="submit"
@@ -284,7 +285,7 @@ function CountField({ label, most, usual, value, onChange }: CountFieldProps) {
         const count = currentTarget.value === "" ? null : Number(currentTarget.value);
         if (isCount(count, most)) onChange(count);
       }}
-      w={64}
+      w={56}
     />
   );
 }
