@@ -1,5 +1,5 @@
 import { MantineProvider } from "@mantine/core";
-import { lazy, Suspense, useEffect, useState } from "react";
+import { Suspense, useEffect, useState } from "react";
 import { useStore } from "zustand";
 import classes from "./app.module.css";
 import { registerAppCommands } from "./app-commands.ts";
@@ -20,6 +20,7 @@ import { commandFor, reportCommandFailures, runCommand } from "./shell/commands.
 import { Dock } from "./shell/dock.tsx";
 import { keepFocus } from "./shell/focus.ts";
 import { about } from "./shell/help.ts";
+import { lazily } from "./shell/lazily.tsx";
 import { followMachine } from "./shell/machine.ts";
 import { notifyError } from "./shell/notifications.ts";
 import { NotificationsView } from "./shell/notifications-view.tsx";
@@ -33,7 +34,7 @@ import { cssVariablesResolver, theme } from "./shell/theme.ts";
 import { TopBar } from "./shell/top-bar.tsx";
 import { EmptyState, Loading } from "./shell/ui/states.tsx";
 
-const Overlays = lazy(() => import("./overlays.tsx"));
+const Overlays = lazily(() => import("./overlays.tsx"));
 
 export function App() {
   const ready = useStore(settings, ({ current }) => current !== null);

@@ -5,6 +5,9 @@ import "./shell/theme.css";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./app.tsx";
+import { watchSheets } from "./shell/lazily.tsx";
+
+watchSheets();
 
 // What the first arrangement shows is asked for while the services are, not once they have answered.
 void Promise.all([

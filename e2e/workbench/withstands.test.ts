@@ -112,6 +112,26 @@ test("a connection that breaks while the tabs come back takes neither tab nor un
   expect(broken).toBeGreaterThan(2);
 });
 
+test("a network that changes while a panel is loaded takes neither the panel nor its looks", async () => {
+  const workbench = await start();
+  const page = await workbench.open();
+  const dropped: string[] = [];
+  await page.route(/assets\/history.*\.(js|css)$/, async (route) => {
+    const kind = route.request().url().split(".").at(-1) ?? "";
+    const isFirst = !dropped.includes(kind);
+    if (isFirst) dropped.push(kind);
+    await (isFirst ? route.abort("internetdisconnected") : route.continue());
+  });
+
+  await command(page, "Show History");
+  await panel(page, "history").getByText("No run yet").first().waitFor();
+  expect(dropped.toSorted()).toEqual(["css", "js"]);
+  const looks = await page
+    .locator('link[rel="stylesheet"]')
+    .evaluateAll((links) => links.map((link) => (link as unknown as { sheet: unknown }).sheet !== null));
+  expect(new Set(looks)).toEqual(new Set([true]));
+});
+
 /** bubblewrap shows a host another disk, to root too. */
 function needsDisk(context: TestContext): string {
   const found = findSandbox();

@@ -1,6 +1,6 @@
 /** The panels there are. Each feature adds its own in `features/panels.ts`; layout, rail, palette and menus follow. */
 import type { Icon } from "@tabler/icons-react";
-import type { ComponentType, LazyExoticComponent } from "react";
+import type { ComponentType } from "react";
 
 /** Where a panel opens when the layout does not know it yet. */
 export type PanelPosition = "left" | "center" | "right" | "bottom";
@@ -10,8 +10,8 @@ export type PanelDefinition = {
   id: string;
   title: string;
   icon: Icon;
-  /** `lazy(() => import(...))`: a panel's code is loaded when it is first shown. */
-  component: LazyExoticComponent<ComponentType>;
+  /** `lazily(() => import(...))`: a panel's code is loaded when it is first shown. */
+  component: ComponentType;
   defaultPosition: PanelPosition;
   /** Shown on the rail at the left, in the order of the list. */
   onRail: boolean;

@@ -1,8 +1,9 @@
 import { Button } from "@mantine/core";
 import { IconCircleFilled, IconEye, IconFileImport, IconGitCompare, IconX } from "@tabler/icons-react";
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
 import { useStore } from "zustand";
 import { originText } from "../../../common/format.ts";
+import { lazily } from "../../shell/lazily.tsx";
 import { notifyError } from "../../shell/notifications.ts";
 import { Loading } from "../../shell/ui/states.tsx";
 import { VerdictMark } from "../../shell/ui/verdict-mark.tsx";
@@ -14,7 +15,7 @@ import { useProblems } from "./problems.ts";
 import { useCodeOrigin } from "./use-code-origin.ts";
 import { Welcome } from "./welcome.tsx";
 
-const MonacoView = lazy(() => import("./monaco-view.tsx"));
+const MonacoView = lazily(() => import("./monaco-view.tsx"));
 
 export default function EditorPanel() {
   const open = useBuffers((state) => state.buffers);

@@ -7,6 +7,7 @@ import { client, followStream } from "../../client.ts";
 import { asCrusaderError, throughInterruptions } from "../../connection.ts";
 import { loadScannerWhenIdle, scanner } from "../../scanner/index.ts";
 import { focusPanel } from "../../shell/focus.ts";
+import { patiently } from "../../shell/lazily.tsx";
 import { notify, notifyError } from "../../shell/notifications.ts";
 import { type ShownTarget, selection } from "../../shell/selection.ts";
 import { panelSetting, savePanelSetting, settings } from "../../shell/settings.ts";
@@ -32,7 +33,7 @@ export const loadedMonaco = createStore<{ loaded: Loaded | null }>(() => ({ load
 let loading: Promise<Loaded> | null = null;
 
 function loadMonaco(): Promise<Loaded> {
-  loading ??= import("./monaco.ts")
+  loading ??= patiently(() => import("./monaco.ts"))
     .then((module) => {
       const texts = new module.MonacoTexts((id) => {
         buffers.edited(id);

@@ -1,12 +1,12 @@
 import { IconListCheck, IconPencil } from "@tabler/icons-react";
-import { lazy } from "react";
+import { lazily } from "../../shell/lazily.tsx";
 import type { PanelDefinition } from "../../shell/panels.ts";
 
 export const editorPanel: PanelDefinition = {
   id: "editor",
   title: "Editor",
   icon: IconPencil,
-  component: lazy(() => import("./editor-panel.tsx")),
+  component: lazily(() => import("./editor-panel.tsx")),
   defaultPosition: "center",
   onRail: true,
   firstFocus: "[data-editor] [role=textbox]",
@@ -17,7 +17,7 @@ export const problemsPanel: PanelDefinition = {
   id: "problems",
   title: "Problems",
   icon: IconListCheck,
-  component: lazy(() => import("./problems-panel.tsx")),
+  component: lazily(() => import("./problems-panel.tsx")),
   defaultPosition: "bottom",
   onRail: false,
   firstFocus: "[data-problem]",

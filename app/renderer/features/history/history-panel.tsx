@@ -8,10 +8,11 @@ import {
   IconSearch,
   IconTrash,
 } from "@tabler/icons-react";
-import { lazy, Suspense, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { Suspense, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import { formatBytes } from "../../../common/format.ts";
 import { type Evaluation, RUN_STATES, type RunState } from "../../../common/runs.ts";
 import { runCommand } from "../../shell/commands.ts";
+import { lazily } from "../../shell/lazily.tsx";
 import { panelSetting, savePanelSetting } from "../../shell/settings.ts";
 import { EmptyState, ErrorState, Loading } from "../../shell/ui/states.tsx";
 import { useStaleRuns } from "../production/use-stale-runs.ts";
@@ -35,7 +36,7 @@ import { RunTable } from "./run-table-view.tsx";
 import { history, useHistory } from "./use-history.ts";
 
 const loadCharts = () => import("./charts.tsx");
-const Charts = lazy(loadCharts);
+const Charts = lazily(loadCharts);
 
 const SETTING = "history";
 type Saved = { sorting: Sorting; charts: boolean };

@@ -1,12 +1,12 @@
 import { IconGavel } from "@tabler/icons-react";
-import { lazy } from "react";
+import { lazily } from "../../shell/lazily.tsx";
 import type { PanelDefinition } from "../../shell/panels.ts";
 
 export const resultPanel: PanelDefinition = {
   id: "result",
   title: "Result",
   icon: IconGavel,
-  component: lazy(() => import("./result-panel.tsx")),
+  component: lazily(() => import("./result-panel.tsx")),
   defaultPosition: "right",
   onRail: true,
   shortcut: "Ctrl+Shift+3",

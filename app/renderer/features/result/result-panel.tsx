@@ -1,10 +1,11 @@
 /** What the validator would say of the run, why, and what to do about it. */
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
+import { lazily } from "../../shell/lazily.tsx";
 import { EmptyState, Loading } from "../../shell/ui/states.tsx";
 import { useShownRunId } from "../simulation/use-run.ts";
 
 // Before the first run there is nothing that it could show.
-const RunResultView = lazy(() => import("./run-result-view.tsx"));
+const RunResultView = lazily(() => import("./run-result-view.tsx"));
 
 export default function ResultPanel() {
   const { runId, isLoading } = useShownRunId();

@@ -1,12 +1,12 @@
 import { IconCloudComputing } from "@tabler/icons-react";
-import { lazy } from "react";
+import { lazily } from "../../shell/lazily.tsx";
 import type { PanelDefinition } from "../../shell/panels.ts";
 
 export const serversPanel: PanelDefinition = {
   id: "servers",
   title: "Evaluation servers",
   icon: IconCloudComputing,
-  component: lazy(() => import("./servers-panel.tsx")),
+  component: lazily(() => import("./servers-panel.tsx")),
   defaultPosition: "center",
   onRail: true,
 };

@@ -22,7 +22,7 @@ type ContainerFieldsProps = {
   onUnfit: (unfit: boolean) => void;
 };
 
-export function ContainerFields({ choice, usesGpus, forecast, onUnfit }: ContainerFieldsProps) {
+export default function ContainerFields({ choice, usesGpus, forecast, onUnfit }: ContainerFieldsProps) {
   const container: ContainerChoice = choice.container ?? { runProfile: "validator" };
   const [gpuText, setGpuText] = useState(container.gpus?.join(", ") ?? "");
   const [imageText, setImageText] = useState(container.image ?? "");

@@ -1,6 +1,7 @@
 /** A run as it goes: how it stands, its stages, what its GPUs do, what it prints. Loaded with the first run. */
-import { lazy, Suspense, useEffect, useRef, useState } from "react";
+import { Suspense, useEffect, useRef, useState } from "react";
 import { useActivity } from "../../shell/activity.ts";
+import { lazily } from "../../shell/lazily.tsx";
 import { ErrorState, Loading } from "../../shell/ui/states.tsx";
 import { GpuSection } from "./gpu-section.tsx";
 import { RunHeader } from "./run-header.tsx";
@@ -10,7 +11,7 @@ import { Timeline } from "./timeline.tsx";
 import { retryRun, useRun } from "./use-run.ts";
 
 // The terminal is loaded with the first log, not with the window.
-const LogView = lazy(() => import("./log-view.tsx").then((module) => ({ default: module.LogView })));
+const LogView = lazily(() => import("./log-view.tsx"));
 
 export default function FollowedRun({ runId }: { runId: string }) {
   const [attempt, setAttempt] = useState(0);

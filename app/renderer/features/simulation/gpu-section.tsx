@@ -1,9 +1,10 @@
 /** The GPUs under the stages of a repeat: what they did, live and replayed, or why that is not known. */
 import { IconChevronDown, IconChevronRight } from "@tabler/icons-react";
-import { lazy, Suspense, useId, useState } from "react";
+import { Suspense, useId, useState } from "react";
 import { formatInteger } from "../../../common/format.ts";
 import type { Plan } from "../../../common/runs.ts";
 import type { GpuTelemetry } from "../../../common/telemetry.ts";
+import { lazily } from "../../shell/lazily.tsx";
 import { ErrorState, Loading } from "../../shell/ui/states.tsx";
 import { GpuNotes } from "./gpu-notes.tsx";
 import { absenceText } from "./gpu-quantities.ts";
@@ -11,7 +12,7 @@ import classes from "./gpus.module.css";
 import { useGpus } from "./use-gpus.ts";
 
 // The charts are loaded with the first GPU, not with the panel.
-const GpuCharts = lazy(() => import("./gpu-charts.tsx"));
+const GpuCharts = lazily(() => import("./gpu-charts.tsx"));
 
 /** `isRunOver`: then what stood out is told beside the score. */
 export function GpuSection({ plan, repeat, isRunOver }: { plan: Plan; repeat: number; isRunOver: boolean }) {

@@ -71,7 +71,15 @@ function isShown(shown: string, source: string | null): boolean {
   return shown === NO_RANK ? source === null || !source.startsWith("rank ") : source === shown;
 }
 
-export function LogView({ runId, numRanks, totalBytes }: { runId: string; numRanks: number; totalBytes: number }) {
+export default function LogView({
+  runId,
+  numRanks,
+  totalBytes,
+}: {
+  runId: string;
+  numRanks: number;
+  totalBytes: number;
+}) {
   const place = useRef<HTMLDivElement>(null);
   const parts = useRef<Parts | null>(null);
   const reader = useRef<LogReader | null>(null);

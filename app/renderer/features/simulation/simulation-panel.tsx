@@ -1,11 +1,12 @@
 /** Start a run, follow it, cancel it: what will happen, what happens, what was printed. */
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
+import { lazily } from "../../shell/lazily.tsx";
 import { EmptyState, Loading } from "../../shell/ui/states.tsx";
 import classes from "./simulation.module.css";
 import { StartForm } from "./start-form.tsx";
 import { useShownRunId } from "./use-run.ts";
 
-const FollowedRun = lazy(() => import("./followed-run.tsx"));
+const FollowedRun = lazily(() => import("./followed-run.tsx"));
 
 export default function SimulationPanel() {
   const { runId, isLoading } = useShownRunId();

@@ -1,7 +1,7 @@
 /** What to judge and how; what a start would do and what is missing for it, said before it. */
 import { Button, Checkbox, Select, TextInput } from "@mantine/core";
 import { IconAlertTriangle, IconPlayerPlay } from "@tabler/icons-react";
-import { lazy, type ReactNode, Suspense, useCallback, useEffect, useMemo, useState } from "react";
+import { type ReactNode, Suspense, useCallback, useEffect, useMemo, useState } from "react";
 import { useStore } from "zustand";
 import type { ErrorReport } from "../../../common/errors.ts";
 import { formatSeconds, originText } from "../../../common/format.ts";
@@ -15,6 +15,7 @@ import {
 import { client, useConnection } from "../../client.ts";
 import { asCrusaderError } from "../../connection.ts";
 import { useActivity } from "../../shell/activity.ts";
+import { lazily } from "../../shell/lazily.tsx";
 import { setUpPython, useMachine } from "../../shell/machine.ts";
 import { notifyError } from "../../shell/notifications.ts";
 import { placeText } from "../../shell/places.ts";
@@ -33,10 +34,8 @@ import { useProfiles } from "./use-profiles.ts";
 /** What is chosen for one start at a time, and not kept. */
 type Fields = { seed: string; withoutSandbox: boolean; ignoreCudaNeeds: boolean };
 
-const ContainerFields = lazy(() =>
-  import("./container-fields.tsx").then((module) => ({ default: module.ContainerFields })),
-);
-const CommandsDialog = lazy(() => import("./commands-dialog.tsx"));
+const ContainerFields = lazily(() => import("./container-fields.tsx"));
+const CommandsDialog = lazily(() => import("./commands-dialog.tsx"));
 const CHECK_AFTER_MS = 250;
 
 const isCount = (value: number | null, most: number) =>

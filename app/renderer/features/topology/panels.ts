@@ -1,12 +1,12 @@
 import { IconTopologyStar3 } from "@tabler/icons-react";
-import { lazy } from "react";
+import { lazily } from "../../shell/lazily.tsx";
 import type { PanelDefinition } from "../../shell/panels.ts";
 
 export const topologyPanel: PanelDefinition = {
   id: "topology",
   title: "Topology",
   icon: IconTopologyStar3,
-  component: lazy(() => import("./topology-panel.tsx")),
+  component: lazily(() => import("./topology-panel.tsx")),
   defaultPosition: "right",
   onRail: true,
 };
