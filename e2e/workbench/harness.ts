@@ -21,6 +21,7 @@ export type StartOptions = {
   prepare?: (dataFolder: string) => void;
   /** What a scripted workbench sees of this machine; by default nothing. */
   env?: NodeJS.ProcessEnv;
+  hubAddress?: string;
 };
 
 export class Workbench {
@@ -47,7 +48,7 @@ export class Workbench {
    * data folder before anything reads it.
    */
   static async start(browser: Browser, rendererFolder: string, options: StartOptions = {}): Promise<Workbench> {
-    const { real = false, backend = "scripted", prepare, env = { PATH: "" } } = options;
+    const { real = false, backend = "scripted", prepare, env = { PATH: "" }, hubAddress } = options;
     const folder = mkdtempSync(join(tmpdir(), "crusader-workbench-"));
     const home = join(folder, "home");
     mkdirSync(home);
@@ -59,6 +60,7 @@ export class Workbench {
       home,
       moreBackends: real ? [] : [new ScriptedBackend()],
       lookEveryMs: 50,
+      hubAddress,
     });
     if (!real) {
       const simulation = { profile: "rehearsal", backend, numRanks: null, repeats: null };

@@ -1,6 +1,8 @@
 /** Images in the window, built by a real engine; only what is built is small: the docker command puts it into the context. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,12 +18,12 @@ const { start } = inBrowser();
 const images = (page: Page) => panel(page, "engines").getByRole("region", { name: "Images", exact: true });
 const prepared = prepareBusyboxImage();
 
-/** A profile that no other test builds for; the hub is not asked for a name with a blank, which stands in the way. */
+/** A profile that no other test builds for; the hub, one of the test's, knows no such model, which stands in the way. */
 async function startWith(context: TestContext) {
   if ("missing" in prepared) return context.skip(`needs docker: ${prepared.missing}`);
   const { docker } = prepared;
   const folder = mkdtempSync(join(tmpdir(), "crusader-images-window-"));
-  const model = `tests/window ${process.pid}`;
+  const model = `tests/window-${process.pid}`;
   const reference = `crusader/production:tests-window-${process.pid}`;
   onTestFinished(() => {
     rmSync(folder, { recursive: true });
@@ -36,7 +38,11 @@ async function startWith(context: TestContext) {
       'ARG PROFILE=""\nARG PACKAGES=""\nARG SOURCE=""\nLABEL crusader.profile="${PROFILE}" crusader.packages="${PACKAGES}" crusader.source="${SOURCE}"';
     writeFileSync(join(folder, "Dockerfile"), [`FROM ${BUSYBOX_IMAGE}`, ...steps, labels, ""].join("\n"));
   };
+  const hub = createServer((_request, response) => response.writeHead(404).end());
+  await new Promise<void>((resolve) => hub.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void hub.close());
   const workbench = await start({
+    hubAddress: `http://127.0.0.1:${(hub.address() as AddressInfo).port}`,
     env: {
       ...process.env,
       PATH: [folder, process.env.PATH].join(delimiter),

@@ -50,6 +50,8 @@ export type ServicesOptions = {
   dialogs?: SystemDialogs;
   /** The production source may be a `file://` repository; for tests. */
   allowFileRepositories?: boolean;
+  /** Instead of the Hugging Face hub, without a slash at its end; for tests. */
+  hubAddress?: string | undefined;
   /** Between two looks at a watched folder or at what other processes did, in milliseconds. */
   lookEveryMs?: number;
 };
@@ -63,6 +65,7 @@ export function createServices({
   home,
   dialogs,
   allowFileRepositories = false,
+  hubAddress,
   lookEveryMs = 1000,
 }: ServicesOptions) {
   const python = new PythonService({ dataFolder, requirementsFolder: PACKAGE_FOLDER, env });
@@ -107,6 +110,7 @@ export function createServices({
     env,
     surroundings: { env, platform: process.platform, home: homedir() },
     ssh,
+    ...(hubAddress === undefined ? {} : { hubAddress }),
   });
   const simulation = new SimulationService({
     dataFolder,
