@@ -4,6 +4,8 @@
  */
 
 const lastFocused = new Map<string, HTMLElement>();
+/** Of the panels that were drawn: selects where the work of each begins. */
+const firstFocusOf = new Map<string, string>();
 let lastPanelId: string | null = null;
 /** Asked for before it was drawn. */
 let awaitedPanelId: string | null = null;
@@ -13,8 +15,9 @@ const isFocusable = (element: HTMLElement) =>
   element.isConnected && element.checkVisibility({ visibilityProperty: true }) && !element.matches(":disabled");
 const isNowhere = () => document.activeElement === null || document.activeElement === document.body;
 
-/** `firstFocus` selects where the panel's work begins; without it, or until that is there, the panel itself is focused. */
-export function focusPanel(id: string, firstFocus?: string): void {
+/** Where the panel's work begins; without such a place, or until it is there, the panel itself is focused. */
+export function focusPanel(id: string): void {
+  const firstFocus = firstFocusOf.get(id);
   const panel = panelElement(id);
   awaitedPanelId = panel === null ? id : null;
   if (panel === null || panel.contains(document.activeElement)) return;
@@ -28,13 +31,14 @@ export function focusPanel(id: string, firstFocus?: string): void {
 
 /** For the panel, once it is drawn. */
 export function onPanelDrawn(id: string, firstFocus?: string): void {
-  if (awaitedPanelId === id) focusPanel(id, firstFocus);
+  if (firstFocus !== undefined) firstFocusOf.set(id, firstFocus);
+  if (awaitedPanelId === id) focusPanel(id);
 }
 
 function focusFirst(panel: HTMLElement, firstFocus: string | undefined): boolean {
   const first = firstFocus === undefined ? null : panel.querySelector<HTMLElement>(firstFocus);
   first?.focus();
-  return first !== null;
+  return first !== null && document.activeElement === first;
 }
 
 /** Unless the person went on meanwhile. */
@@ -42,18 +46,19 @@ function focusOnceThere(panel: HTMLElement, firstFocus: string): void {
   const drawing = new MutationObserver(() => {
     if (document.activeElement !== panel || focusFirst(panel, firstFocus)) drawing.disconnect();
   });
-  drawing.observe(panel, { childList: true, subtree: true });
+  // What is there may be made reachable later: rows of a list that is measured first.
+  drawing.observe(panel, { attributes: true, childList: true, subtree: true });
   panel.addEventListener("blur", () => drawing.disconnect(), { once: true });
 }
 
 const AROUND = "section[aria-label], section[aria-labelledby], form, [role=dialog]";
 
-/** The named parts of its panel or dialog that hold it, the innermost first. */
+/** The named parts that hold it within its panel, or of its dialog, the innermost first. */
 function partsAround(element: HTMLElement): HTMLElement[] {
   const parts: HTMLElement[] = [];
   if (element.closest("[data-panel], [role=dialog]") === null) return parts;
   let part = element.parentElement?.closest<HTMLElement>(AROUND);
-  while (part) {
+  while (part && part.dataset.panel === undefined) {
     parts.push(part);
     part = part.parentElement?.closest<HTMLElement>(AROUND);
   }
@@ -84,7 +89,8 @@ export function keepFocus(): () => void {
         if (!part.hasAttribute("tabindex")) part.tabIndex = -1;
         part.focus({ preventScroll: true });
       } else focusPanel(lastPanelId);
-      if (isNowhere()) [...document.querySelectorAll<HTMLElement>("[data-panel]")].find(isFocusable)?.focus();
+      const [first] = panelsInSight();
+      if (isNowhere() && first !== undefined) focusPanel(first);
     });
   };
   document.addEventListener("focusin", onFocusIn);

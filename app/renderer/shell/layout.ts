@@ -63,7 +63,7 @@ export function showPanel(panels: readonly PanelDefinition[], id: string): void 
 /** Shows a panel and goes there. */
 export function openPanel(panels: readonly PanelDefinition[], id: string): void {
   showPanel(panels, id);
-  focusPanel(id, panels.find((panel) => panel.id === id)?.firstFocus);
+  focusPanel(id);
 }
 
 export function closePanel(id: string): void {

@@ -132,7 +132,7 @@ export async function openFile(file: FileReference): Promise<void> {
   const before = buffers.active?.id;
   const { id } = await buffers.openFile(file);
   // A text that comes to the front takes the keyboard itself.
-  if (id === before) focusPanel(editorPanel.id, editorPanel.firstFocus);
+  if (id === before) focusPanel(editorPanel.id);
 }
 
 /** What a run judged, read-only, with its origin in the tab. */
