@@ -20,7 +20,6 @@ export const engineNeedsSchema = z.object({
   /** Default: the profile's. */
   numRanks: z.number().int().min(1).max(MAX_RANKS).optional(),
 });
-export type EngineNeeds = z.infer<typeof engineNeedsSchema>;
 
 /**
  * `problem`: a run fails, or is not kept apart as it must be. `warning`: it runs, and its score may not compare, or it may

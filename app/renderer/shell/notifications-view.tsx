@@ -2,6 +2,7 @@ import { ActionIcon, Button } from "@mantine/core";
 import { IconAlertTriangle, IconCircleCheck, IconCircleX, IconInfoCircle, IconX } from "@tabler/icons-react";
 import { useEffect } from "react";
 import { useStore } from "zustand";
+import { shownLines, shownText } from "../../common/shown-text.ts";
 import { dismiss, type Notification, notifications, notifyError } from "./notifications.ts";
 import classes from "./notifications-view.module.css";
 
@@ -39,12 +40,12 @@ function Shown({ notification }: { notification: Notification }) {
     >
       <Icon size="1rem" className={classes.icon} aria-label={kind} />
       <div className={classes.words}>
-        <strong>{title}</strong>
-        {message !== "" && <div>{message}</div>}
+        <strong>{shownText(title)}</strong>
+        {message !== "" && <div>{shownText(message)}</div>}
         {detail !== "" && (
           <details>
             <summary>Details</summary>
-            <pre>{detail}</pre>
+            <pre>{shownLines(detail)}</pre>
           </details>
         )}
         {actions.length > 0 && (
@@ -64,7 +65,7 @@ function Shown({ notification }: { notification: Notification }) {
           </div>
         )}
       </div>
-      <ActionIcon aria-label={`Close: ${title}`} onClick={() => dismiss(id)}>
+      <ActionIcon aria-label={`Close: ${shownText(title)}`} onClick={() => dismiss(id)}>
         <IconX size="0.875rem" />
       </ActionIcon>
     </div>

@@ -11,8 +11,6 @@ export type DockerCommand =
   | { state: "no_engine"; said: string }
   | { state: "ready"; version: string; builder: Builder };
 
-export type CommandEnd = { status: number | null; lastLines: string[] };
-
 const ASK_MS = 20_000;
 /** Between SIGTERM, at which the builder stops what it does on the engine, and SIGKILL. */
 const GRACE_MS = 5000;

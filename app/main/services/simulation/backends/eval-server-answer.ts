@@ -56,7 +56,6 @@ export const profileFieldsSchema = z.object({
   }),
   mfu: z.object({ gpu_peak_tflops: z.number(), max_plausible_mfu: z.number(), min_mfu: z.number() }),
 });
-export type ProfileFields = z.infer<typeof profileFieldsSchema>;
 
 const MAX_MESSAGE_CHARACTERS = 500;
 const MAX_DETAIL_CHARACTERS = 20_000;
