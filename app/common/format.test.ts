@@ -36,3 +36,29 @@ test("each quantity has its digits and its unit", () => {
     "NaN",
   ]);
 });
+
+test("money is exact in TAO and in rao, waits have two units at most", () => {
+  expect([
+    format.formatAmount("50000000"),
+    format.formatAmount(1_234_500_000_001n),
+    format.formatAmount("0"),
+    format.formatTao(2_000_000_000n),
+    format.formatWait(-3),
+    format.formatWait(45.4),
+    format.formatWait(240),
+    format.formatWait(12_000),
+    format.formatWait(7200),
+    format.formatWait(648_000),
+  ]).toEqual([
+    "0.05 TAO (50,000,000 rao)",
+    "1,234.500000001 TAO (1,234,500,000,001 rao)",
+    "0 TAO (0 rao)",
+    "2 TAO",
+    "0 s",
+    "45 s",
+    "4 min",
+    "3 h 20 min",
+    "2 h",
+    "7 d 12 h",
+  ]);
+});

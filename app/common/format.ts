@@ -78,3 +78,35 @@ export function evaluationText({ production }: Pick<Plan, "production">): string
 export function originText({ runId, importedAt }: CodeOrigin): string {
   return `imported from run ${runId}, ${importedAt.slice(0, 10)}`;
 }
+
+const RAO_DIGITS = 9;
+
+/** An amount of rao in TAO, exactly: "0.05 TAO", "1,234.5 TAO". */
+export function formatTao(rao: string | bigint): string {
+  const digits = BigInt(rao)
+    .toString()
+    .padStart(RAO_DIGITS + 1, "0");
+  const fraction = digits.slice(-RAO_DIGITS).replace(/0+$/, "");
+  const whole = grouped(digits.slice(0, -RAO_DIGITS));
+  return `${whole}${fraction === "" ? "" : `.${fraction}`} TAO`;
+}
+
+/** As money is shown wherever it moves: "0.05 TAO (50,000,000 rao)". */
+export function formatAmount(rao: string | bigint): string {
+  return `${formatTao(rao)} (${grouped(BigInt(rao).toString())} rao)`;
+}
+
+function grouped(digits: string): string {
+  return digits.replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+/** "45 s", "12 min", "3 h 20 min", "2 d 4 h": a wait, to two units. Never negative. */
+export function formatWait(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 90) return `${whole} s`;
+  const minutes = Math.round(whole / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const [hours, days] = [Math.floor(minutes / 60), Math.floor(minutes / 1440)];
+  const both = (first: string, rest: number, unit: string) => (rest === 0 ? first : `${first} ${rest} ${unit}`);
+  return days === 0 ? both(`${hours} h`, minutes % 60, "min") : both(`${days} d`, hours % 24, "h");
+}
