@@ -159,7 +159,10 @@ export const urlWatchSchema = z.object({
   checkedAt: z.iso.datetime().nullable(),
   /** In a sentence; empty where nothing is wrong. */
   message: z.string(),
+  /** What to do; empty where nothing is to be done. */
+  hint: z.string(),
 });
+export type UrlWatched = z.infer<typeof urlWatchSchema>;
 
 /** What an arena source says of it; null until one knows it. */
 export const evaluatedSchema = z.object({

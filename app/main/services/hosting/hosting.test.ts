@@ -247,6 +247,18 @@ test("this machine is not fetched from, however its name is written, nor asked a
   expect(asked).toEqual([]);
 });
 
+test("an origin that is allowed is fetched from on this machine, and no other: not another port, scheme or name", async () => {
+  const { port, asked } = await hosted(answering(CODE));
+  const options = { timeoutMs: PATIENT_MS, allowedOrigins: [`http://127.0.0.1:${port}`] };
+  expect((await fetchCode(`http://127.0.0.1:${port}/train.py`, options)).bytes.toString()).toBe(CODE);
+  expect(asked).toEqual(["127.0.0.1/train.py"]);
+  const others = [`http://127.0.0.1:${port + 1}/`, `https://127.0.0.1:${port}/`, `http://localhost:${port}/`];
+  for (const url of others) {
+    expect(await reportOf(fetchCode(url, options))).toMatchObject({ message: expect.stringMatching(`${REFUSED}$`) });
+  }
+  expect(asked).toHaveLength(1);
+});
+
 test("one inner address among a name's addresses is enough to refuse it", async () => {
   const { url, options, asked } = await hosted(answering(CODE), { "mixed.example": [PUBLIC_ADDRESS, "192.168.1.1"] });
   expect(await reportOf(fetchCode(url("/", "mixed.example"), options))).toMatchObject({

@@ -1,3 +1,4 @@
 export { refusedRange } from "./address-rules.ts";
 export type { FetchOptions, Network } from "./fetch-code.ts";
 export { checkHostedCode, type HostedCode } from "./hosted-code.ts";
+export { UrlWatch, type UrlWatchOptions } from "./url-watch.ts";
