@@ -18,6 +18,9 @@ export const ERROR_CODES = [
   "build_failed", // an image could not be built
   "server_unreachable", // an evaluation server cannot be asked
   "server_refused", // an evaluation server answers, but does not do it
+  "chain_unreachable", // no node of the chain answers; what it does meanwhile is not known
+  "chain_refused", // a node answers, but refuses, or says what no chain would
+  "signature_refused", // not the signature of what was to be signed; nothing was sent
   "commitment_failed", // a commitment could not be made, or one cannot be read; nothing was sent
   "wallet_unreadable", // a key file is damaged, or of a form that Crusader does not read
   "wrong_password",
