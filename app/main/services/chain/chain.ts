@@ -199,7 +199,7 @@ export interface Chain {
 }
 
 /** One a process: a shared connection per network, opened when it is first asked for. */
-export interface ChainConnections {
+export interface Chains {
   /** Throws `chain_unreachable`, `chain_refused`; `cancelled` where `signal` ends it first. */
   open(network: Network, options?: { signal?: AbortSignal | undefined }): Promise<Chain>;
   /** How the connection stands, and again whenever that changed. It opens it, and keeps trying. Ends with `signal`. */
