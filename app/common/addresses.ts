@@ -20,3 +20,9 @@ export const EXTERNAL_LINK_HOSTS: readonly string[] = [
 /** Gists: where people see one, and where its text comes from. */
 export const GIST_HOST = "gist.github.com";
 export const GIST_RAW_HOST = "gist.githubusercontent.com";
+
+/** Publishes gists, with the user's token. */
+export const GITHUB_API = "https://api.github.com";
+
+/** Where a person makes such a token: it may write gists and do nothing else. */
+export const GITHUB_NEW_TOKEN_PAGE = "https://github.com/settings/tokens/new?scopes=gist&description=Crusader";

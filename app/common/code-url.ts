@@ -8,28 +8,32 @@ import { GIST_HOST, GIST_RAW_HOST } from "./addresses.ts";
 export const MAX_CODE_SIZE = 500_000;
 const LOOKED_AT_CHARACTERS = 500;
 
-export type CodeRule =
-  | "not_a_url"
-  | "not_http"
-  | "page"
-  | "gist_revision"
-  | "gist_path"
-  | "seen_before"
-  | "unusual_characters"
-  | "credentials"
-  | "not_encrypted"
-  | "too_many_characters"
-  | "too_many_bytes"
-  | "not_utf8"
-  | "html"
-  | "file_listing"
-  | "no_inner_steps"
-  | "changed";
+export const CODE_RULES = [
+  "not_a_url",
+  "not_http",
+  "page",
+  "gist_revision",
+  "gist_path",
+  "seen_before",
+  "unusual_characters",
+  "credentials",
+  "not_encrypted",
+  "too_many_characters",
+  "too_many_bytes",
+  "not_utf8",
+  "html",
+  "file_listing",
+  "no_inner_steps",
+  "changed",
+] as const;
+export type CodeRule = (typeof CODE_RULES)[number];
+
+export const CODE_RULE_OWNERS = ["miner", "validator", "crusader"] as const;
 
 export type CodeFinding = {
   rule: CodeRule;
   /** Whose rule it is. */
-  by: readonly ("miner" | "validator" | "crusader")[];
+  by: readonly (typeof CODE_RULE_OWNERS)[number][];
   /** `block`: submitting it would lose the submission, or its secrecy. */
   state: "block" | "warn";
   message: string;

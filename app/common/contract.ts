@@ -9,6 +9,7 @@
 import type { ContractRouterClient, InferContractRouterInputs, InferContractRouterOutputs } from "@orpc/contract";
 import { eventIterator, oc } from "@orpc/contract";
 import { z } from "zod";
+import { networkSchema } from "./chain.ts";
 import { setAsideSchema } from "./data-folder.ts";
 import { desktopRequestSchema } from "./desktop.ts";
 import { enginePromptSchema, promptAnswerSchema } from "./engine-prompts.ts";
@@ -28,6 +29,7 @@ import {
   runFilterSchema,
   shownRunSchema,
 } from "./history.ts";
+import { gistDescriptionSchema, gistIdSchema, gistSchema, gitHubTokenSchema, hostedCheckSchema } from "./hosting.ts";
 import { profileSchema, profileSummarySchema } from "./hparams.ts";
 import {
   buildLogSchema,
@@ -69,8 +71,10 @@ import {
   startedSchema,
   targetSchema,
 } from "./simulation.ts";
+import { MAX_TYPED_URL_CHARACTERS } from "./submission.ts";
 import { taskSchema } from "./tasks.ts";
 import { gpuTelemetrySchema, MAX_COLUMNS, MIN_COLUMNS } from "./telemetry.ts";
+import { keyReferenceSchema, signInputSchema, walletListSchema } from "./wallets.ts";
 import {
   draftSchema,
   fileContentSchema,
@@ -403,6 +407,48 @@ export const contract = {
     hasToken: procedure.output(z.object({ hasToken: z.boolean() })),
     setToken: procedure.input(z.object({ token: hubTokenSchema })).output(z.object({ hasToken: z.boolean() })),
     removeToken: procedure.output(z.object({ hasToken: z.boolean() })),
+  },
+
+  /** Where a submission's file lies. */
+  hosting: {
+    /** What the validator would find at a URL now, against the target's bytes; the profile says how long it waits. */
+    check: procedure
+      .input(
+        z.object({
+          target: targetSchema,
+          url: z.string().max(MAX_TYPED_URL_CHARACTERS),
+          profile: profileNameSchema,
+          network: networkSchema,
+        }),
+      )
+      .output(hostedCheckSchema),
+    /**
+     * A secret gist of the target, or the gist `gistId` with the target as its one file. `usage` without a token, `conflict` for a gist that
+     * an own commitment names, `publish_failed`.
+     */
+    publishGist: procedure
+      .input(z.object({ target: targetSchema, description: gistDescriptionSchema, gistId: gistIdSchema.nullable() }))
+      .output(gistSchema),
+    /** Of GitHub. It goes in and never out. */
+    hasToken: procedure.output(z.object({ hasToken: z.boolean() })),
+    setToken: procedure.input(z.object({ token: gitHubTokenSchema })).output(z.object({ hasToken: z.boolean() })),
+    removeToken: procedure.output(z.object({ hasToken: z.boolean() })),
+  },
+
+  /** Bittensor's key files of this machine. A password goes in here, and comes out nowhere; a secret never does. */
+  wallets: {
+    /** By the public files alone. */
+    list: procedure.output(walletListSchema),
+    needsPassword: procedure
+      .input(z.object({ key: keyReferenceSchema }))
+      .output(z.object({ needsPassword: z.boolean() })),
+    /** Where the list does not tell it: from the key file itself, unless that is encrypted. */
+    addressOf: procedure.input(z.object({ key: keyReferenceSchema })).output(z.object({ address: addressSchema })),
+    /**
+     * 65 bytes, the signature's kind first, for a payload that a submission has prepared and waits for; `conflict` for any
+     * other. `wrong_password`, `wallet_unreadable`, `not_found`, `access_denied`.
+     */
+    sign: procedure.input(signInputSchema).output(z.object({ signature: hexSchema })),
   },
 
   settings: {

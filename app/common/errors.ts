@@ -11,6 +11,7 @@ export const ERROR_CODES = [
   "sandbox_missing",
   "git_missing",
   "fetch_failed", // a repository or a hosted file could not be fetched: address, network, or what it holds
+  "publish_failed", // a file could not be published at its host; whether a new one was made there is in the message
   "foreign_code", // code of others needs a sandbox
   "engine_unreachable", // no container engine answers; what it does meanwhile is not known
   "engine_failed", // a container engine refused, or gave an answer that cannot be understood

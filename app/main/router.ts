@@ -1,15 +1,18 @@
 /** The contract, implemented by the services. Every host serves this router and nothing else. */
+import { basename } from "node:path";
 import { implement } from "@orpc/server";
 import { compareRuns } from "../common/compare.ts";
 import { contract, type Host, type ProcedureMeta } from "../common/contract.ts";
 import { CrusaderError } from "../common/errors.ts";
 import type { HistoryFilter, HistoryPage } from "../common/history.ts";
+import { codeFetchTimeoutMs } from "../common/hosting.ts";
 import type { ImageChoice } from "../common/images.ts";
 import type { SimulationOptions, Target } from "../common/simulation.ts";
 import { diagnostics } from "./router/diagnostics.ts";
 import type { Services } from "./router/services.ts";
+import type { Code } from "./services/hosting/index.ts";
 import { readSharedRun, runsAsCsv } from "./services/runs/index.ts";
-import type { SimulationRequest } from "./services/simulation/index.ts";
+import { readSource, type SimulationRequest } from "./services/simulation/index.ts";
 import { untitledPath } from "./services/workspace/index.ts";
 
 /** Who is asking; set by the host, never by a message. */
@@ -90,6 +93,12 @@ export function createRouter(services: Services) {
     ...request,
     wheelsFolder: wheelsPickedId === undefined ? undefined : services.picker.pathOf(wheelsPickedId),
   });
+
+  /** The bytes that a target stands for now. */
+  const codeOf = async (target: Target): Promise<Code> => {
+    const { path, source } = requestFor(target);
+    return { fileName: basename(path), bytes: source ?? (await readSource(path)) };
+  };
 
   const compared = (id: string) => ({ ...store.show(id), source: store.source(id).toString("utf8") });
 
@@ -338,6 +347,29 @@ export function createRouter(services: Services) {
       removeToken: os.images.removeToken.handler(() => {
         services.images.removeToken();
         return { hasToken: false };
+      }),
+    },
+
+    hosting: {
+      check: os.hosting.check.handler(async ({ input: { target, url, profile }, signal }) => {
+        const { resolved } = await services.hparams.load(profile);
+        const timeoutMs = codeFetchTimeoutMs(resolved);
+        return services.hosting.check(url, await codeOf(target), {
+          timeoutMs,
+          ...(signal === undefined ? {} : { signal }),
+        });
+      }),
+      publishGist: os.hosting.publishGist.handler(async ({ input: { target, ...gist }, signal }) =>
+        services.hosting.publishGist(await codeOf(target), { ...gist, signal }),
+      ),
+      hasToken: os.hosting.hasToken.handler(() => ({ hasToken: services.hosting.hasToken() })),
+      setToken: os.hosting.setToken.handler(({ input }) => {
+        services.hosting.setToken(input.token);
+        return { hasToken: services.hosting.hasToken() };
+      }),
+      removeToken: os.hosting.removeToken.handler(() => {
+        services.hosting.removeToken();
+        return { hasToken: services.hosting.hasToken() };
       }),
     },
 

@@ -7,6 +7,7 @@ import packageJson from "../../../package.json" with { type: "json" };
 import type { SetAside } from "../../common/data-folder.ts";
 import { DesktopService, type SystemDialogs } from "../services/desktop/index.ts";
 import { EngineDoctor, EnginePrompts, SshConnections } from "../services/engine/index.ts";
+import { HostingService } from "../services/hosting/index.ts";
 import { HparamsService } from "../services/hparams/index.ts";
 import { ImageBuilds, ImageService } from "../services/images/index.ts";
 import { MachineService, PYTHON_NOT_PREPARED } from "../services/machine/index.ts";
@@ -52,6 +53,8 @@ export type ServicesOptions = {
   allowFileRepositories?: boolean;
   /** Instead of the Hugging Face hub, without a slash at its end; for tests. */
   hubAddress?: string | undefined;
+  /** Instead of GitHub's API, without a slash at its end; for tests. */
+  gitHubAddress?: string | undefined;
   /** Between two looks at a watched folder or at what other processes did, in milliseconds. */
   lookEveryMs?: number;
 };
@@ -66,6 +69,7 @@ export function createServices({
   dialogs,
   allowFileRepositories = false,
   hubAddress,
+  gitHubAddress,
   lookEveryMs = 1000,
 }: ServicesOptions) {
   const python = new PythonService({ dataFolder, requirementsFolder: PACKAGE_FOLDER, env });
@@ -154,6 +158,12 @@ export function createServices({
     store,
     annotations,
     hparams,
+    hosting: new HostingService({
+      secrets,
+      // No commitment is made yet.
+      committedUrls: () => new Set(),
+      ...(gitHubAddress === undefined ? {} : { gitHubAddress }),
+    }),
     images,
     imageBuilds: new ImageBuilds({ images, tasks }),
     simulation,
