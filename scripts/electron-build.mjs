@@ -12,6 +12,7 @@ const PROCESSES = {
   "service-process": "app/main/hosts/electron/service-process.ts",
   worker: "app/main/services/scan/worker.ts",
   "reader-worker": "app/main/services/production/reader-worker.ts",
+  "key-worker": "app/main/services/wallets/key-worker.ts",
 };
 // What no bundler sees through: threads name their files.
 const WORKER = /new URL\("\.\/([\w-]*worker)\.ts", import\.meta\.url\)/;

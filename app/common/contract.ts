@@ -9,7 +9,7 @@
 import type { ContractRouterClient, InferContractRouterInputs, InferContractRouterOutputs } from "@orpc/contract";
 import { eventIterator, oc } from "@orpc/contract";
 import { z } from "zod";
-import { networkSchema } from "./chain.ts";
+import { addressSchema, hexSchema, networkSchema } from "./chain.ts";
 import { setAsideSchema } from "./data-folder.ts";
 import { desktopRequestSchema } from "./desktop.ts";
 import { enginePromptSchema, promptAnswerSchema } from "./engine-prompts.ts";

@@ -373,6 +373,20 @@ export function createRouter(services: Services) {
       }),
     },
 
+    wallets: {
+      list: os.wallets.list.handler(() => services.wallets.list()),
+      needsPassword: os.wallets.needsPassword.handler(({ input }) => ({
+        needsPassword: services.wallets.needsPassword(input.key),
+      })),
+      addressOf: os.wallets.addressOf.handler(async ({ input }) => ({
+        address: await services.wallets.addressOf(input.key),
+      })),
+      sign: os.wallets.sign.handler(async ({ input: { key, payload, password }, signal }) => {
+        const signature = await services.wallets.sign(key, payload, password, signal);
+        return { signature: `0x${Buffer.from(signature).toString("hex")}` };
+      }),
+    },
+
     settings: {
       read: os.settings.read.handler(() => services.settings.read()),
       change: os.settings.change.handler(({ input }) => services.settings.change(input)),

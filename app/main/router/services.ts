@@ -29,6 +29,7 @@ import {
 } from "../services/simulation/index.ts";
 import { Revision } from "../services/streams/index.ts";
 import { TaskService } from "../services/tasks/index.ts";
+import { SigningRequests, WalletService, walletsFolder } from "../services/wallets/index.ts";
 import { PickerService, WorkspaceService } from "../services/workspace/index.ts";
 import { ErrorJournal } from "./errors.ts";
 import { resourceRoot } from "./resources.ts";
@@ -55,6 +56,8 @@ export type ServicesOptions = {
   hubAddress?: string | undefined;
   /** Instead of GitHub's API, without a slash at its end; for tests. */
   gitHubAddress?: string | undefined;
+  /** Bittensor's wallets; without it, where btcli keeps them. */
+  bittensorWallets?: string | undefined;
   /** Between two looks at a watched folder or at what other processes did, in milliseconds. */
   lookEveryMs?: number;
 };
@@ -70,6 +73,7 @@ export function createServices({
   allowFileRepositories = false,
   hubAddress,
   gitHubAddress,
+  bittensorWallets,
   lookEveryMs = 1000,
 }: ServicesOptions) {
   const python = new PythonService({ dataFolder, requirementsFolder: PACKAGE_FOLDER, env });
@@ -131,6 +135,14 @@ export function createServices({
   const tasks = new TaskService();
   const historyChanged = new Revision();
   const annotations = new Annotations(dataFolder);
+  const signingRequests = new SigningRequests();
+  const wallets = new WalletService({
+    folders: {
+      bittensor: bittensorWallets ?? walletsFolder(home ?? homedir(), env),
+      practice: join(dataFolder, "practice", "wallets"),
+    },
+    requests: signingRequests,
+  });
   const settings = new SettingsService({ dataFolder });
   const workspace = new WorkspaceService({
     dataFolder,
@@ -183,6 +195,8 @@ export function createServices({
       findPython: () => python.find(),
       findSandbox: () => local.sandbox(),
     }),
+    signingRequests,
+    wallets,
     workspace,
     picker: new PickerService(home === undefined ? {} : { home, start: home }),
     desktop: new DesktopService(dialogs ?? null),

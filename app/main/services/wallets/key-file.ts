@@ -51,25 +51,37 @@ const keySchema = z.object({
 
 /** How a key file is encrypted: whether a password is needed. Throws as `readKeyFile` does. */
 export function keyEncryption(path: string): KeyEncryption {
-  return encryptionOf(readKeyFile(path));
+  const bytes = readKeyFile(path);
+  const encryption = encryptionOf(bytes);
+  bytes.fill(0);
+  return encryption;
 }
 
 /**
- * The key in a file. `password` is not looked at where the file is not encrypted. Takes seconds where it is.
+ * The key in a file. `password` is not looked at where the file is not encrypted. Takes seconds where it is. Who asked ends
+ * the key with `eraseKey`; that its secret belongs to its public key is checked when it signs.
  *
  * Throws `not_found`, `access_denied`, `wallet_unreadable`, `wrong_password`, `unsupported`, or the signal's reason.
  */
 export async function readKey(path: string, password: string | null, signal?: AbortSignal): Promise<Key> {
   const bytes = readKeyFile(path);
+  try {
+    return await openKey(path, bytes, password, signal);
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+/** The secret's bytes become zeros. What JavaScript keeps as text on the way (the file's JSON, the password) is left to its memory management. */
+export function eraseKey(key: Key): void {
+  key.privateKey?.fill(0);
+  key.seed?.fill(0);
+}
+
+async function openKey(path: string, bytes: Buffer, password: string | null, signal?: AbortSignal): Promise<Key> {
   const encryption = encryptionOf(bytes);
   if (encryption === "none") return keyOf(path, bytes);
-  if (encryption === "fernet") {
-    throw new CrusaderError(
-      "unsupported",
-      `${path} is encrypted in the oldest way (Fernet), which Crusader does not read.`,
-      "Make it anew from its phrase with btcli (regen-hotkey, regen-coldkey).",
-    );
-  }
+  if (encryption === "fernet") throw unreadableEncryption(path);
   if (password === null) throw new CrusaderError("wrong_password", `${path} is encrypted: it needs its password.`);
   const opened =
     encryption === "nacl" ? await openNacl(path, bytes, password, signal) : openAnsible(path, bytes, password);
@@ -80,7 +92,20 @@ export async function readKey(path: string, password: string | null, signal?: Ab
       "Should it be right, the file is damaged.",
     );
   }
-  return keyOf(path, opened);
+  try {
+    return keyOf(path, opened);
+  } finally {
+    opened.fill(0);
+  }
+}
+
+/** Of a file with Fernet's encryption. */
+export function unreadableEncryption(path: string): CrusaderError {
+  return new CrusaderError(
+    "unsupported",
+    `${path} is encrypted in the oldest way (Fernet), which Crusader does not read.`,
+    "Make it anew from its phrase with btcli (regen-hotkey, regen-coldkey).",
+  );
 }
 
 function encryptionOf(bytes: Buffer): KeyEncryption {
@@ -91,7 +116,8 @@ function encryptionOf(bytes: Buffer): KeyEncryption {
 }
 
 function keyOf(path: string, bytes: Uint8Array): Key {
-  const content = keySchema.safeParse(parseJson(Buffer.from(bytes).toString("utf8"))).data;
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
+  const content = keySchema.safeParse(parseJson(text)).data;
   const publicKey = content?.publicKey ?? content?.accountId;
   const { privateKey = null, secretSeed: seed = null } = content ?? {};
   if (
@@ -128,6 +154,8 @@ async function openNacl(
     return xsalsa20poly1305(key, Uint8Array.from(nonce)).decrypt(Uint8Array.from(box));
   } catch {
     return null;
+  } finally {
+    key.fill(0);
   }
 }
 
@@ -135,6 +163,8 @@ async function derivedKey(setup: KeyWorkerSetup, signal?: AbortSignal): Promise<
   signal?.throwIfAborted();
   const worker = new Worker(new URL("./key-worker.ts", import.meta.url), {
     workerData: setup,
+    // Moved, not copied: the thread overwrites it.
+    transferList: [setup.password.buffer],
     // Flags of the process that are meant for its own input (--input-type) would fail the thread.
     execArgv: [],
   });
@@ -176,6 +206,7 @@ function openAnsible(path: string, bytes: Buffer, password: string): Uint8Array 
   if (!timingSafeEqual(expected, mac)) return null;
   const decipher = createDecipheriv("aes-256-ctr", derived.subarray(0, 32), derived.subarray(64));
   const padded = Buffer.concat([decipher.update(box), decipher.final()]);
+  derived.fill(0);
   return padded.subarray(0, padded.length - (padded.at(-1) ?? 0));
 }
 

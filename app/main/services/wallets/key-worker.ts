@@ -2,8 +2,8 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { argon2i } from "hash-wasm";
 
-/** `password`: in UTF-8. */
-export type KeyWorkerSetup = { password: Uint8Array; salt: Uint8Array };
+/** `password`: in UTF-8; overwritten once it was used. */
+export type KeyWorkerSetup = { password: Uint8Array<ArrayBuffer>; salt: Uint8Array };
 
 /** libsodium's limits "sensitive". */
 const PASSES = 8;
@@ -19,4 +19,5 @@ const key = await argon2i({
   hashLength: 32,
   outputType: "binary",
 });
-parentPort?.postMessage(key);
+password.fill(0);
+parentPort?.postMessage(key, [key.buffer as ArrayBuffer]);

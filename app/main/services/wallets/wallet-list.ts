@@ -34,9 +34,12 @@ const MAX_ENTRIES = 10_000;
 
 const publicSchema = z.object({ publicKey: z.string().regex(/^0x[0-9a-f]{64}$/i), ss58Address: z.string() });
 
-/** `~/.bittensor/wallets`, where btcli keeps them unless told otherwise. */
-export function walletsFolder(homeFolder: string): string {
-  return join(homeFolder, ".bittensor", "wallets");
+/** Where btcli keeps them: BT_WALLET_PATH, else `~/.bittensor/wallets`. */
+export function walletsFolder(homeFolder: string, { BT_WALLET_PATH }: NodeJS.ProcessEnv = {}): string {
+  if (!BT_WALLET_PATH) return join(homeFolder, ".bittensor", "wallets");
+  return BT_WALLET_PATH === "~" || BT_WALLET_PATH.startsWith("~/")
+    ? join(homeFolder, BT_WALLET_PATH.slice(1))
+    : BT_WALLET_PATH;
 }
 
 /** Empty where there is no such folder. Never throws for what lies in it: that becomes a problem. */
@@ -74,6 +77,12 @@ function listedKey(name: string, folder: string, problems: string[]): ListedKey 
     problems.push(error.message);
     return { name, address: null, hasSecret };
   }
+}
+
+/** What the public file beside a key file says; null where there is none. Throws `wallet_unreadable`, `access_denied`. */
+export function publicAddressAt(keyFile: string): string | null {
+  const file = `${keyFile}${PUBLIC_SUFFIX}`;
+  return kindOf(file) === null ? null : publicAddress(file);
 }
 
 function publicAddress(file: string): string {
