@@ -36,9 +36,8 @@ export const hostedCheckSchema = z.object({
 });
 export type HostedCheck = z.infer<typeof hostedCheckSchema>;
 
-export const gitHubTokenSchema = z
-  .string()
-  .regex(/^[\x21-\x7e]{8,512}$/, "A token is one word of printable characters.");
+export const gitHubTokenPattern = /^[\x21-\x7e]{8,512}$/;
+export const gitHubTokenSchema = z.string().regex(gitHubTokenPattern, "A token is one word of printable characters.");
 
 export const gistIdSchema = z.string().regex(/^[0-9a-f]{1,64}$/i, "Not the id of a gist.");
 export const gistDescriptionSchema = z.string().max(256);

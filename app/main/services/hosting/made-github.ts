@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { GIST_HOST } from "../../../common/addresses.ts";
 
 export type MadeGist = {
   owner: string;
@@ -36,7 +37,7 @@ export async function makeGitHub(
     if (login === undefined) return say(401, { message: "Bad credentials" });
     const shown = (id: string, { owner, files }: MadeGist) => ({
       id,
-      html_url: `https://gist.github.com/${owner}/${id}`,
+      html_url: `https://${GIST_HOST}/${owner}/${id}`,
       owner: { login: owner },
       files: Object.fromEntries(
         Object.entries(files).map(([filename, content]) => [filename, { filename, content, truncated: false }]),

@@ -1,0 +1,122 @@
+/** Publishing the file from here: as a secret gist, or on the practice network's own host. */
+import { Button, TextInput } from "@mantine/core";
+import { useState } from "react";
+import { GITHUB_NEW_TOKEN_PAGE } from "../../../common/addresses.ts";
+import type { CrusaderError } from "../../../common/errors.ts";
+import { gitHubTokenPattern } from "../../../common/hosting.ts";
+import type { Target } from "../../../common/simulation.ts";
+import { client } from "../../client.ts";
+import { asCrusaderError } from "../../connection.ts";
+import { notifyError } from "../../shell/notifications.ts";
+import { freshTarget, type ShownTarget } from "../../shell/selection.ts";
+import { ErrorState } from "../../shell/ui/states.tsx";
+import { useLoaded } from "../production/use-loaded.ts";
+import classes from "./hosting.module.css";
+
+type PublishProps = {
+  target: ShownTarget | null;
+  /** Of the gist that the URL names now. */
+  gistId: string | null;
+  onPublished: (url: string) => void;
+};
+
+export function PublishActions({ target, gistId, onPublished }: PublishProps) {
+  const token = useLoaded("github", (signal) => client.hosting.hasToken(undefined, { signal }));
+  const [working, setWorking] = useState<string | null>(null);
+  const [error, setError] = useState<CrusaderError | null>(null);
+  const hasToken = token.value?.hasToken === true;
+
+  const publish = async (what: string, action: (target: Target) => Promise<{ url: string }>) => {
+    if (target === null) return;
+    setWorking(what);
+    setError(null);
+    try {
+      onPublished((await action(await freshTarget(target))).url);
+    } catch (thrown) {
+      setError(asCrusaderError(thrown));
+    } finally {
+      setWorking(null);
+    }
+  };
+  const gist = (id: string | null) => (file: Target) =>
+    client.hosting.publishGist({ target: file, description: "", gistId: id });
+
+  return (
+    <>
+      <div className={classes.actions}>
+        <Button
+          onClick={() => void publish("gist", gist(null))}
+          loading={working === "gist"}
+          disabled={target === null || !hasToken || working !== null}
+        >
+          Publish as a secret gist
+        </Button>
+        {gistId !== null && (
+          <Button
+            onClick={() => void publish("update", gist(gistId))}
+            loading={working === "update"}
+            disabled={target === null || !hasToken || working !== null}
+          >
+            Replace the gist's file
+          </Button>
+        )}
+        <span className={classes.dim}>
+          {hasToken
+            ? "Secret: only who has its URL finds it. After the reveal everybody has."
+            : "It needs a token for GitHub."}
+        </span>
+      </div>
+      {error !== null && <ErrorState error={error} />}
+      <TokenForm hasToken={hasToken} error={token.error} again={token.again} />
+    </>
+  );
+}
+
+function TokenForm({ hasToken, error, again }: { hasToken: boolean; error: CrusaderError | null; again: () => void }) {
+  const [token, setToken] = useState("");
+  if (error !== null) return <ErrorState error={error} retry={again} />;
+  const doing = (action: () => Promise<unknown>) => {
+    action()
+      .then(() => {
+        setToken("");
+        again();
+      })
+      .catch((thrown: unknown) => notifyError(thrown));
+  };
+  return (
+    <details>
+      <summary>GitHub token: {hasToken ? "kept" : "none"}</summary>
+      <form
+        className={classes.part}
+        aria-label="GitHub token"
+        onSubmit={(event) => {
+          event.preventDefault();
+          doing(() => client.hosting.setToken({ token }));
+        }}
+      >
+        <p className={classes.dim}>
+          Give it the right to write gists and no other:{" "}
+          <a href={GITHUB_NEW_TOKEN_PAGE} target="_blank" rel="noreferrer">
+            make one on GitHub
+          </a>
+          . It is kept on Crusader's machine for its owner only, goes to GitHub, and is never shown again.
+        </p>
+        <div className={classes.row}>
+          <TextInput
+            type="password"
+            label={hasToken ? "Another token" : "Token"}
+            autoComplete="off"
+            value={token}
+            onChange={({ currentTarget }) => setToken(currentTarget.value.trim())}
+            classNames={{ input: "mono" }}
+            w="18rem"
+          />
+          <Button type="submit" disabled={!gitHubTokenPattern.test(token)}>
+            Keep the token
+          </Button>
+          {hasToken && <Button onClick={() => doing(() => client.hosting.removeToken())}>Forget the token</Button>}
+        </div>
+      </form>
+    </details>
+  );
+}
