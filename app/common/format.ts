@@ -83,12 +83,21 @@ const RAO_DIGITS = 9;
 
 /** An amount of rao in TAO, exactly: "0.05 TAO", "1,234.5 TAO". */
 export function formatTao(rao: string | bigint): string {
-  const digits = BigInt(rao)
+  return `${nineDecimals(rao)} TAO`;
+}
+
+/** An amount of alpha, which has nine decimals too, exactly: "1.25 alpha (1,250,000,000)". */
+export function formatAlpha(amount: string | bigint): string {
+  return `${nineDecimals(amount)} alpha (${grouped(BigInt(amount).toString())})`;
+}
+
+function nineDecimals(amount: string | bigint): string {
+  const digits = BigInt(amount)
     .toString()
     .padStart(RAO_DIGITS + 1, "0");
   const fraction = digits.slice(-RAO_DIGITS).replace(/0+$/, "");
   const whole = grouped(digits.slice(0, -RAO_DIGITS));
-  return `${whole}${fraction === "" ? "" : `.${fraction}`} TAO`;
+  return `${whole}${fraction === "" ? "" : `.${fraction}`}`;
 }
 
 /** As money is shown wherever it moves: "0.05 TAO (50,000,000 rao)". */
