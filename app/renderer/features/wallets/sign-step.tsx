@@ -46,8 +46,8 @@ function Step({ unsigned, signer, onSigned, action = signingAction(unsigned), bl
   return (
     <section className={classes.part} aria-label="Signature">
       <p>
-        {shownText(signerName(signer))} signs for <span className={`mono ${classes.breakable}`}>{address}</span>, for blocks{" "}
-        {formatInteger(unsigned.firstBlock)} to {formatInteger(unsigned.lastBlock)}.
+        {shownText(signerName(signer))} signs for <span className={`mono ${classes.breakable}`}>{address}</span>, for
+        blocks {formatInteger(unsigned.firstBlock)} to {formatInteger(unsigned.lastBlock)}.
       </p>
       {signer.kind === "file" && (
         <FileSigner
