@@ -1,0 +1,17 @@
+import type { PracticeNode as Node, PracticeNodeOptions } from "./node.ts";
+
+export type {
+  PracticeFaults,
+  PracticeKey,
+  PracticeMiner,
+  PracticeNodeOptions,
+} from "./node.ts";
+
+export type PracticeNode = Node;
+/** Its code, with that of the signatures, is loaded when the first one starts. */
+export const PracticeNode = {
+  start: async (options: PracticeNodeOptions = {}): Promise<Node> => {
+    const { PracticeNode: Loaded } = await import("./node.ts");
+    return Loaded.start(options);
+  },
+};
