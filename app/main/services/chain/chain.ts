@@ -4,7 +4,7 @@
  * that asks a node throws `chain_unreachable` where none answers in time, and `chain_refused` where the answer cannot be
  * what a chain says; nothing was sent then unless it says so.
  */
-import type { ChainCall, ChainStatus, Inclusion, Network, UnsignedExtrinsic } from "../../../common/chain.ts";
+import type { ChainCall, Inclusion, Network, UnsignedExtrinsic } from "../../../common/chain.ts";
 import type { Signed } from "../../../common/submission.ts";
 import type { Beacon } from "../timelock/index.ts";
 
@@ -73,7 +73,7 @@ export type RevealedCommitment = {
   block: number;
 };
 
-/** Where a commitment goes, and who signs it, is read from the extrinsic's own bytes. */
+/** Read from an extrinsic's own bytes. */
 export type ReadExtrinsic = {
   hash: string;
   signer: string;
@@ -88,7 +88,10 @@ export type ReadExtrinsic = {
 
 export type AssembledExtrinsic = { extrinsic: string; hash: string };
 
-/** Why a node would not take an extrinsic. `nonce_taken`: another of the same account went first, or waits. */
+/**
+ * Why a node would not take an extrinsic. `nonce_taken`: another of the same account went first, or waits - or this very
+ * one did, sent before, so that `find` is to be asked.
+ */
 export type RefusalReason = "bad_signature" | "nonce_taken" | "nonce_too_high" | "expired" | "cannot_pay" | "other";
 
 /**
@@ -189,20 +192,11 @@ export interface Chain {
   /** All events of the extrinsic at that position of a block. */
   eventsOf(blockHash: string, index: number): Promise<ChainEvent[]>;
   /**
-   * The alpha that an included `add_stake` created: stake after the block less stake before it, as long as nothing else in that block
-   * touched it, else by the extrinsic's own event. Throws `chain_refused` where the two contradict each other.
+   * The alpha that an included `add_stake` created: stake after the block less stake before it, and never more than the
+   * extrinsic's own event says. Throws `chain_refused` where less came in than that event says.
    */
   stakeAddedBy(
     inclusion: Pick<Inclusion, "blockHash" | "index">,
     stake: { hotkey: string; coldkey: string; netuid: number },
   ): Promise<bigint>;
-}
-
-/** One a process: a shared connection per network, opened when it is first asked for. */
-export interface Chains {
-  /** Throws `chain_unreachable`, `chain_refused`; `cancelled` where `signal` ends it first. */
-  open(network: Network, options?: { signal?: AbortSignal | undefined }): Promise<Chain>;
-  /** How the connection stands, and again whenever that changed. It opens it, and keeps trying. Ends with `signal`. */
-  watch(network: Network, signal: AbortSignal | undefined): AsyncGenerator<ChainStatus>;
-  close(): Promise<void>;
 }

@@ -4,7 +4,6 @@ export type {
   Balance,
   Chain,
   ChainEvent,
-  Chains,
   CommitmentSpace,
   Found,
   Head,
@@ -18,3 +17,4 @@ export type {
   SendUpdate,
   WantedExtrinsic,
 } from "./chain.ts";
+export { Chains, type ChainsOptions } from "./chains.ts";

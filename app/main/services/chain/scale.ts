@@ -45,6 +45,10 @@ export class ScaleReader {
     return taken;
   }
 
+  get isAtEnd(): boolean {
+    return this.#offset === this.#bytes.length;
+  }
+
   byte(): number {
     return this.take(1).readUInt8();
   }
