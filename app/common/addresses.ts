@@ -26,3 +26,6 @@ export const GITHUB_API = "https://api.github.com";
 
 /** Where a person makes such a token: it may write gists and do nothing else. */
 export const GITHUB_NEW_TOKEN_PAGE = "https://github.com/settings/tokens/new?scopes=gist&description=Crusader";
+
+/** A chain of one's own, as its makers publish it; fetched only when the user asks for it. */
+export const LOCALNET_IMAGE = "ghcr.io/opentensor/subtensor-localnet:devnet-ready";

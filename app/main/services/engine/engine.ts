@@ -72,6 +72,10 @@ const CALL_MS = 15_000;
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
 /** Unpacking an image's layers and setting up a GPU take their time. */
 const START_MS = 60_000;
+/** Of a registry, between two words. */
+const PULL_SILENCE_MS = 300_000;
+/** Far above any line of an engine's. */
+const MAX_LINE_CHARACTERS = 64 * 1024;
 
 const named = z.record(z.string(), z.string()).nullish();
 const infoSchema = z.object({
@@ -109,6 +113,12 @@ const inspectSchema = z.object({
     Error: z.string().default(""),
   }),
   ExecIDs: z.array(z.string()).nullish(),
+});
+/** A line of a pull; a layer's `total` is in it while that layer is fetched or unpacked. */
+const pullLineSchema = z.object({
+  error: z.string().optional(),
+  id: z.string().optional(),
+  progressDetail: z.object({ current: z.number().optional(), total: z.number().optional() }).nullish(),
 });
 const containersSchema = z.array(z.object({ Id: z.string(), Names: z.array(z.string()).nullish(), Labels: named }));
 const networksSchema = z.array(z.object({ Id: z.string(), Name: z.string(), Labels: named }));
@@ -205,6 +215,48 @@ export class Engine {
       }))
       .filter(({ labels }) => label in labels)
       .sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
+  }
+
+  /**
+   * Fetches an image from its registry, without signing in there. `onProgress` gets bytes: of the layers so far, and of all that
+   * are known. Throws `engine_failed` with the words of engine or registry, and the signal's reason.
+   */
+  async pull(
+    reference: string,
+    onProgress: (bytes: { done: number; total: number }) => void,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const body = await this.#limited(
+      async (docker, abortSignal) => (await docker.pull(reference, { abortSignal })) as unknown as Readable,
+      START_MS,
+    );
+    const stop = () => body.destroy(signal?.reason);
+    signal?.addEventListener("abort", stop);
+    if (signal?.aborted === true) stop();
+    // A registry that says nothing more would otherwise be waited for without end.
+    const silence = setTimeout(() => body.destroy(tooSlow(this.endpoint, PULL_SILENCE_MS)), PULL_SILENCE_MS);
+    const layers = new Map<string, { current: number; total: number }>();
+    try {
+      for await (const line of linesOf(body)) {
+        silence.refresh();
+        const { error, id, progressDetail } = pullLineSchema.safeParse(parsedJson(line)).data ?? {};
+        if (error !== undefined) {
+          const hint = "Check this machine's network and the image's name. What was fetched of it is kept.";
+          throw new CrusaderError("engine_failed", `The image ${reference} cannot be fetched: ${error}`, hint);
+        }
+        if (id === undefined || progressDetail?.total === undefined) continue;
+        layers.set(id, { current: progressDetail.current ?? 0, total: progressDetail.total });
+        const sum = (of: "current" | "total") => [...layers.values()].reduce((all, layer) => all + layer[of], 0);
+        onProgress({ done: sum("current"), total: sum("total") });
+      }
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw engineError(this.endpoint, error);
+    } finally {
+      clearTimeout(silence);
+      signal?.removeEventListener("abort", stop);
+      body.destroy();
+    }
   }
 
   /** Takes a name from an image, or removes it by its id; false where it was gone. Throws `conflict` where it is used. */
@@ -520,6 +572,26 @@ export class Engine {
     }
     const hint = "An address begins with unix://, tcp:// or ssh://.";
     throw new CrusaderError("usage", `${address} is no address of a container engine.`, hint);
+  }
+}
+
+async function* linesOf(body: Readable): AsyncGenerator<string> {
+  let rest = "";
+  for await (const chunk of body.setEncoding("utf8")) {
+    const lines = `${rest}${chunk}`.split("\n");
+    rest = lines.pop() ?? "";
+    // What is longer is no line of an engine's.
+    if (rest.length > MAX_LINE_CHARACTERS) rest = "";
+    yield* lines;
+  }
+  yield rest;
+}
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 

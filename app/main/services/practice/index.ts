@@ -15,3 +15,4 @@ export const PracticeNode = {
     return Loaded.start(options);
   },
 };
+export { Localnet, type LocalnetStatus } from "./localnet.ts";
