@@ -13,7 +13,11 @@ async function bench(hasImage: boolean) {
   const env = { DOCKER_HOST: engine.address };
   const localnet = new Localnet({ surroundings: { env, platform: "linux", home: "/nowhere" } });
   const said = { stdout: "", stderr: "" };
-  const stream = (name: keyof typeof said) => ({ write: (text: string) => void (said[name] += text) });
+  const stream = (name: keyof typeof said) => ({
+    write: (text: string) => {
+      said[name] += text;
+    },
+  });
   const run = (...args: string[]) =>
     localnetCommand(args, { stdout: stream("stdout"), stderr: stream("stderr") }, localnet);
   return { run, said };
