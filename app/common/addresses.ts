@@ -29,3 +29,7 @@ export const GITHUB_NEW_TOKEN_PAGE = "https://github.com/settings/tokens/new?sco
 
 /** A chain of one's own, as its makers publish it; fetched only when the user asks for it. */
 export const LOCALNET_IMAGE = "ghcr.io/opentensor/subtensor-localnet:devnet-ready";
+
+/** Nodes of the public networks, as Bittensor's own programs name them. */
+export const FINNEY_ENDPOINT = "wss://entrypoint-finney.opentensor.ai:443";
+export const TEST_ENDPOINT = "wss://test.finney.opentensor.ai:443";

@@ -114,6 +114,7 @@ test("the surface is what it was", () => {
     "wallets.addressOf",
     "wallets.sign",
     "settings.read",
+    "chain.watchStatus",
     "settings.change",
     "settings.watch",
   ]);

@@ -9,7 +9,7 @@
 import type { ContractRouterClient, InferContractRouterInputs, InferContractRouterOutputs } from "@orpc/contract";
 import { eventIterator, oc } from "@orpc/contract";
 import { z } from "zod";
-import { addressSchema, hexSchema, networkSchema } from "./chain.ts";
+import { addressSchema, chainStatusSchema, hexSchema, networkSchema } from "./chain.ts";
 import { setAsideSchema } from "./data-folder.ts";
 import { desktopRequestSchema } from "./desktop.ts";
 import { enginePromptSchema, promptAnswerSchema } from "./engine-prompts.ts";
@@ -454,6 +454,11 @@ export const contract = {
   settings: {
     read: procedure.output(storedSettingsSchema),
     change: procedure.input(settingsChangeSchema).output(settingsSchema),
+  chain: {
+    /** How the connection to a network stands, and again whenever that changed; it is kept as long as somebody watches. */
+    watchStatus: procedure.input(z.object({ network: networkSchema })).output(eventIterator(chainStatusSchema)),
+  },
+
     /** Now, and again whenever any window changed them. */
     watch: procedure.output(eventIterator(settingsSchema)),
   },

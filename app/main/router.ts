@@ -388,6 +388,10 @@ export function createRouter(services: Services) {
     },
 
     settings: {
+    chain: {
+      watchStatus: os.chain.watchStatus.handler(({ input, signal }) => services.chains.watch(input.network, signal)),
+    },
+
       read: os.settings.read.handler(() => services.settings.read()),
       change: os.settings.change.handler(({ input }) => services.settings.change(input)),
       watch: os.settings.watch.handler(({ signal }) => services.settings.watch(signal)),

@@ -5,6 +5,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import packageJson from "../../../package.json" with { type: "json" };
 import type { SetAside } from "../../common/data-folder.ts";
+import { Chains, networkPlace } from "../services/chain/index.ts";
 import { DesktopService, type SystemDialogs } from "../services/desktop/index.ts";
 import { EngineDoctor, EnginePrompts, SshConnections } from "../services/engine/index.ts";
 import { HostingService } from "../services/hosting/index.ts";
@@ -162,6 +163,7 @@ export function createServices({
     ...(home === undefined ? {} : { home }),
     git: { allowFiles: allowFileRepositories },
   });
+  const chains = new Chains({ resolve: (network) => networkPlace(network, null) });
   return {
     dataFolder,
     lookEveryMs,
@@ -183,6 +185,7 @@ export function createServices({
     doctor: new EngineDoctor({ runs: docker, env }),
     enginePrompts,
     ssh,
+    chains,
     runs,
     scan,
     servers,
@@ -248,7 +251,7 @@ export function createServices({
 
     /** Leaves what outlives this process, and cancels what else runs, which is then recorded as cancelled; returns when nothing of it lives any more. */
     async close(): Promise<void> {
-      await Promise.all([runs.close(), tasks.close(), scan.close()]);
+      await Promise.all([runs.close(), tasks.close(), scan.close(), chains.close()]);
       await ssh.close();
       store.close();
     },

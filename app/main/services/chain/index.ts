@@ -18,3 +18,4 @@ export type {
   WantedExtrinsic,
 } from "./chain.ts";
 export { Chains, type ChainsOptions } from "./chains.ts";
+export { networkPlace } from "./networks.ts";

@@ -1,0 +1,26 @@
+/** Where networks are. Pure. */
+import { FINNEY_ENDPOINT, TEST_ENDPOINT } from "../../../common/addresses.ts";
+import type { Network } from "../../../common/chain.ts";
+import { CrusaderError } from "../../../common/errors.ts";
+import { QUICKNET } from "../timelock/index.ts";
+import type { NetworkPlace } from "./chain.ts";
+
+/** A node that somebody runs on this machine, at the port that subtensor's own has. */
+const LOCAL_ENDPOINT = "ws://127.0.0.1:9944";
+
+/** `practice`: where Crusader's own network runs now; null where it does not, and `not_found` is thrown for it. */
+export function networkPlace(network: Network, practice: NetworkPlace | null): NetworkPlace {
+  if (network === "practice") {
+    if (practice !== null) return practice;
+    throw new CrusaderError("not_found", "The practice network does not run.", "Start it, then try again.");
+  }
+  const endpoint =
+    network === "finney"
+      ? FINNEY_ENDPOINT
+      : network === "test"
+        ? TEST_ENDPOINT
+        : network === "local"
+          ? LOCAL_ENDPOINT
+          : network;
+  return { endpoint, beacon: QUICKNET, secondsPerBlock: null };
+}
