@@ -1,5 +1,5 @@
 /** What another machine needs to sign: a script for Bittensor's own Python package, to be read before it is run. Pure. */
-import type { UnsignedExtrinsic } from "../../../common/chain.ts";
+import type { UnsignedExtrinsic } from "./chain.ts";
 
 export const SCRIPT_NAME = "sign.py";
 

@@ -1,5 +1,5 @@
 /** What another machine answered, as it was pasted. Pure. */
-import type { Signed } from "../../../common/submission.ts";
+import type { Signed } from "./submission.ts";
 
 const SIGNATURE_BYTES = 64;
 /** Longer than any that Crusader builds. */
