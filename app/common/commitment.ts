@@ -50,12 +50,18 @@ export function paymentToCome(currentBlock: number): Payment {
   return { block: currentBlock + PAID_WITHIN_BLOCKS, extrinsicIndex: MAX_EXTRINSIC_INDEX };
 }
 
+/** The text as it would be, also one that is too long or that nobody could read back. */
+export function commitmentText({ codeHash, payment, url }: Commitment): string {
+  return `${codeHash}:${paymentText(payment)}${url}`;
+}
+
 /**
  * The text to encrypt. Throws `too_large` for more than 128 bytes, `usage` for parts that the validator would not read
  * back as they are.
  */
-export function packCommitment({ codeHash, payment, url }: Commitment): string {
-  const text = `${codeHash}:${paymentText(payment)}${url}`;
+export function packCommitment(commitment: Commitment): string {
+  const { codeHash, payment, url } = commitment;
+  const text = commitmentText(commitment);
   const { bytes, urlBytes, maxUrlBytes } = commitmentSize(url, payment);
   if (bytes > MAX_COMMITMENT_BYTES) {
     throw new CrusaderError(

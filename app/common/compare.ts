@@ -308,7 +308,7 @@ const T_95 = [
 ];
 
 /** Rounds the degrees down to a tabulated number, so that an interval is never too narrow. */
-function tQuantile95(degrees: number): number {
+export function tQuantile95(degrees: number): number {
   if (degrees >= 120) return 1.98;
   if (degrees >= 60) return 2;
   if (degrees >= 40) return 2.021;

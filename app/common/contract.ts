@@ -3,7 +3,7 @@
  * Router, hosts and client derive from it; `contract.test.ts` pins the surface.
  *
  * Inputs are `unknown` until these schemas have passed them. No procedure takes a path, a command or a shell string.
- * A procedure named `watch...`, `simulation.events` and `engines.check` are streams: async iterables that begin with how
+ * A procedure named `watch...`, `simulation.events`, `engines.check` and `submission.preflight` are streams: async iterables that begin with how
  * things stand.
  */
 import type { ContractRouterClient, InferContractRouterInputs, InferContractRouterOutputs } from "@orpc/contract";
@@ -40,6 +40,7 @@ import {
   imageRequestSchema,
 } from "./images.ts";
 import { machineSchema } from "./machine.ts";
+import { practiceMinerSchema, practiceStatusSchema, secondsPerBlockSchema } from "./practice.ts";
 import {
   productionStatusSchema,
   readingSchema,
@@ -71,7 +72,17 @@ import {
   startedSchema,
   targetSchema,
 } from "./simulation.ts";
-import { MAX_TYPED_URL_CHARACTERS } from "./submission.ts";
+import {
+  dryRunSchema,
+  MAX_TYPED_URL_CHARACTERS,
+  openPaymentSchema,
+  preflightSchema,
+  signedSchema,
+  submissionIdSchema,
+  submissionRequestSchema,
+  submissionSchema,
+  submissionStepSchema,
+} from "./submission.ts";
 import { taskSchema } from "./tasks.ts";
 import { gpuTelemetrySchema, MAX_COLUMNS, MIN_COLUMNS } from "./telemetry.ts";
 import { keyReferenceSchema, signInputSchema, walletListSchema } from "./wallets.ts";
@@ -409,6 +420,26 @@ export const contract = {
     removeToken: procedure.output(z.object({ hasToken: z.boolean() })),
   },
 
+  /** A chain of Crusader's own on this machine, for submissions that cost nothing. */
+  practice: {
+    /** How it stands, and again whenever that changed: with each block. */
+    watch: procedure.output(eventIterator(practiceStatusSchema)),
+    /** Goes on with the chain there is, or begins one; without a pace, at that of the last time. */
+    start: procedure
+      .input(z.object({ secondsPerBlock: secondsPerBlockSchema.nullable().default(null) }).prefault({}))
+      .output(practiceStatusSchema),
+    /** The chain stays. */
+    stop: procedure.output(practiceStatusSchema),
+    /** Stops it, and forgets chain, files and throwaway wallets. */
+    reset: procedure.output(practiceStatusSchema),
+    /** A throwaway wallet, its hotkey registered, its coldkey funded; `conflict` where there is such a hotkey already. */
+    createMiner: procedure
+      .input(z.object({ wallet: walletNameSchema, hotkey: walletNameSchema }))
+      .output(practiceMinerSchema),
+    /** Puts the target on the practice network's own host, at a new address each time. */
+    publish: procedure.input(z.object({ target: targetSchema })).output(z.object({ url: z.string() })),
+  },
+
   /** Where a submission's file lies. */
   hosting: {
     /** What the validator would find at a URL now, against the target's bytes; the profile says how long it waits. */
@@ -451,14 +482,45 @@ export const contract = {
     sign: procedure.input(signInputSchema).output(z.object({ signature: hexSchema })),
   },
 
-  settings: {
-    read: procedure.output(storedSettingsSchema),
-    change: procedure.input(settingsChangeSchema).output(settingsSchema),
   chain: {
     /** How the connection to a network stands, and again whenever that changed; it is kept as long as somebody watches. */
     watchStatus: procedure.input(z.object({ network: networkSchema })).output(eventIterator(chainStatusSchema)),
   },
 
+  /** From a proven file to a commitment that reveals. Nothing is ever sent that was not prepared, shown and signed. */
+  submission: {
+    /** All checks, and again with each that became known; ends when all are. */
+    preflight: procedure.input(submissionRequestSchema).output(eventIterator(preflightSchema)),
+    /** What would be signed; nothing is signed, sent or kept. */
+    dryRun: procedure.input(submissionRequestSchema).output(dryRunSchema),
+    /** Keeps what is meant. `conflict` where the preflight blocks, or another submission with one of these keys is not over. */
+    begin: procedure.input(submissionRequestSchema).output(submissionSchema),
+    /**
+     * Prepares the step whose turn it is, anew, after the whole preflight; `unsigned` of that step is what to sign. `conflict` where the
+     * preflight blocks, or what was sent before may still count.
+     */
+    prepare: procedure.input(z.object({ id: submissionIdSchema })).output(submissionSchema),
+    /** Sends what was prepared, signed. `conflict` where the preflight blocks by now; `signature_refused`. */
+    send: procedure
+      .input(z.object({ id: submissionIdSchema, step: submissionStepSchema, signed: signedSchema }))
+      .output(submissionSchema),
+    /** What was paid stays listed. `conflict` once its commitment is, or may be, on the chain. */
+    abandon: procedure.input(z.object({ id: submissionIdSchema })).output(submissionSchema),
+    /** The newest first. */
+    list: procedure.output(z.array(submissionSchema)),
+    /** The list, and again when anything of it changed. */
+    watch: procedure.output(eventIterator(z.array(submissionSchema))),
+    /** Payments that no commitment cites, which the next submission of that hotkey's owner can. */
+    openPayments: procedure.output(z.array(openPaymentSchema)),
+    /** Proofs of payment and commitment; without ids, of all. */
+    export: procedure
+      .input(z.object({ ids: z.array(submissionIdSchema).max(1000).optional(), format: z.enum(["json", "markdown"]) }))
+      .output(exportedFileSchema),
+  },
+
+  settings: {
+    read: procedure.output(storedSettingsSchema),
+    change: procedure.input(settingsChangeSchema).output(settingsSchema),
     /** Now, and again whenever any window changed them. */
     watch: procedure.output(eventIterator(settingsSchema)),
   },

@@ -176,10 +176,14 @@ export const evaluatedSchema = z.object({
   seenAt: z.iso.datetime(),
 });
 
+export const submissionIdSchema = z.string().regex(/^\d{8}-[0-9a-f]{8}$/, "Not the id of a submission.");
+
 export const submissionSchema = z.object({
   id: z.string(),
   createdAt: z.iso.datetime(),
   network: z.string(),
+  /** Names the chain itself, whatever its network is called. */
+  genesisHash: hexSchema,
   profile: z.string(),
   netuid: z.number().int(),
   fileName: z.string(),
@@ -191,6 +195,10 @@ export const submissionSchema = z.object({
   fee: feeSchema.nullable(),
   /** The one that is cited in the commitment, once it is known. */
   payment: paymentSchema.nullable(),
+  /** The payment was made and stands in no commitment on the chain: a later submission may cite it (`payment` of its request), once. */
+  paymentIsOpen: z.boolean(),
+  /** The text that is, or was, encrypted for the chain; null before the commit was prepared. */
+  commitment: z.string().nullable(),
   /**
    * `open`: a step is to be signed, sent or found out; `committed`: finalized, not revealed; `revealed`; `evaluated`; `failed`: it cannot go on, and says
    * why; `abandoned`: by the user. What was paid stays usable by a later submission.
@@ -204,6 +212,34 @@ export const submissionSchema = z.object({
   problem: z.object({ message: z.string(), hint: z.string() }).nullable(),
 });
 export type Submission = z.infer<typeof submissionSchema>;
+
+/** A payment that no commitment has cited on the chain: a later submission may cite it, once. */
+export const openPaymentSchema = paymentSchema.extend({
+  /** Where it was made. */
+  submissionId: z.string(),
+  network: z.string(),
+  genesisHash: hexSchema,
+  netuid: z.number().int(),
+  amountRao: raoSchema,
+  coldkeyAddress: addressSchema,
+  paidAt: z.iso.datetime(),
+});
+export type OpenPayment = z.infer<typeof openPaymentSchema>;
+
+/** What would be signed, with nothing signed, sent or kept. */
+export const dryRunSchema = z.object({
+  preflight: preflightSchema,
+  /** Those that can be built now; empty where the preflight could not find out what they need. */
+  steps: z.array(
+    z.object({
+      step: submissionStepSchema,
+      unsigned: unsignedExtrinsicSchema,
+      /** What will differ when it is really prepared; empty where nothing will. */
+      note: z.string(),
+    }),
+  ),
+});
+export type DryRun = z.infer<typeof dryRunSchema>;
 
 /** The answer of a signer: a signature (64 bytes, or 65 with its kind), or the whole signed extrinsic. */
 export const signedSchema = z.discriminatedUnion("kind", [

@@ -8,11 +8,13 @@ import type { HistoryFilter, HistoryPage } from "../common/history.ts";
 import { codeFetchTimeoutMs } from "../common/hosting.ts";
 import type { ImageChoice } from "../common/images.ts";
 import type { SimulationOptions, Target } from "../common/simulation.ts";
+import type { SubmissionRequest } from "../common/submission.ts";
 import { diagnostics } from "./router/diagnostics.ts";
 import type { Services } from "./router/services.ts";
 import type { Code } from "./services/hosting/index.ts";
 import { readSharedRun, runsAsCsv } from "./services/runs/index.ts";
 import { readSource, type SimulationRequest } from "./services/simulation/index.ts";
+import type { SubmissionOrder } from "./services/submission/index.ts";
 import { untitledPath } from "./services/workspace/index.ts";
 
 /** Who is asking; set by the host, never by a message. */
@@ -99,6 +101,11 @@ export function createRouter(services: Services) {
     const { path, source } = requestFor(target);
     return { fileName: basename(path), bytes: source ?? (await readSource(path)) };
   };
+
+  const submissionOrder = ({ target, ...request }: SubmissionRequest): SubmissionOrder => ({
+    ...request,
+    read: () => codeOf(target),
+  });
 
   const compared = (id: string) => ({ ...store.show(id), source: store.source(id).toString("utf8") });
 
@@ -350,6 +357,17 @@ export function createRouter(services: Services) {
       }),
     },
 
+    practice: {
+      watch: os.practice.watch.handler(({ signal }) => services.practice.watch(signal)),
+      start: os.practice.start.handler(({ input }) => services.practice.start(input.secondsPerBlock)),
+      stop: os.practice.stop.handler(() => services.practice.stop()),
+      reset: os.practice.reset.handler(() => services.practice.reset()),
+      createMiner: os.practice.createMiner.handler(({ input }) => services.practice.createMiner(input)),
+      publish: os.practice.publish.handler(async ({ input }) =>
+        services.practice.publish((await codeOf(input.target)).bytes),
+      ),
+    },
+
     hosting: {
       check: os.hosting.check.handler(async ({ input: { target, url, profile }, signal }) => {
         const { resolved } = await services.hparams.load(profile);
@@ -387,11 +405,30 @@ export function createRouter(services: Services) {
       }),
     },
 
-    settings: {
     chain: {
       watchStatus: os.chain.watchStatus.handler(({ input, signal }) => services.chains.watch(input.network, signal)),
     },
 
+    submission: {
+      preflight: os.submission.preflight.handler(({ input, signal }) =>
+        services.submission.preflight(submissionOrder(input), signal),
+      ),
+      dryRun: os.submission.dryRun.handler(({ input, signal }) =>
+        services.submission.dryRun(submissionOrder(input), signal),
+      ),
+      begin: os.submission.begin.handler(({ input, signal }) =>
+        services.submission.begin(submissionOrder(input), signal),
+      ),
+      prepare: os.submission.prepare.handler(({ input, signal }) => services.submission.prepare(input.id, signal)),
+      send: os.submission.send.handler(({ input, signal }) => services.submission.send(input, signal)),
+      abandon: os.submission.abandon.handler(({ input, signal }) => services.submission.abandon(input.id, signal)),
+      list: os.submission.list.handler(() => services.submission.list()),
+      watch: os.submission.watch.handler(({ signal }) => services.submission.watch(signal)),
+      openPayments: os.submission.openPayments.handler(() => services.submission.openPayments()),
+      export: os.submission.export.handler(({ input }) => services.submission.export(input)),
+    },
+
+    settings: {
       read: os.settings.read.handler(() => services.settings.read()),
       change: os.settings.change.handler(({ input }) => services.settings.change(input)),
       watch: os.settings.watch.handler(({ signal }) => services.settings.watch(signal)),

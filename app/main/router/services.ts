@@ -12,6 +12,7 @@ import { HostingService } from "../services/hosting/index.ts";
 import { HparamsService } from "../services/hparams/index.ts";
 import { ImageBuilds, ImageService } from "../services/images/index.ts";
 import { MachineService, PYTHON_NOT_PREPARED } from "../services/machine/index.ts";
+import { PracticeService, practiceWalletsFolder } from "../services/practice/index.ts";
 import { ProductionService, productionCode } from "../services/production/index.ts";
 import { PythonService } from "../services/python/index.ts";
 import { Rules } from "../services/rules/index.ts";
@@ -29,10 +30,11 @@ import {
   SimulationService,
 } from "../services/simulation/index.ts";
 import { Revision } from "../services/streams/index.ts";
+import { judgedRuns, SubmissionService } from "../services/submission/index.ts";
 import { TaskService } from "../services/tasks/index.ts";
 import { SigningRequests, WalletService, walletsFolder } from "../services/wallets/index.ts";
 import { PickerService, WorkspaceService } from "../services/workspace/index.ts";
-import { ErrorJournal } from "./errors.ts";
+import { ErrorJournal, reportOf } from "./errors.ts";
 import { resourceRoot } from "./resources.ts";
 
 // Real files, in an installed app too: Python reads no archive.
@@ -140,7 +142,7 @@ export function createServices({
   const wallets = new WalletService({
     folders: {
       bittensor: bittensorWallets ?? walletsFolder(home ?? homedir(), env),
-      practice: join(dataFolder, "practice", "wallets"),
+      practice: practiceWalletsFolder(dataFolder),
     },
     requests: signingRequests,
   });
@@ -163,7 +165,24 @@ export function createServices({
     ...(home === undefined ? {} : { home }),
     git: { allowFiles: allowFileRepositories },
   });
-  const chains = new Chains({ resolve: (network) => networkPlace(network, null) });
+  const practice = new PracticeService({ dataFolder, lookEveryMs });
+  const chains = new Chains({ resolve: (network) => networkPlace(network, practice.place()) });
+  const errors = new ErrorJournal();
+  const submission = new SubmissionService({
+    dataFolder,
+    chains,
+    profile: (name) => hparams.load(name),
+    scan: (source) => scan.scan(source, undefined, JSON.stringify(rules.policy().policy)),
+    runsOf: (sha256) => judgedRuns(store, sha256),
+    addressOf: (key) => wallets.addressOf(key),
+    signing: signingRequests,
+    standings: null,
+    allowedOrigins: (network) => {
+      const origin = network === "practice" ? practice.place()?.filesOrigin : undefined;
+      return origin === undefined ? [] : [origin];
+    },
+    onBug: (error) => errors.add("submission", reportOf(error)),
+  });
   return {
     dataFolder,
     lookEveryMs,
@@ -174,8 +193,7 @@ export function createServices({
     hparams,
     hosting: new HostingService({
       secrets,
-      // No commitment is made yet.
-      committedUrls: () => new Set(),
+      committedUrls: () => submission.committedUrls(),
       ...(gitHubAddress === undefined ? {} : { gitHubAddress }),
     }),
     images,
@@ -199,12 +217,14 @@ export function createServices({
       findSandbox: () => local.sandbox(),
     }),
     signingRequests,
+    practice,
+    submission,
     wallets,
     workspace,
     picker: new PickerService(home === undefined ? {} : { home, start: home }),
     desktop: new DesktopService(dialogs ?? null),
     settings,
-    errors: new ErrorJournal(),
+    errors,
     historyChanged,
 
     /** Files of the data folder that turned out damaged since the start: those there are, and again whenever that changes. */
@@ -246,12 +266,15 @@ export function createServices({
       await removeAbandonedFolders(Date.now());
       await python.prune();
       store.purge();
+      submission.start();
       return ended.length;
     },
 
     /** Leaves what outlives this process, and cancels what else runs, which is then recorded as cancelled; returns when nothing of it lives any more. */
     async close(): Promise<void> {
-      await Promise.all([runs.close(), tasks.close(), scan.close(), chains.close()]);
+      await Promise.all([runs.close(), tasks.close(), scan.close(), submission.close()]);
+      await chains.close();
+      await practice.close();
       await ssh.close();
       store.close();
     },

@@ -129,6 +129,18 @@ export class HistoryIndex {
     });
   }
 
+  /** The newest runs of code with that hash, the newest first. */
+  lastOf(sha256: string, limit: number): RunSummary[] {
+    return this.#read((database) =>
+      database
+        .prepare(
+          "SELECT summary FROM runs WHERE json_extract(summary, '$.submission.sha256') = ? ORDER BY id DESC LIMIT ?",
+        )
+        .all(sha256, limit)
+        .map(({ summary }) => JSON.parse(String(summary))),
+    );
+  }
+
   unreadable(): UnreadableRun[] {
     return this.#read((database) =>
       database

@@ -261,6 +261,20 @@ export class RunStore {
     return this.#index.firstOf(sha256)?.submission.origin;
   }
 
+  /** The newest runs of code with that hash, the newest first. */
+  runsOf(sha256: string, limit: number): RunSummary[] {
+    this.#prepare();
+    this.#settleUnfinished();
+    return this.#index.lastOf(sha256, limit);
+  }
+
+  /** True where the user ran just that before anybody's record of it was imported. */
+  isOwnCode(sha256: string): boolean {
+    this.#prepare();
+    const first = this.#index.firstOf(sha256);
+    return first !== undefined && first.submission.origin === undefined;
+  }
+
   #originOfRecord(path: string): CodeOrigin | undefined {
     let [folder, runs] = ["", ""];
     try {
