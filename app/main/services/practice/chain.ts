@@ -18,7 +18,12 @@ export type Block = {
   extrinsics: readonly Buffer[];
 };
 
-export type NewBlock = Block & { changes: ReadonlyMap<string, Buffer | null> };
+/** `values`: all that was on the chain then (`state`), what is another than in the block before (`changes`), or nothing. */
+export type KeptBlock = {
+  block: Block;
+  kind: "state" | "changes" | "content";
+  values: ReadonlyMap<string, Buffer | null>;
+};
 
 /** What becomes of an extrinsic, as nodes tell it. */
 export type ExtrinsicStatus =
@@ -31,7 +36,7 @@ export type ExtrinsicStatus =
   | { finalized: string };
 
 export type ChainListener = {
-  imported?(block: NewBlock): void;
+  imported?(kept: KeptBlock): void;
   best?(block: Block): void;
   finalized?(block: Block): void;
 };
@@ -70,6 +75,8 @@ type Watcher = (status: ExtrinsicStatus) => void;
 
 /** Nodes that keep no archive keep 256. */
 const KEPT_STATES = 512;
+/** Eleven hours at two seconds a block. */
+const KEPT_BLOCKS = 20_000;
 const INVALID = 1010;
 const BAD_FORMAT = 1001;
 const ALREADY_IMPORTED = 1013;
@@ -92,14 +99,12 @@ export class PracticeChain {
   #finalized: Block;
 
   constructor({
-    genesisState,
-    genesisTimeMs,
+    genesis,
     beacon,
     rules,
     faults,
   }: {
-    genesisState: State;
-    genesisTimeMs: number;
+    genesis: Block;
     beacon: PracticeBeacon;
     rules: ChainRules;
     faults: ChainFaults;
@@ -107,17 +112,6 @@ export class PracticeChain {
     this.beacon = beacon;
     this.rules = rules;
     this.#faults = faults;
-    const genesis = sealed({
-      number: 0,
-      parentHash: NO_PARENT,
-      stateRoot: stateRoot(NO_PARENT, genesisState),
-      digestLog: slotLog(0),
-      timestampMs: genesisTimeMs,
-      extrinsics: [],
-    });
-    this.#blocks.set(genesis.hash, genesis);
-    this.#states.set(genesis.hash, genesisState);
-    this.#byNumber.set(0, genesis.hash);
     this.#genesis = genesis;
     this.#head = genesis;
     this.#finalized = genesis;
@@ -186,14 +180,30 @@ export class PracticeChain {
     }
   }
 
-  /** A block of before a restart; `changes` null where only its content is still kept. */
-  restore(block: Block, changes: ReadonlyMap<string, Buffer | null> | State | null, isBase = false): void {
+  /** What was kept of a block; they come in their order, the genesis first. */
+  restore({ block, values, kind }: KeptBlock): void {
     this.#blocks.set(block.hash, block);
-    const parentState = isBase ? new Map<string, Buffer>() : this.#states.get(block.parentHash);
-    if (changes !== null && parentState !== undefined) this.#states.set(block.hash, changed(parentState, changes));
     this.#byNumber.set(block.number, block.hash);
-    this.#moveHead(block);
-    this.#forgetStates();
+    const before = kind === "state" ? new Map<string, Buffer>() : this.#states.get(block.parentHash);
+    if (kind !== "content" && before !== undefined) this.#states.set(block.hash, changed(before, values));
+    this.#head = block;
+    const final = this.#byNumber.get(Math.max(0, block.number - this.rules.finalityLag));
+    this.#finalized = this.#blocks.get(final ?? "") ?? this.#finalized;
+    this.#forgetOld();
+  }
+
+  /** The best chain, oldest block first, in as few values as it can be restored from. */
+  *kept(): Generator<KeptBlock> {
+    let before: State | undefined;
+    for (const [, hash] of [...this.#byNumber].toSorted(([left], [right]) => left - right)) {
+      const block = this.#blocks.get(hash);
+      if (block === undefined) continue;
+      const state = this.#states.get(hash);
+      if (state === undefined) yield { block, kind: "content", values: new Map() };
+      else if (before === undefined) yield { block, kind: "state", values: state };
+      else yield { block, kind: "changes", values: differences(before, state) };
+      before = state;
+    }
   }
 
   /** Takes an extrinsic into the pool, or throws `PoolRefusal`. `watch` is told what becomes of it. */
@@ -319,7 +329,7 @@ export class PracticeChain {
     });
     this.#blocks.set(block.hash, block);
     this.#states.set(block.hash, executed.state);
-    for (const { imported } of this.#listeners) imported?.({ ...block, changes: executed.changes });
+    for (const { imported } of this.#listeners) imported?.({ block, kind: "changes", values: executed.changes });
     if (number > this.#head.number) this.#adopt(block);
     return block;
   }
@@ -347,7 +357,7 @@ export class PracticeChain {
     for (const { best } of this.#listeners) best?.(block);
     this.revalidate();
     this.finalize();
-    this.#forgetStates();
+    this.#forgetOld();
   }
 
   /** Blocks of the best chain that are not on the way to this one. */
@@ -385,20 +395,38 @@ export class PracticeChain {
     }
   }
 
-  #moveHead(block: Block): void {
-    this.#head = block;
-    const final = this.#byNumber.get(Math.max(0, block.number - this.rules.finalityLag));
-    this.#finalized = this.#blocks.get(final ?? "") ?? this.#finalized;
-  }
-
   #tell(hash: string, status: ExtrinsicStatus): void {
     for (const watcher of this.#watchers.get(hash) ?? []) watcher(status);
   }
 
-  #forgetStates(): void {
+  #forgetOld(): void {
     const [oldest] = this.#states.keys();
     if (this.#states.size > KEPT_STATES && oldest !== undefined) this.#states.delete(oldest);
+    const old = this.#head.number - KEPT_BLOCKS;
+    const hash = old > 0 ? this.#byNumber.get(old) : undefined;
+    if (hash === undefined) return;
+    this.#byNumber.delete(old);
+    this.#blocks.delete(hash);
   }
+}
+
+export function genesisBlock(state: State, timestampMs: number): KeptBlock {
+  const block = sealed({
+    number: 0,
+    parentHash: NO_PARENT,
+    stateRoot: stateRoot(NO_PARENT, state),
+    digestLog: slotLog(0),
+    timestampMs,
+    extrinsics: [],
+  });
+  return { block, kind: "state", values: state };
+}
+
+function differences(before: State, after: State): Map<string, Buffer | null> {
+  const values = new Map<string, Buffer | null>();
+  for (const [key, value] of after) if (before.get(key)?.equals(value) !== true) values.set(key, value);
+  for (const key of before.keys()) if (!after.has(key)) values.set(key, null);
+  return values;
 }
 
 function invalid(data: string): PoolRefusal {
@@ -431,13 +459,13 @@ function slotLog(slot: number): Buffer {
   return join(u8(6), Buffer.from("aura"), compact(8), u64(slot));
 }
 
-function sealed(block: Omit<Block, "hash" | "extrinsicsRoot">): Block {
+export function sealed(block: Omit<Block, "hash" | "extrinsicsRoot">): Block {
   const extrinsicsRoot = blake2_256(vector(block.extrinsics)).toString("hex");
   const header = encodeHeader({ ...block, extrinsicsRoot });
   return { ...block, extrinsicsRoot, hash: blake2_256(header).toString("hex") };
 }
 
-export function encodeHeader(block: Omit<Block, "hash">): Buffer {
+function encodeHeader(block: Omit<Block, "hash">): Buffer {
   return join(
     Buffer.from(block.parentHash, "hex"),
     compact(block.number),

@@ -1,11 +1,13 @@
 import type { PracticeNode as Node, PracticeNodeOptions } from "./node.ts";
 
+export { practiceWalletsFolder } from "./folder.ts";
 export type {
   PracticeFaults,
   PracticeKey,
   PracticeMiner,
   PracticeNodeOptions,
 } from "./node.ts";
+export { type PracticePlace, PracticeService, type PracticeServiceOptions } from "./practice-service.ts";
 
 export type PracticeNode = Node;
 /** Its code, with that of the signatures, is loaded when the first one starts. */

@@ -1,7 +1,8 @@
 /** A node of the practice network in this process: one chain, its clock, and the door for clients, on 127.0.0.1. */
-import { randomBytes } from "node:crypto";
-import { createServer, type Server } from "node:http";
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join as joinPath } from "node:path";
 import { bls12_381 } from "@noble/curves/bls12-381.js";
 import { blake2b } from "@noble/hashes/blake2.js";
 import {
@@ -12,9 +13,13 @@ import {
   sr25519Sign,
 } from "@polkadot/util-crypto";
 import { WebSocketServer } from "ws";
+import { CrusaderError, type ErrorReport } from "../../../common/errors.ts";
 import type { Beacon } from "../timelock/index.ts";
 import { PracticeBeacon } from "./beacon.ts";
-import { type Block, type ChainFaults, PracticeChain } from "./chain.ts";
+import { type Block, type ChainFaults, genesisBlock, type KeptBlock, PracticeChain } from "./chain.ts";
+import { type ChainBasics, ChainFile } from "./chain-file.ts";
+import { HOSTED_FOLDER } from "./folder.ts";
+import { HostedFiles } from "./hosted-files.ts";
 import { encodeMetadata } from "./metadata.ts";
 import { type RpcFaults, serveRpc } from "./rpc.ts";
 import { genesisState } from "./runtime.ts";
@@ -47,6 +52,17 @@ export type PracticeNodeOptions = {
   tempo?: number;
   netuid?: number;
   faults?: Partial<PracticeFaults>;
+  /** Where the chain and its files are kept, and gone on with by the next start; null: in memory alone. */
+  folder?: string | null;
+  /** What another process may ask of this one. */
+  control?: Control | null;
+};
+
+export type Control = {
+  /** Who has it may ask. */
+  token: string;
+  /** Takes what the other one sent, as JSON; what it throws is told. */
+  handle: (action: string, input: unknown) => Promise<unknown>;
 };
 
 /** An account of the practice network, with its secret. */
@@ -84,10 +100,13 @@ export class PracticeNode {
   /** Who was there from the beginning: uid 0, and uid 1, whose stake fees become. */
   readonly owner: { hotkey: PracticeKey; coldkey: PracticeKey };
   readonly burn: { hotkey: PracticeKey; coldkey: PracticeKey };
+  readonly files: HostedFiles;
+  readonly #control: Control | null;
   readonly #server: Server;
   readonly #sockets: WebSocketServer;
   readonly #versionListeners = new Set<() => void>();
   #timer: NodeJS.Timeout | null = null;
+  #problem: CrusaderError | null = null;
   #encodedMetadata: { of: string; bytes: Buffer } | null = null;
 
   static async start(options: PracticeNodeOptions = {}): Promise<PracticeNode> {
@@ -107,40 +126,41 @@ export class PracticeNode {
     tempo = DEFAULT_TEMPO,
     netuid = DEFAULT_NETUID,
     faults = {},
+    folder = null,
+    control = null,
   }: PracticeNodeOptions) {
     this.secondsPerBlock = secondsPerBlock;
-    this.netuid = netuid;
     this.faults = { ...NO_FAULTS, ...faults };
     this.owner = { hotkey: practiceKey("owner hotkey"), coldkey: practiceKey("owner coldkey") };
     this.burn = { hotkey: practiceKey("burn hotkey"), coldkey: practiceKey("burn coldkey") };
-    const genesisTimeMs = Date.now() + this.faults.clockOffsetMs;
-    const beacon = new PracticeBeacon({
-      secret: bls12_381.fields.Fr.create(BigInt(`0x${randomBytes(48).toString("hex")}`)),
-      genesisSeconds: Math.floor(genesisTimeMs / 1000) - ROUNDS_BEFORE * secondsPerRound,
-      periodSeconds: secondsPerRound,
-    });
-    const accounts = (pair: { hotkey: PracticeKey; coldkey: PracticeKey }) => ({
-      hotkey: Buffer.from(pair.hotkey.publicKey),
-      coldkey: Buffer.from(pair.coldkey.publicKey),
-    });
+    this.files = new HostedFiles(folder === null ? null : joinPath(folder, HOSTED_FOLDER));
+    this.#control = control;
+    const file = folder === null ? null : new ChainFile(folder);
+    const kept = file?.read() ?? null;
+    const { basics, blocks } = kept ?? this.#newChain({ secondsPerRound, tempo, netuid });
+    const [genesis] = blocks;
+    if (genesis === undefined) throw new Error("a chain has a first block");
+    this.netuid = basics.netuid;
+    const { secret, ...pace } = basics.beacon;
     this.chain = new PracticeChain({
-      genesisState: genesisState({
-        netuid,
-        tempo,
-        subnetTaoRao: POOL_TAO_RAO,
-        subnetAlpha: POOL_ALPHA,
-        neurons: [accounts(this.owner), accounts(this.burn)],
-        funds: [{ who: Buffer.from(this.owner.coldkey.publicKey), rao: TAO }],
-        timestampMs: genesisTimeMs,
-        beacon,
-      }),
-      genesisTimeMs,
-      beacon,
+      genesis: genesis.block,
+      beacon: new PracticeBeacon({ secret: BigInt(`0x${secret}`), ...pace }),
       rules: { specVersion: FIRST_SPEC_VERSION, transactionVersion: TRANSACTION_VERSION, finalityLag },
       faults: this.faults,
     });
-    this.#server = createServer((_, response) => response.writeHead(404).end());
-    this.#sockets = new WebSocketServer({ server: this.#server, maxPayload: MAX_MESSAGE_BYTES });
+    for (const block of blocks) this.chain.restore(block);
+    if (file !== null) {
+      file.write(basics, this.chain.kept());
+      this.chain.listen({ imported: (block) => this.#keep(file, block) });
+    }
+    this.#server = createServer((request, response) => {
+      this.#serve(request, response).catch(() => response.destroy());
+    });
+    this.#sockets = new WebSocketServer({
+      server: this.#server,
+      maxPayload: MAX_MESSAGE_BYTES,
+      verifyClient: ({ req }: { req: IncomingMessage }) => isFromProgram(req),
+    });
     this.#sockets.on("connection", (socket) =>
       serveRpc(socket, {
         chain: this.chain,
@@ -162,6 +182,21 @@ export class PracticeNode {
 
   get endpoint(): string {
     return `ws://127.0.0.1:${this.port}`;
+  }
+
+  /** Where its files lie. */
+  get filesOrigin(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** What stands in the way of keeping the chain; null where nothing does. */
+  get problem(): CrusaderError | null {
+    return this.#problem;
+  }
+
+  /** The address of a file from now on. Throws `disk_full`, `data_folder`. */
+  publish(content: Uint8Array): string {
+    return this.filesOrigin + this.files.put(content);
   }
 
   get beacon(): Beacon {
@@ -245,6 +280,67 @@ export class PracticeNode {
     return this.chain.head.timestampMs + Math.round(this.secondsPerBlock * 1000);
   }
 
+  #newChain({ secondsPerRound, tempo, netuid }: { secondsPerRound: number; tempo: number; netuid: number }): {
+    basics: ChainBasics;
+    blocks: KeptBlock[];
+  } {
+    const timestampMs = Date.now() + this.faults.clockOffsetMs;
+    const secret = bls12_381.fields.Fr.create(BigInt(`0x${randomBytes(48).toString("hex")}`));
+    const pace = {
+      genesisSeconds: Math.floor(timestampMs / 1000) - ROUNDS_BEFORE * secondsPerRound,
+      periodSeconds: secondsPerRound,
+    };
+    const accounts = (pair: { hotkey: PracticeKey; coldkey: PracticeKey }) => ({
+      hotkey: Buffer.from(pair.hotkey.publicKey),
+      coldkey: Buffer.from(pair.coldkey.publicKey),
+    });
+    const state = genesisState({
+      netuid,
+      tempo,
+      subnetTaoRao: POOL_TAO_RAO,
+      subnetAlpha: POOL_ALPHA,
+      neurons: [accounts(this.owner), accounts(this.burn)],
+      funds: [{ who: Buffer.from(this.owner.coldkey.publicKey), rao: TAO }],
+      timestampMs,
+      beacon: new PracticeBeacon({ secret, ...pace }),
+    });
+    const basics = { beacon: { secret: secret.toString(16).padStart(64, "0"), ...pace }, netuid };
+    return { basics, blocks: [genesisBlock(state, timestampMs)] };
+  }
+
+  /** A disk that is full ends no chain: it goes on in memory, and says so. */
+  #keep(file: ChainFile, block: KeptBlock): void {
+    if (this.#problem !== null) return;
+    try {
+      file.append(block);
+    } catch (error) {
+      if (!(error instanceof CrusaderError)) throw error;
+      this.#problem = error;
+    }
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method, url = "" } = request;
+    const action = /^\/control\/([a-z]+)$/i.exec(url)?.[1];
+    if (method === "POST" && action !== undefined && this.#control !== null && isFromProgram(request)) {
+      const { token, handle } = this.#control;
+      if (!isSameText(request.headers.authorization ?? "", `Bearer ${token}`)) {
+        response.writeHead(403).end();
+        return;
+      }
+      const input: unknown = JSON.parse(await bodyOf(request));
+      const answer = await handle(action, input).then(
+        (result) => ({ result: result ?? null }),
+        (error: unknown) => ({ error: reportOf(error) }),
+      );
+      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
+      return;
+    }
+    const content = method === "GET" || method === "HEAD" ? this.files.get(url) : null;
+    if (content === null) response.writeHead(404, HEADERS).end("There is nothing here.\n");
+    else response.writeHead(200, HEADERS).end(method === "HEAD" ? undefined : content);
+  }
+
   #version(): Buffer {
     return join(
       text("node-subtensor"),
@@ -283,6 +379,7 @@ const RUNTIME_APIS: readonly (readonly [string, number])[] = [
   ["StakeInfoRuntimeApi", 1],
 ];
 
+/** A file of the largest size that is submitted, as base64, fits. */
 const MAX_MESSAGE_BYTES = 1024 * 1024;
 
 const NO_FAULTS: PracticeFaults = {
@@ -304,6 +401,35 @@ const NO_FAULTS: PracticeFaults = {
   clockOffsetMs: 0,
   stuck: false,
 };
+
+const HEADERS = { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" };
+
+/** Pages in browsers say where they are from, or name this machine as another; neither has anything to do here. */
+function isFromProgram({ headers }: IncomingMessage): boolean {
+  return headers.origin === undefined && /^(?:127\.0\.0\.1|localhost)(?::\d+)?$/.test(headers.host ?? "");
+}
+
+function isSameText(left: string, right: string): boolean {
+  const digest = (value: string) => createHash("sha256").update(value).digest();
+  return timingSafeEqual(digest(left), digest(right));
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let byteCount = 0;
+  for await (const chunk of request) {
+    byteCount += chunk.length;
+    if (byteCount > MAX_MESSAGE_BYTES) throw new Error("the request is too large");
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function reportOf(error: unknown): ErrorReport {
+  return error instanceof CrusaderError
+    ? error.report()
+    : { code: "internal", message: "The practice network failed.", hint: "", detail: String(error) };
+}
 
 function blake2_64(name: string): Buffer {
   return Buffer.from(blake2b(Buffer.from(name), { dkLen: 8 }));

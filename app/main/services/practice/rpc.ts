@@ -181,7 +181,7 @@ const METHODS: Record<string, Handler> = {
   chain_subscribeAllHeads: (_, { context: { chain }, subscribe }) =>
     subscribe("chain_allHead", (tell) => {
       tell(shownHeader(chain.head));
-      return chain.listen({ imported: (block) => tell(shownHeader(block)) });
+      return chain.listen({ imported: ({ block }) => tell(shownHeader(block)) });
     }),
   chain_subscribeFinalizedHeads: (_, { context: { chain }, subscribe }) =>
     subscribe("chain_finalizedHead", (tell) => {
