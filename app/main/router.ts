@@ -369,11 +369,11 @@ export function createRouter(services: Services) {
     },
 
     hosting: {
-      check: os.hosting.check.handler(async ({ input: { target, url, profile }, signal }) => {
+      check: os.hosting.check.handler(async ({ input: { target, url, profile, network }, signal }) => {
         const { resolved } = await services.hparams.load(profile);
-        const timeoutMs = codeFetchTimeoutMs(resolved);
         return services.hosting.check(url, await codeOf(target), {
-          timeoutMs,
+          timeoutMs: codeFetchTimeoutMs(resolved),
+          allowedOrigins: services.allowedOrigins(network),
           ...(signal === undefined ? {} : { signal }),
         });
       }),

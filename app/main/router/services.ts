@@ -168,6 +168,10 @@ export function createServices({
   const practice = new PracticeService({ dataFolder, lookEveryMs });
   const chains = new Chains({ resolve: (network) => networkPlace(network, practice.place()) });
   const errors = new ErrorJournal();
+  const allowedOrigins = (network: Network): string[] => {
+    const origin = network === "practice" ? practice.place()?.filesOrigin : undefined;
+    return origin === undefined ? [] : [origin];
+  };
   const submission = new SubmissionService({
     dataFolder,
     chains,
@@ -176,19 +180,18 @@ export function createServices({
     runsOf: (sha256) => judgedRuns(store, sha256),
     addressOf: (key) => wallets.addressOf(key),
     signing: signingRequests,
-    standings: null,
-    allowedOrigins: (network) => {
-      const origin = network === "practice" ? practice.place()?.filesOrigin : undefined;
-      return origin === undefined ? [] : [origin];
-    },
+    standings: arena,
+    allowedOrigins,
     onBug: (error) => errors.add("submission", reportOf(error)),
   });
   return {
     dataFolder,
     lookEveryMs,
     version: packageJson.version,
+    arena,
     python,
     store,
+    allowedOrigins,
     annotations,
     hparams,
     hosting: new HostingService({
