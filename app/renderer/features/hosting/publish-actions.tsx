@@ -2,6 +2,7 @@
 import { Button, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { GITHUB_NEW_TOKEN_PAGE } from "../../../common/addresses.ts";
+import type { Network } from "../../../common/chain.ts";
 import type { CrusaderError } from "../../../common/errors.ts";
 import { gitHubTokenPattern } from "../../../common/hosting.ts";
 import type { Target } from "../../../common/simulation.ts";
@@ -20,12 +21,14 @@ type PublishProps = {
   onPublished: (url: string) => void;
 };
 
-export function PublishActions({ target, gistId, onPublished }: PublishProps) {
-  const token = useLoaded("github", (signal) => client.hosting.hasToken(undefined, { signal }));
+export function PublishActions({ network, ...props }: PublishProps & { network: Network }) {
+  return network === "practice" ? <PublishToPractice {...props} /> : <PublishAsGist {...props} />;
+}
+
+/** What is being published, and how the last try failed. */
+function usePublishing({ target, onPublished }: Pick<PublishProps, "target" | "onPublished">) {
   const [working, setWorking] = useState<string | null>(null);
   const [error, setError] = useState<CrusaderError | null>(null);
-  const hasToken = token.value?.hasToken === true;
-
   const publish = async (what: string, action: (target: Target) => Promise<{ url: string }>) => {
     if (target === null) return;
     setWorking(what);
@@ -38,6 +41,32 @@ export function PublishActions({ target, gistId, onPublished }: PublishProps) {
       setWorking(null);
     }
   };
+  return { working, error, publish };
+}
+
+function PublishToPractice({ target, onPublished }: PublishProps) {
+  const { working, error, publish } = usePublishing({ target, onPublished });
+  return (
+    <>
+      <div className={classes.actions}>
+        <Button
+          onClick={() => void publish("practice", (file) => client.practice.publish({ target: file }))}
+          loading={working !== null}
+          disabled={target === null || working !== null}
+        >
+          Publish on the practice network
+        </Button>
+        <span className={classes.dim}>At a new URL on this machine each time, for the practice network only.</span>
+      </div>
+      {error !== null && <ErrorState error={error} />}
+    </>
+  );
+}
+
+function PublishAsGist({ target, gistId, onPublished }: PublishProps) {
+  const token = useLoaded("github", (signal) => client.hosting.hasToken(undefined, { signal }));
+  const { working, error, publish } = usePublishing({ target, onPublished });
+  const hasToken = token.value?.hasToken === true;
   const gist = (id: string | null) => (file: Target) =>
     client.hosting.publishGist({ target: file, description: "", gistId: id });
 

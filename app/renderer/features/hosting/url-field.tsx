@@ -105,6 +105,7 @@ export function UrlField({ target, network, profile, value, onChange, preflight 
       </div>
       {isOfThisUrl && look.state === "failed" && <ErrorState error={look.error} />}
       <PublishActions
+        network={network}
         target={target}
         gistId={typed.gistId}
         onPublished={(url) => {
@@ -112,7 +113,9 @@ export function UrlField({ target, network, profile, value, onChange, preflight 
           void lookAt(url);
         }}
       />
-      <OtherHosts fileName={target?.title ?? "train.py"} sha256={preflight?.sha256 ?? null} />
+      {network !== "practice" && (
+        <OtherHosts fileName={target?.title ?? "train.py"} sha256={preflight?.sha256 ?? null} />
+      )}
     </div>
   );
 }
