@@ -148,8 +148,8 @@ export function stepStanding({ state, inclusion }: Pick<ShownStep, "state" | "in
 }
 
 export type NextAction =
-  /** Its bytes are to be built, which costs nothing. */
-  | { kind: "prepare"; step: ShownStep }
+  /** Its bytes are to be built, which costs nothing. `isAsked`: something went wrong before, so a person says when. */
+  | { kind: "prepare"; step: ShownStep; isAsked: boolean }
   | { kind: "sign"; step: ShownStep }
   /** The chain has the word. */
   | { kind: "wait"; step: ShownStep }
@@ -157,14 +157,21 @@ export type NextAction =
   | { kind: "none" };
 
 /** What is to be done now so that it goes on. */
-export function nextAction({ state, steps }: Pick<Submission, "state" | "steps">): NextAction {
+export function nextAction({ state, steps, problem }: Pick<Submission, "state" | "steps" | "problem">): NextAction {
   if (state !== "open") return { kind: "none" };
   const step = steps.find((one) => one.state !== "finalized");
   if (step === undefined) return { kind: "none" };
-  if (step.state === "unsigned" && step.unsigned !== null) return { kind: "sign", step };
-  return step.state === "waiting" || step.state === "expired" || step.state === "unsigned"
-    ? { kind: "prepare", step }
-    : { kind: "wait", step };
+  switch (step.state) {
+    case "unsigned":
+      return { kind: "sign", step };
+    case "waiting":
+      return { kind: "prepare", step, isAsked: problem !== null };
+    case "expired":
+    case "failed":
+      return { kind: "prepare", step, isAsked: true };
+    default:
+      return { kind: "wait", step };
+  }
 }
 
 /** "20 blocks, about 4 min"; by this machine's clock, which the preflight has compared with the chain's. */

@@ -20,6 +20,7 @@ import { PANELS } from "./features/panels.ts";
 import { productionCommands } from "./features/production/commands.ts";
 import { serverCommands } from "./features/servers/commands.ts";
 import { simulationCommands } from "./features/simulation/commands.ts";
+import { submissionCommands } from "./features/submission/commands.ts";
 import { pickTemplate, removeFile, renameFile } from "./features/workspace/actions.ts";
 import { allFiles } from "./features/workspace/folders.ts";
 import { pickFolder } from "./features/workspace/picker.ts";
@@ -48,6 +49,7 @@ export function registerAppCommands(): () => void {
     ...serverCommands,
     ...productionCommands,
     ...historyCommands,
+    ...submissionCommands,
     ...viewCommands,
     ...machineCommands,
     ...PANELS.map(

@@ -12,6 +12,7 @@ import { enginePrompts, followEnginePrompts } from "./features/engines/prompts.t
 import { showFeature } from "./features/open-feature.ts";
 import { PANELS } from "./features/panels.ts";
 import { Choosers } from "./features/simulation/choosers.tsx";
+import { followSubmissions } from "./features/submission/submissions.ts";
 import { loadWorkspace } from "./features/workspace/folders.ts";
 import { picker } from "./features/workspace/picker.ts";
 import { followActivity } from "./shell/activity.ts";
@@ -95,6 +96,7 @@ function Window() {
       followMachine(),
       followSetAside(),
       followEnginePrompts(),
+      followSubmissions(),
       startEditor(),
       followDesktop(),
     ];

@@ -8,6 +8,7 @@ import { productionPanel } from "./production/panels.ts";
 import { resultPanel } from "./result/panels.ts";
 import { serversPanel } from "./servers/panels.ts";
 import { simulationPanel } from "./simulation/panels.ts";
+import { submissionPanel } from "./submission/panels.ts";
 import { topologyPanel } from "./topology/panels.ts";
 import { explorerPanel } from "./workspace/panels.ts";
 
@@ -20,6 +21,7 @@ export const PANELS: readonly PanelDefinition[] = [
   topologyPanel,
   historyPanel,
   comparePanel,
+  submissionPanel,
   productionPanel,
   enginesPanel,
   serversPanel,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { sampleInclusion, sampleReveal, sampleStep, sampleSubmission } from "../../../common/sample-submission.ts";
 import { newsOf } from "./news.ts";
-import { sampleInclusion, sampleReveal, sampleStep, sampleSubmission } from "./sample-submission.ts";
 
 const ID = sampleSubmission().id;
 const payment = { block: 1234, extrinsicIndex: 3 };
@@ -79,7 +79,12 @@ test("trouble is told, what stays is not, and neither is what this window has no
   const changed = {
     ...before,
     problem,
-    urlWatch: { state: "changed" as const, checkedAt: null, message: "It is another file." },
+    urlWatch: {
+      state: "changed" as const,
+      checkedAt: null,
+      message: "It is another file.",
+      hint: "Put the committed bytes back.",
+    },
   };
   expect([
     newsOf([before], [changed]),
@@ -92,7 +97,7 @@ test("trouble is told, what stays is not, and neither is what this window has no
         submissionId: ID,
         kind: "error",
         title: "train.py: the hosted file has changed",
-        message: "It is another file. Put the committed bytes back before it is evaluated.",
+        message: "It is another file. Put the committed bytes back.",
       },
       {
         submissionId: ID,

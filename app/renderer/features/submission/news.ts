@@ -2,8 +2,8 @@
 import { formatInteger } from "../../../common/format.ts";
 import { shownText } from "../../../common/shown-text.ts";
 import type { Submission } from "../../../common/submission.ts";
+import { evaluatedWords, paymentText } from "../../../common/submission-words.ts";
 import type { NotificationOptions } from "../../shell/notifications.ts";
-import { evaluatedWords, paymentText } from "./words.ts";
 
 export type News = Pick<NotificationOptions, "kind" | "title" | "message"> & { submissionId: string };
 
@@ -47,7 +47,7 @@ function changes(before: Submission, { fileName, steps, payment, reveal, urlWatc
     found.push({
       kind: "error",
       title: `${name}: the hosted file has changed`,
-      message: `${shownText(urlWatch.message)} Put the committed bytes back before it is evaluated.`,
+      message: shownText(`${urlWatch.message} ${urlWatch.hint}`),
     });
   }
   if (reveal?.state === "late" && before.reveal?.state !== "late") {

@@ -1,6 +1,6 @@
 /** For tests: a submission with fee on its way, complete enough for everything to be said about it. */
-import type { Inclusion, UnsignedExtrinsic } from "../../../common/chain.ts";
-import type { ShownStep, Submission } from "../../../common/submission.ts";
+import type { Inclusion, UnsignedExtrinsic } from "./chain.ts";
+import type { ShownStep, Submission } from "./submission.ts";
 
 const HOTKEY = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
 const COLDKEY = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty";
@@ -60,6 +60,7 @@ export function sampleSubmission(change: Partial<Submission> = {}): Submission {
     id: "20261121-100000-abcd",
     createdAt: "2026-11-21T10:00:00.000Z",
     network: "practice",
+    genesisHash: `0x${"22".repeat(32)}`,
     profile: "production-2026-04",
     netuid: 3,
     fileName: "train.py",
@@ -76,10 +77,12 @@ export function sampleSubmission(change: Partial<Submission> = {}): Submission {
       destinationFrom: "owner_of_burn_hotkey",
     },
     payment: null,
+    paymentIsOpen: false,
+    commitment: null,
     state: "open",
     steps: [sampleStep("stake"), sampleStep("transfer"), sampleStep("commit")],
     reveal: null,
-    urlWatch: { state: "unchecked", checkedAt: null, message: "" },
+    urlWatch: { state: "unchecked", checkedAt: null, message: "", hint: "" },
     evaluated: null,
     problem: null,
     ...change,

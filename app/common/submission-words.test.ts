@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { PREFLIGHT_CHECKS, type PreflightCheck } from "../../../common/submission.ts";
 import {
   SAMPLE_ADDRESSES,
   sampleInclusion,
@@ -8,6 +7,7 @@ import {
   sampleSubmission,
   sampleUnsigned,
 } from "./sample-submission.ts";
+import { PREFLIGHT_CHECKS, type PreflightCheck, type ShownStep, type Submission } from "./submission.ts";
 import {
   blockedBy,
   CHECK_GROUPS,
@@ -19,7 +19,7 @@ import {
   stepStanding,
   submissionStanding,
   summaryOf,
-} from "./words.ts";
+} from "./submission-words.ts";
 
 const check = (id: PreflightCheck["id"], state: PreflightCheck["state"], message = "") =>
   ({ id, state, message, hint: "" }) satisfies PreflightCheck;
@@ -74,7 +74,7 @@ test("a call is amounts and addresses, and its button says what it does", () => 
     [
       "Sign and transfer the stake",
       [
-        { name: "Amount", value: "1.2345 alpha", copied: false },
+        { name: "Amount", value: "1.2345 alpha (1,234,500,000)", copied: false },
         { name: "Destination coldkey", value: SAMPLE_ADDRESSES.owner, copied: true },
         { name: "Staked with hotkey", value: SAMPLE_ADDRESSES.hotkey, copied: true },
         { name: "Subnet", value: "3", copied: false },
@@ -93,15 +93,25 @@ test("a call is amounts and addresses, and its button says what it does", () => 
 
 test("the first step that is not final decides what is to be done", () => {
   const done = sampleStep("stake", { state: "finalized", inclusion: sampleInclusion() });
-  const kinds = (["waiting", "unsigned", "sent", "unknown", "included", "failed", "expired"] as const).map((state) => {
+  const problem = { message: "The node did not take it.", hint: "" };
+  const actionOf = (state: ShownStep["state"], change: Partial<Submission> = {}) => {
     const step = sampleStep("transfer", { state, unsigned: state === "unsigned" ? sampleUnsigned(STAKE) : null });
-    return nextAction(sampleSubmission({ steps: [done, step, sampleStep("commit")] })).kind;
-  });
+    const next = nextAction(sampleSubmission({ steps: [done, step, sampleStep("commit")], ...change }));
+    return next.kind === "prepare" && next.isAsked ? "prepare, asked" : next.kind;
+  };
   expect([
-    kinds,
-    nextAction(sampleSubmission({ steps: [done] })).kind,
-    nextAction(sampleSubmission({ state: "abandoned" })).kind,
-  ]).toEqual([["prepare", "sign", "wait", "wait", "wait", "wait", "prepare"], "none", "none"]);
+    (["waiting", "unsigned", "sent", "unknown", "included", "failed", "expired"] as const).map((state) =>
+      actionOf(state),
+    ),
+    actionOf("waiting", { problem }),
+    actionOf("waiting", { steps: [done] }),
+    actionOf("waiting", { state: "abandoned" }),
+  ]).toEqual([
+    ["prepare", "sign", "wait", "wait", "wait", "prepare, asked", "prepare, asked"],
+    "prepare, asked",
+    "none",
+    "none",
+  ]);
 });
 
 test("every state of a step has words", () => {
@@ -121,7 +131,7 @@ test("every state of a step has words", () => {
 });
 
 test("a submission's standing follows it to its rank", () => {
-  const watched = (state: "same" | "changed") => ({ state, checkedAt: null, message: "" });
+  const watched = (state: "same" | "changed") => ({ state, checkedAt: null, message: "", hint: "" });
   const evaluated = {
     source: "api",
     submissionId: "v1_1",
@@ -169,15 +179,13 @@ test("the countdown is in blocks and time, and never below nothing", () => {
   ]).toEqual(["20 blocks, about 4 min", "1 block, about 5 s", "2 blocks", "due now"]);
 });
 
-test("what was paid for nothing can be cited on its own network, by its own rules", () => {
-  const payment = { block: 7, extrinsicIndex: 2 };
+test("what was paid for nothing can be cited on its own network, once its submission is over", () => {
+  const paid = { payment: { block: 7, extrinsicIndex: 2 }, paymentIsOpen: true };
   const submissions = [
-    sampleSubmission({ id: "open", payment }),
-    sampleSubmission({ id: "failed", payment, state: "failed" }),
+    sampleSubmission({ id: "open", ...paid }),
+    sampleSubmission({ id: "failed", ...paid, state: "failed" }),
     sampleSubmission({ id: "unpaid", state: "failed" }),
-    sampleSubmission({ id: "elsewhere", payment, state: "abandoned", network: "finney" }),
-    sampleSubmission({ id: "replaced", payment, state: "committed", reveal: sampleReveal({ state: "replaced" }) }),
+    sampleSubmission({ id: "elsewhere", ...paid, state: "abandoned", network: "finney" }),
   ];
-  const rules = { network: "practice", profile: "production-2026-04" };
-  expect(citablePayments(submissions, rules).map(({ id }) => id)).toEqual(["failed", "replaced"]);
+  expect(citablePayments(submissions, "practice").map(({ id }) => id)).toEqual(["failed"]);
 });

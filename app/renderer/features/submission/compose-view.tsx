@@ -1,0 +1,250 @@
+/** What is to be submitted, top to bottom: file and proof, rules and network, URL, identity, cost, preflight. */
+import { Button, Select } from "@mantine/core";
+import { IconArrowRight, IconPlayerPlay } from "@tabler/icons-react";
+import { useId, useState } from "react";
+import { PUBLIC_NETWORKS } from "../../../common/chain.ts";
+import { formatBytes } from "../../../common/format.ts";
+import { shownText } from "../../../common/shown-text.ts";
+import type { Fee, Preflight, SubmissionRequest } from "../../../common/submission.ts";
+import { blockedBy, citablePayments, paymentText } from "../../../common/submission-words.ts";
+import { useConnection } from "../../client.ts";
+import { runCommand } from "../../shell/commands.ts";
+import { notifyError } from "../../shell/notifications.ts";
+import { freshTarget, type ShownTarget, useSelection } from "../../shell/selection.ts";
+import { showRun } from "../history/actions.ts";
+import { UrlField } from "../hosting/url-field.tsx";
+import { useChoice } from "../simulation/choice.ts";
+import { useProfiles } from "../simulation/use-profiles.ts";
+import { SignerPicker } from "../wallets/index.ts";
+import { CopiedFact, Fact, Facts } from "./facts.tsx";
+import { FeeFacts } from "./fee-facts.tsx";
+import { type Form, missingWords, requestOf, withNetwork } from "./form.ts";
+import { PreflightView } from "./preflight-view.tsx";
+import classes from "./submission.module.css";
+import { useSubmissions } from "./submissions.ts";
+import { usePreflight } from "./use-preflight.ts";
+import { changeForm, showView, useForm } from "./view.ts";
+
+const change = (changed: Partial<Form>) => changeForm((form) => ({ ...form, ...changed }));
+
+export function ComposeView() {
+  const form = useForm();
+  const target = useSelection((state) => state.target);
+  const { scoring, profile } = useScoringProfiles(form);
+  const { status } = useConnection();
+  const request = requestOf(form, target?.target ?? null, profile);
+  const { asked, again } = usePreflight(request);
+  const preflight = asked?.preflight ?? null;
+  const reason =
+    missingWords(form, target, profile) ??
+    (status === "connected" ? null : "Not connected.") ??
+    (asked?.error != null ? shownText(asked.error.message) : null) ??
+    (preflight === null || asked?.isRunning !== false ? "The preflight is not done yet." : blockedBy(preflight));
+  return (
+    <>
+      <FileSection target={target} preflight={preflight} />
+      <section className={classes.part} aria-label="Network and rules">
+        <h2 className={classes.title}>Network and rules</h2>
+        <div className={classes.fields}>
+          <Select
+            label="Network"
+            data={[...PUBLIC_NETWORKS, "practice"]}
+            value={form.network}
+            allowDeselect={false}
+            onChange={(network) => network !== null && changeForm((before) => withNetwork(before, network))}
+            w="13rem"
+          />
+          <Select
+            label="Profile"
+            description="Netuid, fee and intervals go by it."
+            data={scoring.map(({ name, title }) => ({ value: name, label: name, title: title ?? "" }))}
+            value={profile}
+            allowDeselect={false}
+            onChange={(value) => value !== null && change({ profile: value })}
+            w="15rem"
+          />
+        </div>
+      </section>
+      <section className={classes.part} aria-label="URL">
+        <h2 className={classes.title}>URL</h2>
+        <UrlField
+          target={target}
+          network={form.network}
+          profile={profile}
+          value={form.url}
+          onChange={(url: string) => change({ url })}
+          preflight={preflight}
+        />
+      </section>
+      <section className={classes.part} aria-label="Identity">
+        <h2 className={classes.title}>Identity</h2>
+        {/* biome-ignore lint/a11y/useValidAriaRole: whose key, and no role of an element */}
+        <SignerPicker
+          role="hotkey"
+          network={form.network}
+          value={form.hotkey}
+          onChange={(hotkey) => change({ hotkey })}
+        />
+        {preflight?.hotkeyAddress != null && (
+          <Facts>
+            <CopiedFact name="Hotkey" value={preflight.hotkeyAddress} />
+            <Fact name="Registered">{preflight.uid === null ? "no" : `uid ${preflight.uid}`}</Fact>
+          </Facts>
+        )}
+      </section>
+      <CostSection form={form} fee={preflight?.fee ?? null} />
+      <PreflightView asked={asked} again={again} />
+      <Onwards reason={reason} request={request} preflight={preflight} target={target} />
+    </>
+  );
+}
+
+/** Those that score, and which of them is meant: a rehearsal is nothing to submit by. */
+function useScoringProfiles(form: Form) {
+  const profiles = useProfiles();
+  const choice = useChoice();
+  const scoring = (profiles ?? []).filter(({ kind, error }) => kind === "production" && error === null);
+  const named = (name: string | null) => scoring.find((one) => one.name === name)?.name;
+  return { scoring, profile: named(form.profile) ?? named(choice.profile) ?? scoring[0]?.name ?? null };
+}
+
+function FileSection({ target, preflight }: { target: ShownTarget | null; preflight: Preflight | null }) {
+  return (
+    <section className={classes.part} aria-label="File and proof">
+      <h2 className={classes.title}>File and proof</h2>
+      {target === null ? (
+        <p className={classes.dim}>Open the file in the editor, or choose it in the explorer.</p>
+      ) : (
+        <>
+          <div className={classes.line}>
+            <b>{target.title}</b> <span className={classes.dim}>{target.origin}</span>
+            {preflight !== null && <span className="number">{formatBytes(preflight.byteCount)}</span>}
+            <Button
+              leftSection={<IconPlayerPlay size="1em" aria-hidden />}
+              onClick={() => runCommand("simulation.start")}
+            >
+              Simulate
+            </Button>
+          </div>
+          {preflight !== null && (
+            <Facts>
+              <CopiedFact name="SHA-256" value={preflight.sha256} />
+              <Fact name="Judged in">
+                {preflight.runIds.length === 0 ? (
+                  "no run yet: simulate it first"
+                ) : (
+                  <span className={classes.line}>
+                    {preflight.runIds.map((runId) => (
+                      <Button key={runId} onClick={() => showRun(runId)}>
+                        run {runId}
+                      </Button>
+                    ))}
+                  </span>
+                )}
+              </Fact>
+            </Facts>
+          )}
+        </>
+      )}
+    </section>
+  );
+}
+
+function CostSection({ form, fee }: { form: Form; fee: Fee | null }) {
+  const { list } = useSubmissions();
+  const citable = citablePayments(list ?? [], form.network);
+  const cited = form.payment;
+  const keyOf = ({ block, extrinsicIndex }: { block: number; extrinsicIndex: number }) => `${block}:${extrinsicIndex}`;
+  return (
+    <section className={classes.part} aria-label="Cost">
+      <h2 className={classes.title}>Cost</h2>
+      {(citable.length > 0 || cited !== null) && (
+        <Select
+          label="Payment"
+          description="What was paid for an earlier submission that was never evaluated can be cited once more."
+          data={[
+            { value: "new", label: "Pay the fee" },
+            ...citable.flatMap(({ payment, fileName, createdAt }) =>
+              payment === null
+                ? []
+                : [
+                    {
+                      value: keyOf(payment),
+                      label: `Cite ${paymentText(payment)} (${shownText(fileName)}, ${createdAt.slice(0, 10)})`,
+                    },
+                  ],
+            ),
+          ]}
+          value={cited === null ? "new" : keyOf(cited)}
+          allowDeselect={false}
+          onChange={(value) =>
+            change({
+              payment: citable.find(({ payment }) => payment !== null && keyOf(payment) === value)?.payment ?? null,
+            })
+          }
+          w="32rem"
+          maw="100%"
+        />
+      )}
+      {cited === null && (
+        // biome-ignore lint/a11y/useValidAriaRole: whose key, and no role of an element
+        <SignerPicker
+          role="coldkey"
+          network={form.network}
+          value={form.coldkey}
+          onChange={(coldkey) => change({ coldkey })}
+        />
+      )}
+      {fee === null ? (
+        <p className={classes.dim}>The preflight says whether a fee is due, and to whom.</p>
+      ) : (
+        <FeeFacts fee={fee} cited={cited !== null} />
+      )}
+    </section>
+  );
+}
+
+type OnwardsProps = {
+  reason: string | null;
+  request: SubmissionRequest | null;
+  preflight: Preflight | null;
+  target: ShownTarget | null;
+};
+
+function Onwards({ reason, request, preflight, target }: OnwardsProps) {
+  const reasonId = useId();
+  const [isSaving, setSaving] = useState(false);
+  const review = async (asked: SubmissionRequest, passed: Preflight, shown: ShownTarget) => {
+    setSaving(true);
+    try {
+      // What was typed since is saved, and is what the review looks at.
+      const fresh = await freshTarget(shown);
+      showView({ kind: "review", request: { ...asked, target: fresh }, preflight: passed }, { fullWidth: true });
+    } finally {
+      setSaving(false);
+    }
+  };
+  return (
+    <section className={classes.part} aria-label="Review">
+      <div className={classes.line}>
+        <Button
+          variant="filled"
+          size="sm"
+          rightSection={<IconArrowRight size="1em" aria-hidden />}
+          disabled={reason !== null}
+          loading={isSaving}
+          aria-describedby={reasonId}
+          onClick={() => {
+            if (request === null || preflight === null || target === null) return;
+            review(request, preflight, target).catch((thrown: unknown) => notifyError(thrown));
+          }}
+        >
+          Review what would be signed
+        </Button>
+        <span id={reasonId} className={reason === null ? classes.dim : classes.reason}>
+          {reason ?? "Nothing is signed or sent by that."}
+        </span>
+      </div>
+    </section>
+  );
+}

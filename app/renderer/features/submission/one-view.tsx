@@ -1,0 +1,309 @@
+/** One submission: the step that is a person's to sign, what the chain did, and what became of it. */
+import { Button, Modal } from "@mantine/core";
+import { IconAlertTriangle, IconArrowLeft } from "@tabler/icons-react";
+import { useCallback, useEffect, useState } from "react";
+import type { CrusaderError } from "../../../common/errors.ts";
+import { formatInteger } from "../../../common/format.ts";
+import { shownText } from "../../../common/shown-text.ts";
+import type { ShownStep, Submission } from "../../../common/submission.ts";
+import {
+  countdown,
+  evaluatedWords,
+  nextAction,
+  paymentText,
+  revealStanding,
+  STEP_PURPOSES,
+  STEP_TITLES,
+  signingWords,
+  stepStanding,
+  submissionStanding,
+} from "../../../common/submission-words.ts";
+import { client, useConnection } from "../../client.ts";
+import { asCrusaderError } from "../../connection.ts";
+import { notifyError } from "../../shell/notifications.ts";
+import { EmptyState, ErrorState, Loading } from "../../shell/ui/states.tsx";
+import { showRun } from "../history/actions.ts";
+import { SignStep } from "../wallets/index.ts";
+import { DecodedCall } from "./decoded-call.tsx";
+import { ExportButtons } from "./export-buttons.tsx";
+import { CopiedFact, Fact, Facts } from "./facts.tsx";
+import { FeeFacts } from "./fee-facts.tsx";
+import { StateMark } from "./state-mark.tsx";
+import classes from "./submission.module.css";
+import { useSubmissions } from "./submissions.ts";
+import { useNow } from "./use-now.ts";
+import { showView } from "./view.ts";
+
+export function OneView({ id }: { id: string }) {
+  const { list, error } = useSubmissions();
+  const submission = list?.find((one) => one.id === id);
+  if (submission !== undefined) return <One submission={submission} />;
+  if (error !== null) return <ErrorState error={error} />;
+  if (list === null) return <Loading what="Reading the submission" />;
+  return <EmptyState title="This submission is not there">Its folder was removed from the data folder.</EmptyState>;
+}
+
+function One({ submission }: { submission: Submission }) {
+  const { fileName, network, problem } = submission;
+  return (
+    <>
+      <section className={classes.part} aria-label="Submission">
+        <div className={classes.line}>
+          <h2 className={classes.heading}>
+            {shownText(fileName)} on {network}
+          </h2>
+          <StateMark standing={submissionStanding(submission)} />
+          <Button leftSection={<IconArrowLeft size="1em" aria-hidden />} onClick={() => showView({ kind: "list" })}>
+            All submissions
+          </Button>
+        </div>
+        <output className="visually-hidden">{submissionStanding(submission).word}</output>
+        {problem !== null && (
+          <div className={classes.problem} role="alert">
+            <IconAlertTriangle size="1em" aria-hidden />
+            <div>
+              <b>{shownText(problem.message)}</b> {shownText(problem.hint)}
+            </div>
+          </div>
+        )}
+      </section>
+      <Steps submission={submission} />
+      {submission.reveal !== null && <Reveal submission={submission} reveal={submission.reveal} />}
+      <About submission={submission} />
+    </>
+  );
+}
+
+function Steps({ submission }: { submission: Submission }) {
+  const { steps } = submission;
+  const next = nextAction(submission);
+  return (
+    <section className={classes.part} aria-label="Steps">
+      <h3 className={classes.title}>Steps</h3>
+      <ol className={classes.steps}>
+        {steps.map((step) => (
+          <li key={step.step} data-step={step.step} data-state={step.state}>
+            <div className={classes.line}>
+              <h4 className={classes.title}>{STEP_TITLES[step.step]}</h4>
+              <StateMark standing={stepStanding(step)} />
+            </div>
+            <p className={classes.dim}>{STEP_PURPOSES[step.step]}</p>
+            {next.kind === "prepare" && next.step === step && (
+              <Prepare key={step.state} id={submission.id} step={step} isAsked={next.isAsked} />
+            )}
+            {next.kind === "sign" && next.step === step && <Sign id={submission.id} step={step} />}
+            {step.extrinsicHash !== null && <Sent step={step} />}
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+/** Builds what is to be signed as soon as it is looked at, which costs nothing and tells nobody. */
+function Prepare({ id, step: { state }, isAsked }: { id: string; step: ShownStep; isAsked: boolean }) {
+  const { status } = useConnection();
+  const [error, setError] = useState<CrusaderError | null>(null);
+  const [isWorking, setWorking] = useState(false);
+  const prepare = useCallback(() => {
+    setError(null);
+    setWorking(true);
+    client.submission
+      .prepare({ id })
+      .catch((thrown: unknown) => setError(asCrusaderError(thrown)))
+      .finally(() => setWorking(false));
+  }, [id]);
+  useEffect(() => {
+    if (status === "connected" && !isAsked) prepare();
+  }, [status, isAsked, prepare]);
+  if (error !== null) return <ErrorState error={error} retry={prepare} />;
+  if (isWorking) return <Loading what="Looking at everything once more, and building the extrinsic" />;
+  return (
+    <div className={classes.line}>
+      <Button variant="filled" disabled={status !== "connected"} onClick={prepare}>
+        Prepare it again
+      </Button>
+      <span className={classes.dim}>
+        {state === "expired" ? "The one before is in no block and can be in none." : "The one before took no effect."}
+      </span>
+    </div>
+  );
+}
+
+function Sign({ id, step: { step, signer, unsigned } }: { id: string; step: ShownStep }) {
+  const { status } = useConnection();
+  if (unsigned === null) return null;
+  return (
+    <div className={classes.sign}>
+      <DecodedCall unsigned={unsigned} />
+      <SignStep
+        unsigned={unsigned}
+        signer={signer}
+        action={signingWords(unsigned.call)}
+        blockedBy={status === "connected" ? null : "Not connected."}
+        onSigned={async (signed) => {
+          await client.submission.send({ id, step, signed });
+        }}
+      />
+    </div>
+  );
+}
+
+function Sent({ step: { extrinsicHash, nonce, inclusion, signerAddress } }: { step: ShownStep }) {
+  return (
+    <Facts>
+      {extrinsicHash !== null && <CopiedFact name="Extrinsic hash" value={extrinsicHash} />}
+      <Fact name="Signed by">
+        <span className="mono">{signerAddress}</span>
+        {nonce !== null && <span className={classes.dim}>, nonce {formatInteger(nonce)}</span>}
+      </Fact>
+      {inclusion !== null && (
+        <Fact name="Place">
+          <span className="number">
+            block {formatInteger(inclusion.block)}, extrinsic {inclusion.index}
+          </span>
+        </Fact>
+      )}
+    </Facts>
+  );
+}
+
+function Reveal({
+  submission: { urlWatch, evaluated, url },
+  reveal,
+}: {
+  submission: Submission;
+  reveal: NonNullable<Submission["reveal"]>;
+}) {
+  const now = useNow();
+  const { state, round, time, text, revealedBlock } = reveal;
+  const awaits = state === "waiting" || state === "late";
+  return (
+    <section className={classes.part} aria-label="Reveal and evaluation">
+      <h3 className={classes.title}>Reveal and evaluation</h3>
+      <Facts>
+        <Fact name="Reveal">
+          <StateMark standing={revealStanding(reveal)} />
+          {awaits && (
+            <>
+              {" "}
+              <b className="number">{countdown(reveal, now)}</b>
+            </>
+          )}
+        </Fact>
+        <Fact name="Round">
+          <span className="number">
+            {formatInteger(round)}, published {new Date(time).toLocaleString()}
+          </span>
+        </Fact>
+        {revealedBlock !== null && (
+          <Fact name="Revealed in">
+            <span className="number">block {formatInteger(revealedBlock)}</span>
+          </Fact>
+        )}
+        {text !== null && <CopiedFact name="Revealed text" value={shownText(text)} />}
+        <Fact name="Hosted file">
+          <StateMark
+            standing={
+              urlWatch.state === "same"
+                ? { tone: "well", word: "what was committed" }
+                : urlWatch.state === "changed"
+                  ? { tone: "trouble", word: "has changed" }
+                  : urlWatch.state === "unreachable"
+                    ? { tone: "attention", word: "out of reach" }
+                    : { tone: "open", word: "not looked at yet" }
+            }
+          />
+          {urlWatch.checkedAt !== null && (
+            <span className={classes.dim}> at {new Date(urlWatch.checkedAt).toLocaleTimeString()}</span>
+          )}
+          {urlWatch.message !== "" && (
+            <div>
+              {shownText(urlWatch.message)} {shownText(urlWatch.hint)}
+            </div>
+          )}
+        </Fact>
+        <CopiedFact name="URL" value={url} />
+        <Fact name="Evaluation">
+          {evaluated === null ? (
+            "no source of the arena knows it yet"
+          ) : (
+            <>
+              {shownText(evaluatedWords(evaluated))}
+              {evaluated.error !== null && <div>{shownText(evaluated.error)}</div>}
+              <div className={classes.dim}>
+                {shownText(evaluated.source)}, {new Date(evaluated.seenAt).toLocaleString()}
+              </div>
+            </>
+          )}
+        </Fact>
+      </Facts>
+    </section>
+  );
+}
+
+function About({ submission }: { submission: Submission }) {
+  const { id, createdAt, profile, netuid, sha256, runId, hotkeyAddress, fee, payment, state, reveal, url } = submission;
+  return (
+    <section className={classes.part} aria-label="Proof">
+      <h3 className={classes.title}>Proof</h3>
+      <Facts>
+        <Fact name="Payment">
+          {payment === null ? (
+            fee === null ? (
+              "none is due"
+            ) : (
+              "not made yet"
+            )
+          ) : (
+            <b className="number">{paymentText(payment)}</b>
+          )}
+        </Fact>
+      </Facts>
+      {fee !== null && <FeeFacts fee={fee} cited={!submission.steps.some(({ step }) => step === "stake")} />}
+      <Facts>
+        <CopiedFact name="Hotkey" value={hotkeyAddress} />
+        <CopiedFact name="SHA-256" value={sha256} />
+        {reveal === null && <CopiedFact name="URL" value={url} />}
+        <Fact name="Proven by">
+          {runId === null ? "no run" : <Button onClick={() => showRun(runId)}>run {runId}</Button>}
+        </Fact>
+        <Fact name="Rules">
+          {profile}, subnet {netuid}
+        </Fact>
+        <Fact name="Began">{new Date(createdAt).toLocaleString()}</Fact>
+      </Facts>
+      <div className={classes.line}>
+        <ExportButtons ids={[id]} />
+        {state === "open" && <Abandon id={id} isPaid={payment !== null} />}
+      </div>
+    </section>
+  );
+}
+
+function Abandon({ id, isPaid }: { id: string; isPaid: boolean }) {
+  const [isAsked, setAsked] = useState(false);
+  const abandon = async () => {
+    await client.submission.abandon({ id });
+    setAsked(false);
+  };
+  return (
+    <>
+      <Button onClick={() => setAsked(true)}>Abandon</Button>
+      <Modal opened={isAsked} onClose={() => setAsked(false)} title="Abandon the submission">
+        <div className={classes.part}>
+          <p>
+            No further step of it is signed. What is on the chain stays there
+            {isPaid ? "; the payment can be cited by a later submission." : "."}
+          </p>
+          <div className={classes.line}>
+            <Button variant="filled" onClick={() => abandon().catch((thrown: unknown) => notifyError(thrown))}>
+              Abandon it
+            </Button>
+            <Button onClick={() => setAsked(false)}>Keep it</Button>
+          </div>
+        </div>
+      </Modal>
+    </>
+  );
+}

@@ -1,0 +1,37 @@
+/** All own submissions, followed from the window's start, and what is worth telling of them. */
+import { useStore } from "zustand";
+import { createStore } from "zustand/vanilla";
+import type { CrusaderError } from "../../../common/errors.ts";
+import type { Submission } from "../../../common/submission.ts";
+import { client, followStream } from "../../client.ts";
+import { notifyError } from "../../shell/notifications.ts";
+
+type Submissions = {
+  /** Newest first; null until they were told. */
+  list: readonly Submission[] | null;
+  error: CrusaderError | null;
+};
+
+const known = createStore<Submissions>(() => ({ list: null, error: null }));
+
+export function useSubmissions(): Submissions {
+  return useStore(known);
+}
+
+/** Returns the function that stops it. */
+export function followSubmissions(): () => void {
+  return followStream((signal) => client.submission.watch(undefined, { signal }), {
+    onItem: (list) => {
+      const before = known.getState().list;
+      known.setState({ list, error: null });
+      // What had happened before this window was there is no news.
+      if (before !== null) tell(before, list).catch((thrown: unknown) => notifyError(thrown));
+    },
+    onError: (error) => known.setState({ error }),
+  });
+}
+
+async function tell(before: readonly Submission[], after: readonly Submission[]): Promise<void> {
+  // Most windows never see any.
+  if (before.length > 0 && after.length > 0) (await import("./tell.ts")).tellNews(before, after);
+}

@@ -1,0 +1,53 @@
+/** The preflight of what is filled in: again with every change, and when asked to. */
+import { useEffect, useState } from "react";
+import type { CrusaderError } from "../../../common/errors.ts";
+import type { Preflight, SubmissionRequest } from "../../../common/submission.ts";
+import { client, followStream } from "../../client.ts";
+
+/** Typing a URL is not a question at each key. */
+const ASK_AFTER_MS = 400;
+
+export type Asked = {
+  /** The newest answer to `of`; null before the first. */
+  preflight: Preflight | null;
+  of: SubmissionRequest;
+  error: CrusaderError | null;
+  isRunning: boolean;
+};
+
+/** Null without a request. `again` asks anew. */
+export function usePreflight(request: SubmissionRequest | null): { asked: Asked | null; again: () => void } {
+  const [asked, setAsked] = useState<Asked | null>(null);
+  const [round, setRound] = useState(0);
+  // Requests are made anew with each drawing of the page: what they say decides.
+  const key = request === null ? null : JSON.stringify(request);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `key` is the request, `round` a person's wish
+  useEffect(() => {
+    if (request === null) {
+      setAsked(null);
+      return;
+    }
+    let stop: (() => void) | null = null;
+    // Answers of the same request stay in sight until there are newer ones.
+    setAsked((before) => ({
+      preflight: before !== null && JSON.stringify(before.of) === key ? before.preflight : null,
+      of: request,
+      error: null,
+      isRunning: true,
+    }));
+    const change = (changed: Partial<Asked>) =>
+      setAsked((before) => (before === null ? null : { ...before, ...changed }));
+    const timer = setTimeout(() => {
+      stop = followStream((signal) => client.submission.preflight(request, { signal }), {
+        onItem: (preflight) => change({ preflight }),
+        onEnd: () => change({ isRunning: false }),
+        onError: (error) => change({ error, isRunning: false }),
+      });
+    }, ASK_AFTER_MS);
+    return () => {
+      clearTimeout(timer);
+      stop?.();
+    };
+  }, [key, round]);
+  return { asked, again: () => setRound((count) => count + 1) };
+}

@@ -1,2 +1,0 @@
-// The command line says the same.
-export * from "../../../common/submission-words.ts";
