@@ -225,7 +225,8 @@ describe("a package", () => {
       workerData: { packageFolder: path.join(root, "simulator-image/crusades_eval"), policyJson },
     });
     expect(await once(worker, "message")).toEqual([{ kind: "ready" }]);
-    worker.postMessage({ source: Buffer.from("import os\n"), numGpus: null, policyJson } satisfies ScanRequest);
+    const source = Buffer.from("import os\n");
+    worker.postMessage({ kind: "scan", source, numGpus: null, policyJson } satisfies ScanRequest);
     const [{ reportJson }] = await once(worker, "message");
     await worker.terminate();
     expect(JSON.parse(reportJson).verdict).toEqual({ ok: false, kind: "security", line: 1, rule: "forbidden-module" });

@@ -49,6 +49,7 @@ test("the surface is what it was", () => {
     "workspace.saveDraft",
     "workspace.discardDraft",
     "scan.scan",
+    "scan.review",
     "scan.watchPolicy",
     "production.read",
     "production.watch",

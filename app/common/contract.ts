@@ -52,6 +52,7 @@ import {
   staleRunSchema,
 } from "./production.ts";
 import { codeOriginSchema, runSummarySchema } from "./runs.ts";
+import { reviewSchema } from "./review.ts";
 import { analysisSchema, policyInForceSchema } from "./scan.ts";
 import {
   evaluationServerSchema,
@@ -202,6 +203,8 @@ export const contract = {
     scan: procedure
       .input(z.object({ text: textSchema, numGpus: z.number().int().min(1).max(64).default(1) }))
       .output(analysisSchema),
+    /** What a reviewer should look at beyond the scan, and which known techniques the file uses. By no rules in force. */
+    review: procedure.input(z.object({ text: textSchema })).output(reviewSchema),
     /** The rules it goes by now, and again whenever others are put in force. */
     watchPolicy: procedure.output(eventIterator(policyInForceSchema)),
   },

@@ -2,6 +2,7 @@
  * The Python scanner in a loaded Pyodide: the one bridge to it, for the services' thread and for the window's worker. The
  * files it needs come from whoever loads it.
  */
+import type { Review } from "./review.ts";
 import type { Analysis } from "./scan.ts";
 import type { PlanSizes } from "./topology.ts";
 
@@ -24,8 +25,14 @@ export const SCANNER_FILES = [
   "fixes.py",
 ] as const;
 
+/** What reviewing adds to them. The window reviews nothing itself, and does not load these. */
+export const REVIEW_FILES = ["value_flow.py", "reviewed_file.py", "heuristics.py", "techniques.py", "review.py"] as const;
+
 /** For one file. A scan takes milliseconds, the largest file allowed a few seconds; what takes longer was made to. */
 export const SCAN_TIME_LIMIT_MS = 20_000;
+
+/** For one file: what is larger or nested deeper than hand-written code is not reviewed at all (review.py). */
+export const REVIEW_TIME_LIMIT_MS = 20_000;
 
 /** What is said about a file at which the scanner gave up; the same rule as where it recognises such a file itself. */
 export function scannerCrash(why: string): Analysis {
@@ -38,6 +45,11 @@ export function scannerCrash(why: string): Analysis {
     lints: [],
     fixes: [],
   };
+}
+
+/** What is said about a file that could not be reviewed; `why` is a sentence. */
+export function reviewFailure(reason: "time" | "crash", why: string): Review {
+  return { unreviewed: { reason, line: null, message: `${why} Read it by hand.` }, findings: [], techniques: [] };
 }
 
 /** Where the files lie in Pyodide's own file system. */
@@ -77,6 +89,17 @@ def plan_to_json(source, num_gpus, sizes_json):
     return json.dumps({"verdict": report["verdict"], "declared": declared, "problem": problem, "plan": planned})
 `;
 
+const REVIEW_ENTRY = `
+from crusades_eval.review import review
+
+def review_to_json(source):
+    return json.dumps(review(source.to_bytes()))
+
+# Neither is this to be looked through for garbage.
+gc.collect()
+gc.freeze()
+`;
+
 /** `numGpus` sizes a strategy that is declared as a string; null is 1. Sources are the file's bytes, answers JSON. */
 export type Scanner = {
   /** What production's scan would say, and what goes beyond its rules: `Analysis` of scan.ts. */
@@ -111,4 +134,18 @@ export function startScanner(
       setPolicy(replacement);
     },
   };
+}
+
+/**
+ * Adds reviewing to a Pyodide in which `startScanner` was called. `readFile` gives each of REVIEW_FILES. The answer takes a
+ * file's bytes to JSON: `Review` of review.ts.
+ */
+export function startReview(
+  pyodide: LoadedPyodide,
+  readFile: (name: string) => Uint8Array,
+): (source: Uint8Array) => string {
+  for (const name of REVIEW_FILES) pyodide.FS.writeFile(`${FOLDER}/crusades_eval/${name}`, readFile(name));
+  pyodide.runPython(REVIEW_ENTRY);
+  const review = pyodide.runPython("review_to_json") as (source: Uint8Array) => unknown;
+  return (source) => review(source) as string;
 }

@@ -187,6 +187,7 @@ export function createRouter(services: Services) {
           JSON.stringify(services.rules.policy().policy),
         ),
       ),
+      review: os.scan.review.handler(({ input }) => services.scan.review(Buffer.from(input.text, "utf8"))),
       watchPolicy: os.scan.watchPolicy.handler(({ signal }) =>
         services.rules.watchPolicy(signal, services.lookEveryMs),
       ),

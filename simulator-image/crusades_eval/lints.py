@@ -104,6 +104,8 @@ class Program:
         self.module = Unit(nodes[0])
         #: Functions and classes of the module by name; the last definition is the one that counts.
         self.units: dict[str, Unit] = {}
+        #: The module, then all of them, also those whose name another one took.
+        self.every_unit = [self.module]
         self._walk()
         self.entry = self.units.get("inner_steps")
         if self.entry is not None and not isinstance(self.entry.node, Function):
@@ -128,6 +130,7 @@ class Program:
             inner = unit
             if kind in DEFINITIONS and unit is self.module:
                 inner = self.units[node.name] = Unit(node)
+                self.every_unit.append(inner)
             children = []
             for name in child_fields(kind):
                 value = getattr(node, name, None)

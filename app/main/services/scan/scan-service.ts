@@ -1,21 +1,28 @@
 /**
- * The static scan of production, as a service: the Python scanner (simulator-image/crusades_eval/scan.py) runs in
- * Pyodide 0.25.1, which is Python 3.11 as in production, in a thread of its own.
+ * The static scan of production, and the review beyond it, as a service: the Python scanner and reviewer
+ * (simulator-image/crusades_eval/scan.py, review.py) run in Pyodide 0.25.1, which is Python 3.11 as in production, in a
+ * thread of its own.
  */
 import { Worker } from "node:worker_threads";
+import type { ZodType } from "zod";
 import { CrusaderError } from "../../../common/errors.ts";
+import { type Review, reviewSchema } from "../../../common/review.ts";
 import { type Analysis, analysisSchema } from "../../../common/scan.ts";
-import { SCAN_TIME_LIMIT_MS, scannerCrash } from "../../../common/scanner.ts";
-import type { ScanRequest, WorkerMessage, WorkerSetup } from "./worker.ts";
+import { REVIEW_TIME_LIMIT_MS, reviewFailure, SCAN_TIME_LIMIT_MS, scannerCrash } from "../../../common/scanner.ts";
+import type { ReviewRequest, ScanRequest, WorkerMessage, WorkerSetup } from "./worker.ts";
 
 export interface ScanServiceOptions extends WorkerSetup {
-  /** Longest time for one scan, in milliseconds; loading the scanner does not count. */
+  /** Longest time for one scan or review, in milliseconds; loading the scanner does not count. */
   readonly timeLimitMs?: number;
 }
 
 interface Job {
-  readonly request: ScanRequest;
-  readonly resolve: (report: Analysis) => void;
+  readonly request: ScanRequest | ReviewRequest;
+  readonly timeLimitMs: number;
+  /** Takes the thread's answer. */
+  readonly receive: (report: unknown) => void;
+  /** The thread gave none: it took too long, or ended. */
+  readonly giveUp: (reason: "time" | "crash") => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -40,11 +47,54 @@ export class ScanService {
    * gets a fresh scanner. CrusaderError where the scanner cannot be loaded.
    */
   scan(source: Uint8Array, numGpus?: number, policyJson?: string): Promise<Analysis> {
+    const timeLimitMs = this.#options.timeLimitMs ?? SCAN_TIME_LIMIT_MS;
+    return this.#ask(
+      { kind: "scan", source, numGpus: numGpus ?? null, policyJson: policyJson ?? this.#options.policyJson },
+      timeLimitMs,
+      analysisSchema,
+      (reason) =>
+        scannerCrash(
+          reason === "time"
+            ? `Scanning takes longer than ${timeLimitMs / 1000} s, which the validator would not wait for.`
+            : "This file brings the scanner down.",
+        ),
+    );
+  }
+
+  /**
+   * What a reviewer should look at in this file, and which known techniques it uses. By no rules that are in force: the
+   * scan has those. A source that brings the reviewer down or takes it longer than the limit gets a report that says so.
+   * CrusaderError where the reviewer cannot be loaded.
+   */
+  review(source: Uint8Array): Promise<Review> {
+    const timeLimitMs = this.#options.timeLimitMs ?? REVIEW_TIME_LIMIT_MS;
+    return this.#ask({ kind: "review", source }, timeLimitMs, reviewSchema, (reason) =>
+      reviewFailure(
+        reason,
+        reason === "time"
+          ? `Reviewing this file takes longer than ${timeLimitMs / 1000} s.`
+          : "This file brings the reviewer down.",
+      ),
+    );
+  }
+
+  #ask<Report>(
+    request: ScanRequest | ReviewRequest,
+    timeLimitMs: number,
+    schema: ZodType<Report>,
+    withoutAnswer: (reason: "time" | "crash") => Report,
+  ): Promise<Report> {
     if (this.#closed) return Promise.reject(new CrusaderError("internal", "The scanner was closed before this scan."));
     return new Promise((resolve, reject) => {
       this.#waiting.push({
-        request: { source, numGpus: numGpus ?? null, policyJson: policyJson ?? this.#options.policyJson },
-        resolve,
+        request,
+        timeLimitMs,
+        receive: (answer) => {
+          const report = schema.safeParse(answer);
+          if (report.success) resolve(report.data);
+          else reject(new CrusaderError("internal", "The scanner's report is malformed.", "", report.error.message));
+        },
+        giveUp: (reason) => resolve(withoutAnswer(reason)),
         reject,
       });
       this.#next();
@@ -73,11 +123,7 @@ export class ScanService {
     }
     this.#current = job;
     this.#worker?.ref();
-    const limit = this.#options.timeLimitMs ?? SCAN_TIME_LIMIT_MS;
-    this.#watchdog = setTimeout(
-      () => this.#giveUp(`Scanning takes longer than ${limit / 1000} s, which the validator would not wait for.`),
-      limit,
-    );
+    this.#watchdog = setTimeout(() => this.#giveUp("time"), job.timeLimitMs);
     this.#worker?.postMessage(job.request);
   }
 
@@ -101,36 +147,30 @@ export class ScanService {
     if (message.kind === "ready") {
       this.#ready = true;
     } else {
-      const report = analysisSchema.safeParse(JSON.parse(message.reportJson));
       const job = this.#endCurrent();
-      if (report.success) job?.resolve(report.data);
-      else job?.reject(new CrusaderError("internal", "The scanner's report is malformed.", "", report.error.message));
+      if (message.kind === "report") job?.receive(JSON.parse(message.reportJson));
+      else job?.reject(unloadable("reviewer", message.why));
     }
     this.#next();
   }
 
   #fail(error: Error): void {
     if (this.#ready) {
-      this.#giveUp("This file brings the scanner down.");
+      this.#giveUp("crash");
       return;
     }
     this.#forgetWorker();
-    const unscanned = new CrusaderError(
-      "internal",
-      "The scanner could not be loaded.",
-      "Its files may be incomplete: run `npm ci` again.",
-      error.stack ?? String(error),
-    );
+    const unscanned = unloadable("scanner", error.stack ?? String(error));
     for (const job of this.#waiting.splice(0)) job.reject(unscanned);
   }
 
-  /** The current scan ends without an answer of the scanner: a report says why, and the thread is replaced. */
-  #giveUp(why: string): void {
+  /** The current job ends without an answer of the scanner: a report says why, and the thread is replaced. */
+  #giveUp(reason: "time" | "crash"): void {
     const worker = this.#worker;
     const job = this.#endCurrent();
     this.#forgetWorker();
     void worker?.terminate();
-    job?.resolve(scannerCrash(why));
+    job?.giveUp(reason);
     this.#next();
   }
 
@@ -147,4 +187,13 @@ export class ScanService {
     this.#worker = null;
     this.#ready = false;
   }
+}
+
+function unloadable(what: "scanner" | "reviewer", detail: string): CrusaderError {
+  return new CrusaderError(
+    "internal",
+    `The ${what} could not be loaded.`,
+    "Its files may be incomplete: run `npm ci` again.",
+    detail,
+  );
 }
