@@ -187,8 +187,8 @@ export const boardSchema = z.object({
   leader: boardEntrySchema.nullable(),
   threshold: boardThresholdSchema,
   own: z.array(ownStandingSchema),
-  /** What the winner gets of the miners' emission: 1 - burn rate. */
-  reward: z.object({ burnRate: z.number(), winnerShare: z.number() }),
+  /** What the winner gets of the miners' emission: 1 - burn rate. Null: the profile tells no burn rate. */
+  reward: z.object({ burnRate: z.number(), winnerShare: z.number() }).nullable(),
   secondsPerBlock: z.number(),
   /** Where the source's own words and the rule do not agree, in sentences. */
   notes: z.array(z.string()),
@@ -268,7 +268,7 @@ export const arenaEvaluationSchema = z.object({
 });
 export type ArenaEvaluation = z.infer<typeof arenaEvaluationSchema>;
 
-/** A character that would hide or reorder what is read, and how often it occurs. */
+/** A character that would hide or reorder what is read; lines and columns from 1. */
 export const hiddenCharacterSchema = z.object({
   line: z.number().int(),
   column: z.number().int(),

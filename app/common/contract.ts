@@ -9,6 +9,22 @@
 import type { ContractRouterClient, InferContractRouterInputs, InferContractRouterOutputs } from "@orpc/contract";
 import { eventIterator, oc } from "@orpc/contract";
 import { z } from "zod";
+import {
+  arenaDiffSchema,
+  arenaExportSchema,
+  arenaFoundSchema,
+  arenaHistorySchema,
+  arenaSearchSchema,
+  arenaSourceSchema,
+  boardRequestSchema,
+  boardSchema,
+  diffSideSchema,
+  shownSourceSchema,
+  shownSubmissionSchema,
+  sourceChoicePlaceSchema,
+  submissionReferenceSchema,
+  validatorStatusSchema,
+} from "./arena.ts";
 import { addressSchema, chainStatusSchema, hexSchema, networkSchema } from "./chain.ts";
 import { setAsideSchema } from "./data-folder.ts";
 import { desktopRequestSchema } from "./desktop.ts";
@@ -51,8 +67,8 @@ import {
   sourceChoiceSchema,
   staleRunSchema,
 } from "./production.ts";
-import { codeOriginSchema, runSummarySchema } from "./runs.ts";
 import { reviewSchema } from "./review.ts";
+import { codeOriginSchema, runSummarySchema } from "./runs.ts";
 import { analysisSchema, policyInForceSchema } from "./scan.ts";
 import {
   evaluationServerSchema,
@@ -86,7 +102,7 @@ import {
 } from "./submission.ts";
 import { taskSchema } from "./tasks.ts";
 import { gpuTelemetrySchema, MAX_COLUMNS, MIN_COLUMNS } from "./telemetry.ts";
-import { keyReferenceSchema, signInputSchema, walletListSchema } from "./wallets.ts";
+import { keyReferenceSchema, signInputSchema, walletListSchema, walletNameSchema } from "./wallets.ts";
 import {
   draftSchema,
   fileContentSchema,
@@ -319,9 +335,9 @@ export const contract = {
         origin: codeOriginSchema.nullable(),
       }),
     ),
-    /** Whose code is in a file of that hash; null: the user's own, or nobody's that was ever imported. */
+    /** Whose code is in a file of that hash, or in that place; null: the user's own, or nobody's that was ever seen. */
     originOf: procedure
-      .input(z.object({ sha256: fileVersionSchema }))
+      .input(z.object({ sha256: fileVersionSchema, file: fileReferenceSchema.optional() }))
       .output(z.object({ origin: codeOriginSchema.nullable() })),
     output: procedure
       .input(
@@ -519,6 +535,50 @@ export const contract = {
     export: procedure
       .input(z.object({ ids: z.array(submissionIdSchema).max(1000).optional(), format: z.enum(["json", "markdown"]) }))
       .output(exportedFileSchema),
+  },
+
+  /** Everybody's submissions, as validators publish them. All of it is others' words; an API key goes in here, and comes out nowhere. */
+  arena: {
+    sources: procedure.output(z.array(shownSourceSchema)),
+    /** `conflict` where the name is taken, unless it is to be replaced; `not_found`, `unsupported` for a database that is none. */
+    addSource: procedure
+      .input(
+        z.object({
+          name: arenaSourceSchema.shape.name,
+          place: sourceChoicePlaceSchema,
+          apiKey: serverTokenSchema.nullable().default(null),
+          replace: z.boolean().default(false),
+          /** With `replace`, and no key: keep the one it has, where the address stays the same. */
+          keepApiKey: z.boolean().default(false),
+        }),
+      )
+      .output(z.array(shownSourceSchema)),
+    /** Forgets it and its key; what was seen of it stays, unless `forget`. */
+    removeSource: procedure
+      .input(z.object({ name: arenaSourceSchema.shape.name, forget: z.boolean().default(false) }))
+      .output(z.array(shownSourceSchema)),
+    /** Whether it answers as a source does; changes nothing. */
+    checkSource: procedure.input(z.object({ name: arenaSourceSchema.shape.name })).output(serverCheckSchema),
+    /** Looks now, at all of them without a name; returns when that is done. What stands in the way is in the answer. */
+    refresh: procedure
+      .input(z.object({ source: arenaSourceSchema.shape.name.optional() }).prefault({}))
+      .output(z.array(shownSourceSchema)),
+    /** A counter that moves whenever something here may read differently: read again. While it is read, sources are looked at. */
+    watch: procedure.output(eventIterator(z.object({ revision: z.number().int() }))),
+    board: procedure.input(boardRequestSchema).output(boardSchema),
+    history: procedure.input(z.object({ source: arenaSourceSchema.shape.name })).output(arenaHistorySchema),
+    status: procedure.input(z.object({ source: arenaSourceSchema.shape.name })).output(validatorStatusSchema),
+    /** From what is kept. */
+    submission: procedure.input(submissionReferenceSchema).output(shownSubmissionSchema),
+    /** The same, read anew from its source. */
+    refreshSubmission: procedure.input(submissionReferenceSchema).output(shownSubmissionSchema),
+    diff: procedure.input(z.object({ a: diffSideSchema, b: diffSideSchema })).output(arenaDiffSchema),
+    search: procedure.input(arenaSearchSchema).output(arenaFoundSchema),
+    export: procedure.input(arenaExportSchema).output(exportedFileSchema),
+    /** A new file with the code as it is, `conflict` where the name is taken. It counts as another's from then on. */
+    openAsCopy: procedure
+      .input(z.object({ submission: submissionReferenceSchema, file: fileReferenceSchema }))
+      .output(fileContentSchema),
   },
 
   settings: {

@@ -75,8 +75,10 @@ export function evaluationText({ production }: Pick<Plan, "production">): string
 }
 
 /** Whose code it is: beside whatever another's code did or says. */
-export function originText({ runId, importedAt }: CodeOrigin): string {
-  return `imported from run ${runId}, ${importedAt.slice(0, 10)}`;
+export function originText(origin: CodeOrigin): string {
+  return "runId" in origin
+    ? `imported from run ${origin.runId}, ${origin.importedAt.slice(0, 10)}`
+    : `submission ${origin.submissionId} of ${origin.source}, ${origin.seenAt.slice(0, 10)}`;
 }
 
 const RAO_DIGITS = 9;

@@ -65,12 +65,17 @@ export const plannedContainerSchema = z.object({
 });
 export type PlannedContainer = z.infer<typeof plannedContainerSchema>;
 
-/** The record that somebody else's code came with. */
-export const codeOriginSchema = z.object({
-  /** Its number where it was recorded. */
-  runId: z.string().regex(/^[1-9]\d{0,14}$/),
-  importedAt: z.iso.datetime(),
-});
+/** Where somebody else's code came from. */
+export const codeOriginSchema = z.union([
+  /** An imported record. */
+  z.object({
+    /** Its number where it was recorded. */
+    runId: z.string().regex(/^[1-9]\d{0,14}$/),
+    importedAt: z.iso.datetime(),
+  }),
+  /** The arena. */
+  z.object({ source: z.string().max(40), submissionId: z.string().max(128), seenAt: z.iso.datetime() }),
+]);
 export type CodeOrigin = z.infer<typeof codeOriginSchema>;
 
 /** Frozen before anything starts; what a run is repeatable from. */

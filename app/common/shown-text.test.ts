@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { shownLines, shownText } from "./shown-text.ts";
+import { hiddenIn, shownLines, shownText } from "./shown-text.ts";
 
 test("what hides or reorders text is replaced", () => {
   const hostile = "a\u202eb\u2066\u200b\u001b[2J\u009b\ud800\ue000";
@@ -14,4 +14,17 @@ test("lines stay lines where there may be several", () => {
     "a\ufffdb\ufffd\ufffdc\ufffdd\ufffd\ufffd",
     "a\tb\nc\ufffdd\n\ufffd",
   ]);
+});
+
+test("where it hides, line by line; layout does not", () => {
+  const text = "a\tb\r\n\u202ec\n\nde\u200b\u{e0041}\rf";
+  expect(hiddenIn(text, 3)).toEqual({
+    count: 4,
+    first: [
+      { line: 2, column: 1, codePoint: "U+202E" },
+      { line: 4, column: 3, codePoint: "U+200B" },
+      { line: 4, column: 4, codePoint: "U+E0041" },
+    ],
+  });
+  expect(hiddenIn("plain\n\ttext\n", 3)).toEqual({ count: 0, first: [] });
 });

@@ -37,6 +37,12 @@ export const targetSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("template"), name: templateNameSchema }),
   /** What an earlier run judged. */
   z.object({ kind: z.literal("run"), runId: runIdSchema }),
+  /** What a submission of the arena is: another's code. */
+  z.object({
+    kind: z.literal("submission"),
+    source: serverNameSchema,
+    submissionId: z.string().regex(/^[\x21-\x7e]{1,128}$/),
+  }),
 ]);
 export type Target = z.infer<typeof targetSchema>;
 

@@ -1,6 +1,7 @@
 /** The contract, implemented by the services. Every host serves this router and nothing else. */
 import { basename } from "node:path";
 import { implement } from "@orpc/server";
+import type { DiffSide } from "../common/arena.ts";
 import { compareRuns } from "../common/compare.ts";
 import { contract, type Host, type ProcedureMeta } from "../common/contract.ts";
 import { CrusaderError } from "../common/errors.ts";
@@ -11,6 +12,7 @@ import type { SimulationOptions, Target } from "../common/simulation.ts";
 import type { SubmissionRequest } from "../common/submission.ts";
 import { diagnostics } from "./router/diagnostics.ts";
 import type { Services } from "./router/services.ts";
+import { arenaPath, boardRulesOf, type DiffedSide, submissionsAsCsv } from "./services/arena/index.ts";
 import type { Code } from "./services/hosting/index.ts";
 import { readSharedRun, runsAsCsv } from "./services/runs/index.ts";
 import { readSource, type SimulationRequest } from "./services/simulation/index.ts";
@@ -60,6 +62,10 @@ export function createRouter(services: Services) {
       }
       case "template":
         return { path: workspace.templates.read(target.name).path };
+      case "submission": {
+        const { bytes, origin } = services.arena.code(target);
+        return { path: arenaPath(services.dataFolder, target), origin, source: bytes };
+      }
       case "run": {
         const { path, origin } = store.show(target.runId).plan.submission;
         return { path, origin, source: store.source(target.runId) };
@@ -106,6 +112,21 @@ export function createRouter(services: Services) {
     ...request,
     read: () => codeOf(target),
   });
+
+  const diffSide = (side: DiffSide): DiffedSide => {
+    switch (side.kind) {
+      case "file": {
+        const bytes = Buffer.from(workspace.read(side.file).text, "utf8");
+        return { kind: "bytes", title: side.file.name, bytes };
+      }
+      case "run": {
+        const { name, version } = store.show(side.runId).plan.submission;
+        return { kind: "bytes", title: `${name} v${version} (run ${side.runId})`, bytes: store.source(side.runId) };
+      }
+      default:
+        return side;
+    }
+  };
 
   const compared = (id: string) => ({ ...store.show(id), source: store.source(id).toString("utf8") });
 
@@ -166,7 +187,12 @@ export function createRouter(services: Services) {
       watch: os.workspace.watch.handler(({ input, signal }) => workspace.watch(input.folderId, signal)),
       read: os.workspace.read.handler(({ input }) => workspace.read(input)),
       write: os.workspace.write.handler(({ input }) => workspace.write(input, input.text, input.expectedVersion)),
-      rename: os.workspace.rename.handler(({ input }) => workspace.rename(input, input.newName)),
+      rename: os.workspace.rename.handler(({ input }) => {
+        const { path } = workspace.resolve(input);
+        const state = workspace.rename(input, input.newName);
+        services.arena.noteMoved(path, workspace.resolve({ ...input, name: input.newName }).path);
+        return state;
+      }),
       delete: os.workspace.delete.handler(({ input }) => workspace.delete(input)),
       undoDelete: os.workspace.undoDelete.handler(({ input }) => workspace.undoDelete(input.undoId)),
       createFromTemplate: os.workspace.createFromTemplate.handler(({ input: { template, ...file } }) =>
@@ -280,7 +306,14 @@ export function createRouter(services: Services) {
         const { sha256, origin = null } = store.show(runId).plan.submission;
         return { text, sha256, origin, isText: Buffer.from(text, "utf8").equals(bytes) };
       }),
-      originOf: os.runs.originOf.handler(({ input }) => ({ origin: store.originOfCode(input.sha256) ?? null })),
+      originOf: os.runs.originOf.handler(({ input: { sha256, file } }) => ({
+        origin:
+          store.originOfCode(sha256) ??
+          (file === undefined
+            ? services.arena.originOfCode(sha256)
+            : services.arena.originOf(workspace.place(file), sha256)) ??
+          null,
+      })),
       output: os.runs.output.handler(({ input }) => store.outputPage(input.runId, input.offset, input.maxBytes)),
       watchGpus: os.runs.watchGpus.handler(({ input: { runId, repeat, columns }, signal }) =>
         runs.followGpus(runId, repeat, columns, signal),
@@ -427,6 +460,57 @@ export function createRouter(services: Services) {
       watch: os.submission.watch.handler(({ signal }) => services.submission.watch(signal)),
       openPayments: os.submission.openPayments.handler(() => services.submission.openPayments()),
       export: os.submission.export.handler(({ input }) => services.submission.export(input)),
+    },
+
+    arena: {
+      sources: os.arena.sources.handler(() => services.arena.sources()),
+      addSource: os.arena.addSource.handler(({ input: { name, place, apiKey, ...how } }) =>
+        services.arena.add(
+          {
+            name,
+            place: place.kind === "api" ? place : { kind: "database", path: services.picker.pathOf(place.pickedId) },
+          },
+          apiKey,
+          how,
+        ),
+      ),
+      removeSource: os.arena.removeSource.handler(({ input }) => services.arena.remove(input.name, input.forget)),
+      checkSource: os.arena.checkSource.handler(async ({ input, signal }) => {
+        const { problem, milliseconds } = await services.arena.check(input.name, signal);
+        return { name: input.name, problem: problem?.report() ?? null, milliseconds };
+      }),
+      refresh: os.arena.refresh.handler(({ input }) => services.arena.refresh(input.source)),
+      watch: os.arena.watch.handler(({ signal }) => services.arena.watch(signal)),
+      board: os.arena.board.handler(async ({ input: { source, profile, ...page } }) =>
+        services.arena.board(source, boardRulesOf((await services.hparams.load(profile)).resolved), page),
+      ),
+      history: os.arena.history.handler(({ input }) => services.arena.history(input.source)),
+      status: os.arena.status.handler(({ input }) => services.arena.status(input.source)),
+      submission: os.arena.submission.handler(({ input }) => services.arena.submission(input)),
+      refreshSubmission: os.arena.refreshSubmission.handler(({ input }) => services.arena.refreshSubmission(input)),
+      diff: os.arena.diff.handler(({ input }) => services.arena.diff(diffSide(input.a), diffSide(input.b))),
+      search: os.arena.search.handler(({ input }) => services.arena.search(input)),
+      export: os.arena.export.handler(({ input: { source, format, withCode } }) => {
+        const submissions = services.arena.export(source, withCode && format === "json");
+        return format === "csv"
+          ? { fileName: `arena-${source}.csv`, mediaType: "text/csv", text: submissionsAsCsv(submissions) }
+          : {
+              fileName: `arena-${source}.json`,
+              mediaType: "application/json",
+              text: `${JSON.stringify({ source, submissions }, null, 2)}\n`,
+            };
+      }),
+      openAsCopy: os.arena.openAsCopy.handler(({ input: { submission, file } }) => {
+        const { bytes } = services.arena.code(submission);
+        const text = Buffer.from(bytes).toString("utf8");
+        if (!Buffer.from(text, "utf8").equals(bytes)) {
+          throw new CrusaderError("unsupported", "This code is no text, so no file can be made of it.");
+        }
+        // First the note: whatever happens in between, nobody's code lies there unmarked.
+        services.arena.noteCopy(workspace.place(file), submission);
+        workspace.write(file, text, null);
+        return workspace.read(file);
+      }),
     },
 
     settings: {

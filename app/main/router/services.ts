@@ -1,10 +1,12 @@
 /** The services of one host, made once and closed once. Nothing happens on the disk before they are used. */
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import packageJson from "../../../package.json" with { type: "json" };
+import type { Network } from "../../common/chain.ts";
 import type { SetAside } from "../../common/data-folder.ts";
+import { ArenaService, bestOwnRun } from "../services/arena/index.ts";
 import { Chains, networkPlace } from "../services/chain/index.ts";
 import { DesktopService, type SystemDialogs } from "../services/desktop/index.ts";
 import { EngineDoctor, EnginePrompts, SshConnections } from "../services/engine/index.ts";
@@ -123,12 +125,22 @@ export function createServices({
     ssh,
     ...(hubAddress === undefined ? {} : { hubAddress }),
   });
+  const arena = new ArenaService({
+    dataFolder,
+    secrets,
+    ownHotkeys: () => wallets.list().wallets.flatMap(({ hotkeys }) => hotkeys.flatMap(({ address }) => address ?? [])),
+    bestRun: () => bestOwnRun(store),
+    runsOf: (sha256) => store.runsOf(sha256, 10).map(({ id }) => id),
+    isOwnCode: (sha256) => store.isOwnCode(sha256) || workspace.templates.has(sha256),
+    lookEveryMs,
+  });
   const simulation = new SimulationService({
     dataFolder,
     store,
     hparams,
     policy: () => rules.policy(),
     productionCode: () => productionCode(dataFolder),
+    originOf: (path, source) => arena.originOf(path, createHash("sha256").update(source).digest("hex")),
     backends: [local, docker, evalServer, ...moreBackends],
     crusaderVersion: packageJson.version,
     now: Date.now,
@@ -238,6 +250,7 @@ export function createServices({
           history: store.damagedIndex,
           notes: annotations.setAside,
           servers: servers.setAside,
+          arena: arena.setAside,
         };
         const all = Object.entries({ ...found, folders: workspace.setAside }).flatMap(([what, file]) =>
           file === null ? [] : [{ what: what as SetAside["what"], ...file }],
@@ -275,7 +288,7 @@ export function createServices({
 
     /** Leaves what outlives this process, and cancels what else runs, which is then recorded as cancelled; returns when nothing of it lives any more. */
     async close(): Promise<void> {
-      await Promise.all([runs.close(), tasks.close(), scan.close(), submission.close()]);
+      await Promise.all([runs.close(), tasks.close(), scan.close(), arena.close(), submission.close()]);
       await chains.close();
       await practice.close();
       await ssh.close();

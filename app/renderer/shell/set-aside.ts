@@ -9,6 +9,7 @@ const TITLES: Record<SetAside["what"], string> = {
   notes: "Tags, notes and the baseline could not be read; they begin empty",
   folders: "The list of opened folders could not be read; it begins empty",
   servers: "The list of evaluation servers could not be read; it begins empty",
+  arena: "What was kept of the arena could not be read; its sources fill it again",
 };
 
 /** Returns the function that stops it. */

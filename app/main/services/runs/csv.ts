@@ -1,7 +1,10 @@
-/** The history as a table for a spreadsheet (RFC 4180). */
+/** Tables for a spreadsheet (RFC 4180). */
 import type { HistoryRun } from "../../../common/history.ts";
 
-const COLUMNS: readonly [string, (run: HistoryRun) => string | number | boolean | null][] = [
+/** A column's name, and its cell of a row. */
+export type CsvColumn<T> = readonly [string, (row: T) => string | number | boolean | null];
+
+const COLUMNS: readonly CsvColumn<HistoryRun>[] = [
   ["run", ({ id }) => id],
   ["state", ({ state }) => state],
   ["created_at", ({ createdAt }) => createdAt],
@@ -26,9 +29,14 @@ const COLUMNS: readonly [string, (run: HistoryRun) => string | number | boolean 
   ["note", ({ note }) => note],
 ];
 
+/** The history. */
 export function runsAsCsv(runs: readonly HistoryRun[]): string {
-  const rows = [COLUMNS.map(([name]) => name), ...runs.map((run) => COLUMNS.map(([, cell]) => cellText(cell(run))))];
-  return rows.map((cells) => `${cells.join(",")}\r\n`).join("");
+  return csvOf(COLUMNS, runs);
+}
+
+export function csvOf<T>(columns: readonly CsvColumn<T>[], rows: readonly T[]): string {
+  const lines = [columns.map(([name]) => name), ...rows.map((row) => columns.map(([, cell]) => cellText(cell(row))))];
+  return lines.map((cells) => `${cells.join(",")}\r\n`).join("");
 }
 
 function cellText(value: string | number | boolean | null): string {

@@ -1,5 +1,5 @@
 export { Annotations } from "./annotations.ts";
-export { runsAsCsv } from "./csv.ts";
+export { type CsvColumn, csvOf, runsAsCsv } from "./csv.ts";
 export type { EventReader } from "./event-reader.ts";
 export type { Recorder, RunOutcome } from "./recorder.ts";
 export type {

@@ -23,6 +23,8 @@ export type Question = {
   /** False where no token is due: it goes no further than it must. */
   withToken?: boolean;
   signal?: AbortSignal | undefined;
+  /** Beside those of every request. */
+  headers?: Readonly<Record<string, string>>;
   /** Of the whole exchange. */
   timeoutMs?: number;
   /** Called with each piece of the body of an answer 200, as it comes. */
@@ -34,6 +36,9 @@ export type Answer = {
   /** What the server asks to wait; null where it says nothing, or nothing sensible. */
   retryAfterSeconds: number | null;
   body: Buffer;
+  /** What to ask with whether it has changed; null where the server says none. */
+  etag: string | null;
+  lastModified: string | null;
 };
 
 /** Why there is no whole answer. */
@@ -60,7 +65,7 @@ export class RequestProblem extends Error {
 /** Rejects with `RequestProblem` only. Follows no redirect: it is an answer like any other. */
 export function ask(
   { address, token }: Pick<Access, "address" | "token">,
-  { method, path, body, withToken = true, signal, timeoutMs = DEFAULT_TIMEOUT_MS, onPiece }: Question,
+  { method, path, body, withToken = true, headers = {}, signal, timeoutMs = DEFAULT_TIMEOUT_MS, onPiece }: Question,
 ): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const url = new URL(`${address}${path}`);
@@ -76,6 +81,7 @@ export function ask(
       "accept-encoding": "identity",
       connection: "close",
       ...(withToken && token !== null ? { authorization: `Bearer ${token}` } : {}),
+      ...headers,
       ...(body === undefined
         ? {}
         : { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) }),
@@ -129,6 +135,8 @@ export function ask(
         status: response.statusCode ?? 0,
         retryAfterSeconds: retryAfter(response.headers["retry-after"]),
         body: Buffer.concat(pieces),
+        etag: response.headers.etag ?? null,
+        lastModified: response.headers["last-modified"] ?? null,
       });
     });
   });

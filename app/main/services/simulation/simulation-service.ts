@@ -97,6 +97,8 @@ export type SimulationServiceOptions = {
   policy: () => PolicyInForce;
   /** The validator's own code, of the pinned revision; absent: there is none. */
   productionCode?: FindProductionCode | undefined;
+  /** Whose code a file is that the history knows nothing of; absent: the user's own. */
+  originOf?: ((path: string, source: Uint8Array) => CodeOrigin | undefined) | undefined;
   backends: readonly Backend[];
   crusaderVersion: string;
   /** Milliseconds since 1970. */
@@ -254,7 +256,7 @@ export class SimulationService {
   }
 
   #originOf({ origin, path }: Pick<SimulationRequest, "origin" | "path">, source: Uint8Array): CodeOrigin | undefined {
-    return origin ?? this.#options.store.originOf(path, source);
+    return origin ?? this.#options.store.originOf(path, source) ?? this.#options.originOf?.(path, source);
   }
 
   /** What keeps the ranks in. Throws `foreign_code` where another's code would be kept in by too little. */
@@ -268,7 +270,9 @@ export class SimulationService {
       throw new CrusaderError(
         "foreign_code",
         `This is another's code (${originText(origin)}): it runs in a sandbox only.`,
-        "Read it. A copy that you changed is your own code.",
+        "runId" in origin
+          ? "Read it. A copy that you changed is your own code."
+          : "Read it. A copy made from the arena stays another's, however it is changed.",
       );
     }
     return sandbox;

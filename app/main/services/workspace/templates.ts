@@ -1,4 +1,5 @@
 /** Starting points: the files of `templates/`. */
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CrusaderError } from "../../../common/errors.ts";
@@ -19,6 +20,14 @@ export class Templates {
       .filter((name) => templateNameSchema.safeParse(name).success)
       .sort()
       .map((name) => ({ name, title: titleOf(readFileSync(join(this.#folder, `${name}.py`), "utf8")) }));
+  }
+
+  /** Whether one of them has just these bytes. */
+  has(sha256: string): boolean {
+    return this.list().some(({ name }) => {
+      const bytes = readFileSync(join(this.#folder, `${name}.py`));
+      return createHash("sha256").update(bytes).digest("hex") === sha256;
+    });
   }
 
   /** Throws `not_found`. */

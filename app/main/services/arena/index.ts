@@ -1,0 +1,9 @@
+export {
+  ArenaService,
+  type ArenaServiceOptions,
+  type BoardRules,
+  type DiffedSide,
+} from "./arena-service.ts";
+export { submissionsAsCsv } from "./csv.ts";
+export { databaseFile } from "./database-source.ts";
+export { arenaPath, bestOwnRun, boardRulesOf } from "./rules.ts";
