@@ -18,7 +18,8 @@ export function readPasted(text: string): Pasted {
   if (digits === "") return null;
   if (!/^[0-9a-f]+$/.test(digits)) return { problem: "This is not hexadecimal: only digits 0 to 9 and a to f." };
   const byteCount = digits.length / 2;
-  if (byteCount < SIGNATURE_BYTES || !Number.isInteger(byteCount)) {
+  if (!Number.isInteger(byteCount)) return { problem: "This breaks off in the middle of a byte." };
+  if (byteCount < SIGNATURE_BYTES) {
     return { problem: `This breaks off: a signature has ${SIGNATURE_BYTES} bytes, here are ${byteCount}.` };
   }
   if (byteCount === SIGNATURE_BYTES) return { signed: { kind: "signature", signature: `0x${digits}` } };

@@ -9,11 +9,11 @@ import { type Browser, chromium } from "playwright-core";
 const VITE = fileURLToPath(new URL("../../node_modules/vite/bin/vite.js", import.meta.url));
 const CONFIG = fileURLToPath(new URL("../../app/renderer/vite.config.ts", import.meta.url));
 
-/** The window as its sources are now; returns the folder. */
-export function buildWindow(): string {
+/** The window as its sources are now, or what `config` says; returns the folder. */
+export function buildWindow(config = CONFIG): string {
   const folder = mkdtempSync(join(tmpdir(), "crusader-window-"));
   // In a process of its own: here, the libraries would be built for tests.
-  const args = [VITE, "build", "--config", CONFIG, "--outDir", folder, "--logLevel", "error"];
+  const args = [VITE, "build", "--config", config, "--outDir", folder, "--logLevel", "error"];
   execFileSync(process.execPath, args, { env: { ...process.env, NODE_ENV: "production" } });
   return folder;
 }

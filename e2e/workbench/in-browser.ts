@@ -8,8 +8,8 @@ import { type HostedOptions, type StartOptions, spawnHost, Workbench } from "./h
 
 const BUILD_TIMEOUT_MS = 180_000;
 
-/** Call it once, at the top of a test file. Without a browser its tests are skipped. */
-export function inBrowser() {
+/** Call it once, at the top of a test file. Without a browser its tests are skipped. `config`: of another page than the window. */
+export function inBrowser(config?: string) {
   const found = findBrowser();
   let opened: { browser: Browser; rendererFolder: string } | null = null;
   const needed = () => {
@@ -19,7 +19,7 @@ export function inBrowser() {
 
   beforeAll(async () => {
     if ("missing" in found) return;
-    opened = { rendererFolder: buildWindow(), browser: await launchBrowser(found.program) };
+    opened = { rendererFolder: buildWindow(config), browser: await launchBrowser(found.program) };
   }, BUILD_TIMEOUT_MS);
 
   afterAll(async () => {
