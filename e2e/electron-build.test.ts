@@ -5,6 +5,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
+import { xsalsa20poly1305 } from "@noble/ciphers/salsa.js";
 import { expect, onTestFinished, test } from "vitest";
 import { buildElectron } from "../scripts/electron-build.mjs";
 
@@ -16,7 +18,9 @@ test("the built service process answers a window, scans, and ends when asked", a
   });
   await buildElectron(folder);
   const files = readdirSync(folder);
-  expect(files).toEqual(expect.arrayContaining(["main.js", "preload.cjs", "service-process.js", "worker.js"]));
+  expect(files).toEqual(
+    expect.arrayContaining(["main.js", "preload.cjs", "service-process.js", "worker.js", "key-worker.js"]),
+  );
   // A sandboxed preload script can require nothing but electron.
   expect(readFileSync(path.join(folder, "preload.cjs"), "utf8").match(/require\([^)]*\)/g)).toEqual([
     'require("electron")',
@@ -47,4 +51,31 @@ test("the built service process answers a window, scans, and ends when asked", a
   expect(answers.get("2")).toMatchObject({ verdict: { ok: false, rule: "forbidden-module", line: 1 } });
   child.send({ message: { kind: "quit", cancelRuns: false }, ports: [] });
   expect(await once(child, "exit")).toEqual([0, null]);
+});
+
+// What answers in a service process is bound to what is waited for there, so the thread is asked itself.
+test("the built thread for passwords opens a key file of bittensor-wallet, and is the one that is named", async () => {
+  const folder = fileURLToPath(new URL(`../dist/electron-keys-${process.pid}`, import.meta.url));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  await buildElectron(folder);
+  const named = readdirSync(folder).filter((file) =>
+    readFileSync(path.join(folder, file), "utf8").includes('"./key-worker.js"'),
+  );
+  expect(named).not.toEqual([]);
+  const encrypted = readFileSync(new URL("../fixtures/wallets/practice/hotkeys/encrypted", import.meta.url));
+  const [nonce, box] = [encrypted.subarray(5, 29), encrypted.subarray(29)];
+  // The salt is published in the wallets' source.
+  const salt = Buffer.from("137183dff15a09bc9c90b5518739e9b1", "hex");
+  const worker = new Worker(path.join(folder, "key-worker.js"), {
+    workerData: { password: new TextEncoder().encode("hot"), salt },
+  });
+  const [key] = await once(worker, "message");
+  const content = JSON.parse(
+    Buffer.from(xsalsa20poly1305(key, Uint8Array.from(nonce)).decrypt(Uint8Array.from(box))).toString(),
+  );
+  const listed = readFileSync(
+    new URL("../fixtures/wallets/practice/hotkeys/encryptedpub.txt", import.meta.url),
+    "utf8",
+  );
+  expect(content).toMatchObject(JSON.parse(listed));
 });
