@@ -21,6 +21,14 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "Judge a train.py as the validator would, check by check",
     load: async () => (await import("./simulate.ts")).simulateCommand,
   },
+  submit: {
+    summary: "Submit a proven train.py: look, pay, commit, and follow it until it is revealed",
+    load: async () => (await import("./submit.ts")).submitCommand,
+  },
+  status: {
+    summary: "Show how own submissions stand, and export their proofs of payment",
+    load: async () => (await import("./status.ts")).statusCommand,
+  },
   runs: {
     summary: "List, show, compare, export and prune recorded runs",
     load: async () => (await import("./runs.ts")).runsCommand,
