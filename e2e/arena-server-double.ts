@@ -53,6 +53,7 @@ export class ArenaServerDouble {
   /** By path, without the question's parameters; "*" is all of them. */
   readonly faults = new Map<string, ArenaFault>();
   readonly #server: Server;
+  #moved = Promise.withResolvers<void>();
 
   private constructor(server: Server) {
     this.#server = server;
@@ -79,6 +80,11 @@ export class ArenaServerDouble {
     this.#server.closeAllConnections();
     this.#server.close();
     await once(this.#server, "close");
+  }
+
+  /** Resolves when `holds` does; looked at after each request. */
+  async until(holds: () => boolean): Promise<void> {
+    while (!holds()) await this.#moved.promise;
   }
 
   /** Paths that were asked for, without what came after a question mark. */
@@ -114,6 +120,8 @@ export class ArenaServerDouble {
     const { "x-api-key": apiKey, "if-none-match": tag } = request.headers;
     const log = { path: request.url ?? "", apiKey: Array.isArray(apiKey) ? apiKey.join() : apiKey, status: 0 };
     this.requests.push(log);
+    this.#moved.resolve();
+    this.#moved = Promise.withResolvers();
     const send = (status: number, body: unknown, headers: Record<string, string> = {}) => {
       log.status = status;
       response.writeHead(status, { "content-type": "application/json", ...headers });

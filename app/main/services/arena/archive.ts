@@ -320,11 +320,11 @@ export class Archive {
     );
   }
 
-  /** The author's one before it: by time, else by id. */
+  /** The author's one before it whose code is kept. */
   previousOf({ source, submissionId, hotkey, createdMs }: KeptSubmission): KeptSubmission | null {
     if (hotkey === null || createdMs === null) return null;
     const found = this.#get(
-      `SELECT ${COLUMNS} ${FROM} WHERE s.source = ? AND s.hotkey = ? AND (s.created_ms, s.id) < (?, ?)
+      `SELECT ${COLUMNS} ${FROM} WHERE s.source = ? AND s.hotkey = ? AND s.code IS NOT NULL AND (s.created_ms, s.id) < (?, ?)
        ORDER BY s.created_ms DESC, s.id DESC LIMIT 1`,
       source,
       hotkey,

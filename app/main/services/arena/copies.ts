@@ -35,16 +35,19 @@ export class Copies {
   }
 
   note(copy: Copy): void {
-    const path = realPath(copy.path);
-    const others = this.#file.read().copies.filter((other) => other.path !== path);
-    this.#file.write({ copies: [...others, { ...copy, path }].slice(-MAX_COPIES) });
+    this.#put(copy, realPath(copy.path));
   }
 
   /** A renamed copy is the same copy. `from` is where it was, links resolved. */
   moved(from: string, to: string): void {
     const { copies } = this.#file.read();
     const copy = copies.find(({ path }) => path === from);
-    if (copy !== undefined) this.note({ ...copy, path: to });
+    if (copy !== undefined) this.#put(copy, realPath(to));
+  }
+
+  #put(copy: Copy, path: string): void {
+    const others = this.#file.read().copies.filter((other) => other.path !== path && other.path !== copy.path);
+    this.#file.write({ copies: [...others, { ...copy, path }].slice(-MAX_COPIES) });
   }
 }
 
