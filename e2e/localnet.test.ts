@@ -1,8 +1,8 @@
 import type { RequestListener } from "node:http";
 import { expect, test } from "vitest";
-import { LOCALNET_IMAGE } from "../../../common/addresses.ts";
-import { type Answers, json, startMadeEngine } from "../engine/made-engine.ts";
-import { Localnet } from "./localnet.ts";
+import { LOCALNET_IMAGE } from "../app/common/addresses.ts";
+import { type Answers, json, startMadeEngine } from "../app/main/services/engine/made-engine.ts";
+import { Localnet } from "../app/main/services/practice/index.ts";
 
 const done: RequestListener = (_request, response) => void response.writeHead(204).end();
 const LABELS = { "crusader.localnet": "1" };

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { LOCALNET_IMAGE } from "../../common/addresses.ts";
-import { json, startMadeEngine } from "../services/engine/made-engine.ts";
-import { Localnet } from "../services/practice/index.ts";
-import { localnetCommand } from "./localnet.ts";
+import { LOCALNET_IMAGE } from "../app/common/addresses.ts";
+import { localnetCommand } from "../app/main/cli/localnet.ts";
+import { json, startMadeEngine } from "../app/main/services/engine/made-engine.ts";
+import { Localnet } from "../app/main/services/practice/index.ts";
 
 async function bench(hasImage: boolean) {
   const engine = await startMadeEngine({

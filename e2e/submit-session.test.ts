@@ -4,20 +4,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decodeAddress } from "@polkadot/util-crypto";
 import { expect, onTestFinished, test } from "vitest";
-import type { UnsignedExtrinsic } from "../../common/chain.ts";
-import { CrusaderError } from "../../common/errors.ts";
-import { readPasted } from "../../common/pasted-signature.ts";
-import type { Signer } from "../../common/wallets.ts";
-import { bench, stepOf } from "../services/submission/bench.ts";
+import type { UnsignedExtrinsic } from "../app/common/chain.ts";
+import { CrusaderError } from "../app/common/errors.ts";
+import { readPasted } from "../app/common/pasted-signature.ts";
+import type { Signer } from "../app/common/wallets.ts";
+import type { Keyboard } from "../app/main/cli/keyboard.ts";
+import { SubmitSession, type SubmitSessionOptions, WaitsForSignature } from "../app/main/cli/submit-session.ts";
+import { bench, stepOf } from "../app/main/services/submission/bench.ts";
 import {
   readKey,
   SigningRequests,
   signPayload,
   WalletService,
   writeThrowawayWallet,
-} from "../services/wallets/index.ts";
-import type { Keyboard } from "./keyboard.ts";
-import { SubmitSession, type SubmitSessionOptions, WaitsForSignature } from "./submit-session.ts";
+} from "../app/main/services/wallets/index.ts";
 
 // Blocks at their own pace, as the session waits for them; rounds and intervals short.
 const PACED = {
