@@ -3,7 +3,7 @@ import type { ChainStatus, Network } from "../../../common/chain.ts";
 import type { Chain, NetworkPlace } from "./chain.ts";
 import { NodeChain } from "./node-chain.ts";
 import { chainError } from "./node-connection.ts";
-import { DEFAULT_LIMITS, type LinkLimits, NodeLink } from "./node-link.ts";
+import { CLOSED, DEFAULT_LIMITS, type LinkLimits, NodeLink } from "./node-link.ts";
 
 export type ChainsOptions = {
   /** Where a network is. Throws where it is nowhere: no practice network runs, ... */
@@ -17,6 +17,7 @@ export type ChainsOptions = {
 export class Chains {
   readonly #options: Required<Omit<ChainsOptions, "limits">> & { limits: LinkLimits };
   readonly #links = new Map<Network, NodeLink>();
+  #isClosed = false;
 
   constructor({ resolve, now = Date.now, limits = {} }: ChainsOptions) {
     this.#options = { resolve, now, limits: { ...DEFAULT_LIMITS, ...limits } };
@@ -38,21 +39,19 @@ export class Chains {
 
   /** How the connection stands, and again whenever that changed. It is opened, and kept as long as somebody watches. */
   async *watch(network: Network, signal: AbortSignal | undefined): AsyncGenerator<ChainStatus> {
-    while (signal?.aborted !== true) {
-      const link = this.#link(network);
-      yield* link.watch(signal);
-      // It ends by itself only when another chain answers: that one is looked at next.
-      if (this.#links.get(network) === link) return;
-    }
+    // A link ends by itself only when another chain answers: that one is looked at next.
+    while (signal?.aborted !== true && !this.#isClosed) yield* this.#link(network).watch(signal);
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     const links = [...this.#links.values()];
     this.#links.clear();
     await Promise.all(links.map((link) => link.close()));
   }
 
   #link(network: Network): NodeLink {
+    if (this.#isClosed) throw CLOSED;
     const known = this.#links.get(network);
     if (known !== undefined && known.over === null) return known;
     const link = new NodeLink({ network, ...this.#options });

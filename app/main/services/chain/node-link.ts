@@ -7,7 +7,7 @@ import { CrusaderError } from "../../../common/errors.ts";
 import { shownText } from "../../../common/shown-text.ts";
 import { Revision } from "../streams/index.ts";
 import type { NetworkPlace } from "./chain.ts";
-import { chainError, NodeConnection, RpcRefusal, type Subscription } from "./node-connection.ts";
+import { chainError, NoAnswer, NodeConnection, RpcRefusal, type Subscription } from "./node-connection.ts";
 import { Runtime, type RuntimeVersion } from "./runtime.ts";
 import { type SeenHead, silenceLimitSeconds, statusOf } from "./status.ts";
 
@@ -40,6 +40,8 @@ export type LinkOptions = {
   /** This machine's clock, in milliseconds since 1970. */
   now: () => number;
 };
+
+export const CLOSED = new CrusaderError("cancelled", "The connections to chains were closed.");
 
 /** A connection that has said which chain it is of, and what it has told since. */
 export class Established {
@@ -273,7 +275,7 @@ export class NodeLink {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    this.#over ??= new CrusaderError("cancelled", "The connections to chains were closed.");
+    this.#over ??= CLOSED;
     this.#established?.connection.close();
     this.#revision.advance();
     await this.#running;
@@ -407,13 +409,16 @@ export class NodeLink {
     const silenceMs =
       this.#options.limits.silenceMs ??
       silenceLimitSeconds(established.place.secondsPerBlock ?? DEFAULT_SECONDS_PER_BLOCK) * 1000;
-    const timer = setInterval(() => void this.#checkSilence(established, silenceMs).catch(failed), silenceMs);
+    const timer = setInterval(
+      () => void unlessSlow(() => this.#checkSilence(established, silenceMs)).catch(failed),
+      silenceMs,
+    );
     timer.unref();
     this.#established = established;
     this.#failure = null;
     this.#attempts += 1;
     this.#revision.advance();
-    await this.#readHealth(established).catch(failed);
+    await unlessSlow(() => this.#readHealth(established)).catch(failed);
     const reason = await connection.ended;
     clearInterval(timer);
     return cause === "" ? reason : cause;
@@ -421,7 +426,7 @@ export class NodeLink {
 
   async #followUpdates(subscription: Subscription, read: (update: unknown) => void | Promise<void>): Promise<void> {
     for await (const update of subscription.updates()) {
-      await read(update);
+      await unlessSlow(() => read(update));
       this.#revision.advance();
     }
   }
@@ -449,6 +454,15 @@ export class NodeLink {
       throw new Error("the node stopped telling of new blocks");
     }
     await this.#readHealth(established);
+  }
+}
+
+/** A node that takes too long is told about by its age; only one that is gone is left. */
+async function unlessSlow(read: () => void | Promise<void>): Promise<void> {
+  try {
+    await read();
+  } catch (error) {
+    if (!(error instanceof NoAnswer && error.isTimeout)) throw error;
   }
 }
 

@@ -10,6 +10,7 @@ import { type ChainCall, chainCallSchema, type SignerPayload, type UnsignedExtri
 import { CrusaderError } from "../../../common/errors.ts";
 import { formatAlpha, formatAmount } from "../../../common/format.ts";
 import { shownText } from "../../../common/shown-text.ts";
+import { MAX_CIPHERTEXT_BYTES } from "../timelock/index.ts";
 import type { ChainEvent, ReadExtrinsic } from "./chain.ts";
 import { blake2_256, compactLength, fromHex, littleEndian, toHex } from "./scale.ts";
 
@@ -113,7 +114,12 @@ type DecodedExtrinsic = Codec & {
 };
 type EventRecord = {
   phase: { isApplyExtrinsic: boolean; asApplyExtrinsic: { toNumber(): number } };
-  event: Codec & { index: Uint8Array; method: string; data: Codec[] & { names: string[] | null } };
+  event: Codec & {
+    index: Uint8Array;
+    method: string;
+    data: Codec[];
+    meta: { fields: { name: { isSome: boolean; toString(): string } }[] };
+  };
 };
 type DispatchErrorCodec = Codec & {
   isModule: boolean;
@@ -344,7 +350,10 @@ export class Runtime {
     const events = own.map(({ event }) => ({
       name: `${this.#palletName(event.index[0])}.${event.method}`,
       fields: Object.fromEntries(
-        [...event.data].map((value, position) => [event.data.names?.[position] ?? String(position), value.toString()]),
+        [...event.data].map((value, position) => {
+          const name = event.meta.fields[position]?.name;
+          return [name?.isSome === true ? name.toString() : String(position), value.toString()];
+        }),
       ),
     }));
     const failed = own.find((_, position) => events[position]?.name === "System.ExtrinsicFailed");
@@ -387,6 +396,10 @@ export class Runtime {
     switch (call.kind) {
       case "set_commitment": {
         const encrypted = fromHex(call.encrypted);
+        // The library does not look.
+        if (encrypted.length > MAX_CIPHERTEXT_BYTES) {
+          throw new CrusaderError("usage", `A commitment holds at most ${MAX_CIPHERTEXT_BYTES} encrypted bytes.`);
+        }
         return [
           littleEndian(call.netuid, 2),
           compactLength(1),
