@@ -45,6 +45,8 @@ export type SubmissionNeeds = {
   now?: () => number;
   /** Instead of the internet; for tests. */
   fetchNetwork?: FetchNetwork;
+  /** How long a node may take for its first word about what it was sent. */
+  firstWordWithinMs?: number;
   urlWatch?: UrlWatch;
   /** What goes wrong behind nobody's call. */
   onBug?: (error: unknown) => void;

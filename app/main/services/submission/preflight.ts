@@ -88,10 +88,10 @@ export type PreflightNeeds = Pick<
   "chains" | "profile" | "scan" | "runsOf" | "addressOf" | "standings" | "allowedOrigins" | "fetchNetwork"
 > & {
   now: () => number;
-  /** URLs that own commitments named on any chain. */
-  committedUrls: () => ReadonlySet<string>;
-  /** Payments that this Crusader made on that chain. */
-  ownPayment: (genesisHash: string, payment: Payment) => OwnPayment | null;
+  /** URLs that own commitments named on any chain, but for those of one submission. */
+  committedUrls: (exceptId: string | null) => ReadonlySet<string>;
+  /** A payment that this Crusader made on that chain, and whether any other submission cites it. */
+  ownPayment: (genesisHash: string, payment: Payment, exceptId: string | null) => OwnPayment | null;
 };
 
 export class PreflightRun {
@@ -196,7 +196,7 @@ export class PreflightRun {
   #urlFinding(): Finding {
     const { url } = this.#question;
     if (url.trim() === "") return block("There is no URL yet.", "Publish the file, and give its address.");
-    const { committed, findings } = readCodeUrl(url, this.#needs.committedUrls());
+    const { committed, findings } = readCodeUrl(url, this.#needs.committedUrls(this.#question.submissionId));
     this.facts.url = findings.some(({ state }) => state === "block") ? null : committed;
     const worst = findings.find(({ state }) => state === "block") ?? findings[0];
     if (worst === undefined) return pass(`${committed} follows the rules of the miner and of the validator.`);
@@ -563,7 +563,7 @@ export class PreflightRun {
     owner: string | null,
   ): Promise<Finding> {
     const name = `The payment in block ${formatInteger(payment.block)}, extrinsic ${payment.extrinsicIndex},`;
-    const own = this.#needs.ownPayment(chain.genesisHash, payment);
+    const own = this.#needs.ownPayment(chain.genesisHash, payment, this.#question.submissionId);
     if (own !== null && !own.isOpen) {
       return block(`${name} is cited by another submission of yours.`, "A payment counts once: pay anew.");
     }

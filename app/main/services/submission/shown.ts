@@ -195,7 +195,8 @@ function stepState({
 }): ShownStep["state"] {
   if (done !== null) return "finalized";
   if (open !== undefined && open.inclusion !== null) return "included";
-  if (open !== undefined && open.refused === null) return live.heard.has(open.hash) ? "sent" : "unknown";
+  if (open !== undefined && live.heard.has(open.hash)) return "sent";
+  if (open !== undefined && open.refused === null) return "unknown";
   if (waiting !== null) return (live.head?.block ?? 0) >= waiting.unsigned.lastBlock ? "expired" : "unsigned";
   if (attempt === null || attempt.refused !== null) return "waiting";
   return attempt.gone === null ? "failed" : "expired";

@@ -4,8 +4,8 @@
  * chain itself has said that the earlier one never will count, or the two share a nonce, of which the chain takes one.
  */
 import { isDeepStrictEqual } from "node:util";
-import type { ChainCall, Network, UnsignedExtrinsic } from "../../../common/chain.ts";
-import { codeHashOf, packCommitment, paymentToCome } from "../../../common/commitment.ts";
+import type { ChainCall, Inclusion, Network, UnsignedExtrinsic } from "../../../common/chain.ts";
+import { codeHashOf, type Payment, packCommitment, paymentToCome } from "../../../common/commitment.ts";
 import { CrusaderError } from "../../../common/errors.ts";
 import type { ExportedFile } from "../../../common/history.ts";
 import type { DryRun, OpenPayment, Preflight, Signed, Submission, SubmissionStep } from "../../../common/submission.ts";
@@ -17,7 +17,13 @@ import { encryptText, revealRound, roundTimeMs } from "../timelock/index.ts";
 import { type ExportFormat, exportedProofs } from "./export.ts";
 import { type Attempt, attemptsOf, finalizedOf, type Hidden, isSettled } from "./journal.ts";
 import type { SubmissionNeeds, SubmissionOrder } from "./needs.ts";
-import { type PreflightNeeds, type PreflightQuestion, PreflightRun, type Progress } from "./preflight.ts";
+import {
+  type OwnPayment,
+  type PreflightNeeds,
+  type PreflightQuestion,
+  PreflightRun,
+  type Progress,
+} from "./preflight.ts";
 import { type Meant, type SubmissionRecord, SubmissionRecords } from "./record.ts";
 import { revealOutcome } from "./reveal.ts";
 import {
@@ -38,8 +44,11 @@ const ERA_BLOCKS = 64;
 const MIN_ERA_BLOCKS = 4;
 /** A commitment that is sent has to be in a block before everybody can read it. */
 const REVEAL_MARGIN_BLOCKS = 2;
-/** The same bytes may be handed over again after so many blocks without a word of them. */
+/** The same bytes are handed over again after so many blocks without a word of them: by who did so before, and by others. */
 const RESEND_AFTER_BLOCKS = 3;
+const TAKE_OVER_AFTER_BLOCKS = 1;
+/** A node may take an extrinsic and say nothing. */
+const FIRST_WORD_WITHIN_MS = 10_000;
 const LOOK_EVERY_MS = 1000;
 const FIRST_RETRY_MS = 2000;
 const LONGEST_RETRY_MS = 60_000;
@@ -56,8 +65,6 @@ export class SubmissionService {
   readonly #urlWatch: UrlWatch;
   readonly #moved = new Revision();
   readonly #live = new Map<string, Live>();
-  /** Hashes of extrinsics whose stream this process reads. */
-  readonly #streaming = new Set<string>();
   /** The block at which bytes were last handed over, by hash. */
   readonly #handedOver = new Map<string, number>();
   /** Submissions on a chain that their network does not name any more. */
@@ -75,8 +82,8 @@ export class SubmissionService {
     this.#preflights = {
       ...needs,
       now: this.#now,
-      committedUrls: () => this.committedUrls(),
-      ownPayment: (genesisHash, payment) => this.#ownPayment(genesisHash, payment),
+      committedUrls: (exceptId) => this.committedUrls(exceptId),
+      ownPayment: (genesisHash, payment, exceptId) => this.#ownPayment(genesisHash, payment, exceptId),
     };
   }
 
@@ -142,7 +149,7 @@ export class SubmissionService {
     return this.#locked(accounts, signal, () => {
       this.#refuseOpenOthers(chain.genesisHash, accounts);
       const cited = fee === null ? null : order.payment;
-      if (cited !== null && this.#ownPayment(chain.genesisHash, cited)?.isOpen === false) {
+      if (cited !== null && this.#ownPayment(chain.genesisHash, cited, null)?.isOpen === false) {
         throw new CrusaderError(
           "conflict",
           "This payment is cited by another submission by now.",
@@ -191,7 +198,9 @@ export class SubmissionService {
       const step = this.#refuseUnlessCurrent(id, null);
       const record = this.#records.read(id);
       const open = attemptsOf(record.journal, step).filter((attempt) => !isSettled(attempt));
-      const underway = open.find(({ refused, inclusion }) => refused === null || inclusion !== null);
+      const underway = open.find(
+        ({ hash, refused, inclusion }) => refused === null || inclusion !== null || this.#liveOf(id).heard.has(hash),
+      );
       if (underway !== undefined) throw stillUnderway(step, underway);
       await this.#refuseBlockedNow(record, signal);
       const stakeAlpha = await this.#stakeOfPayer(chain, meant);
@@ -318,9 +327,10 @@ export class SubmissionService {
   }
 
   /** URLs that own commitments name, or are about to: the validator takes each once. */
-  committedUrls(): ReadonlySet<string> {
+  committedUrls(exceptId: string | null = null): ReadonlySet<string> {
     const committed = this.#records
       .all()
+      .filter(({ meant }) => meant.id !== exceptId)
       .filter(({ journal }) =>
         attemptsOf(journal, "commit").some(({ gone, inclusion }) => gone === null && inclusion?.failure == null),
       );
@@ -346,6 +356,31 @@ export class SubmissionService {
       }
       this.#follow(meant.network);
     }
+  }
+
+  /**
+   * Goes on once with what is not over, and returns when the chains have answered; what stands in the way is said by the
+   * submissions. Throws the signal's reason.
+   */
+  async look(signal?: AbortSignal): Promise<void> {
+    const networks = new Set(
+      this.#readable()
+        .filter((record) => this.#isFollowed(record))
+        .map(({ meant }) => meant.network),
+    );
+    const lookAt = async (network: Network) => {
+      try {
+        const chain = await this.#needs.chains.open(network, signal === undefined ? {} : { signal });
+        const head = await chain.head();
+        for (const { meant } of this.#toFollow(network)) await this.#goOn(meant.id, chain, head);
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (!(error instanceof CrusaderError)) throw error;
+        const { message, hint } = error;
+        for (const { meant } of this.#toFollow(network)) this.#liveOf(meant.id).problem = { message, hint };
+      }
+    };
+    await Promise.all([...networks].map(lookAt));
   }
 
   /** Ends what goes on here. What was sent stays sent, and is found out by the next start. */
@@ -543,19 +578,17 @@ export class SubmissionService {
     }
   }
 
-  #ownPayment(
-    genesisHash: string,
-    payment: { block: number; extrinsicIndex: number },
-  ): ReturnType<PreflightNeeds["ownPayment"]> {
+  #ownPayment(genesisHash: string, payment: Payment, exceptId: string | null): OwnPayment | null {
     const all = this.#records.all();
     for (const record of all) {
       const { meant } = record;
       const made = meant.cited === null ? paymentOf(record) : null;
       if (meant.genesisHash !== genesisHash || meant.fee === null || meant.coldkeyAddress === null) continue;
       if (made?.block !== payment.block || made.extrinsicIndex !== payment.extrinsicIndex) continue;
+      const others = all.filter((other) => other.meant.id !== exceptId);
       return {
         payment,
-        isOpen: isPaymentOpen(record, all),
+        isOpen: isPaymentOpen(record, others),
         coldkeyAddress: meant.coldkeyAddress,
         destinationColdkey: meant.fee.destinationColdkey,
         netuid: meant.rules.netuid,
@@ -585,24 +618,31 @@ export class SubmissionService {
       const found = await chain.find({ hash, signer, nonce, fromBlock, toBlock });
       if (found.kind === "included" || found.kind === "pending") live.heard.add(hash);
       else live.heard.delete(hash);
-      if (found.kind === "included") {
-        if (!isDeepStrictEqual(found.inclusion, attempt.inclusion)) {
-          this.#records.add(id, { kind: "included", at: this.#time(), hash, inclusion: found.inclusion });
-        }
-      } else if (found.kind === "gone") {
+      if (found.kind === "gone") {
         this.#records.add(id, { kind: "gone", at: this.#time(), hash, reason: GONE_WORDS[found.reason] });
-      } else if (attempt.inclusion !== null) {
-        this.#records.add(id, { kind: "retracted", at: this.#time(), hash });
+      } else {
+        this.#takeInclusion(id, hash, found.kind === "included" ? found.inclusion : null);
       }
     }
     this.#moved.advance();
+  }
+
+  /** Where it is now, unless that is written down already; null: in no block of the chain. */
+  #takeInclusion(id: string, hash: string, inclusion: Inclusion | null): void {
+    const known = this.#records.read(id).journal.attempts.find((attempt) => attempt.hash === hash);
+    if (known === undefined || known.inclusion?.finalized === true) return;
+    if (isDeepStrictEqual(known.inclusion, inclusion)) return;
+    const at = this.#time();
+    this.#records.add(
+      id,
+      inclusion === null ? { kind: "retracted", at, hash } : { kind: "included", at, hash, inclusion },
+    );
   }
 
   /** Hands journalled bytes to the node, and goes on listening behind; returns with the node's first word. */
   async #handOver(id: string, chain: Chain, { attempt, isFirst }: Sending, atBlock: number): Promise<void> {
     const { hash } = attempt;
     const firstWord = Promise.withResolvers<void>();
-    this.#streaming.add(hash);
     this.#handedOver.set(hash, atBlock);
     const listen = async () => {
       try {
@@ -611,9 +651,9 @@ export class SubmissionService {
           if (update.kind === "ready" || update.kind === "included" || update.kind === "finalized")
             live.heard.add(hash);
           if (update.kind === "included" || update.kind === "finalized") {
-            this.#records.add(id, { kind: "included", at: this.#time(), hash, inclusion: update.inclusion });
+            this.#takeInclusion(id, hash, update.inclusion);
           } else if (update.kind === "retracted") {
-            this.#records.add(id, { kind: "retracted", at: this.#time(), hash });
+            this.#takeInclusion(id, hash, null);
           } else if (update.kind === "invalid" && isFirst) {
             // Of bytes that were handed over before, another node may know more than this one.
             this.#records.add(id, { kind: "refused", at: this.#time(), hash, message: update.message });
@@ -628,13 +668,14 @@ export class SubmissionService {
         const { message, hint } = error;
         this.#liveOf(id).problem = { message, hint };
       } finally {
-        this.#streaming.delete(hash);
         this.#moved.advance();
         firstWord.resolve();
       }
     };
     this.#inBackground(listen());
+    const patience = setTimeout(() => firstWord.resolve(), this.#needs.firstWordWithinMs ?? FIRST_WORD_WITHIN_MS);
     await firstWord.promise;
+    clearTimeout(patience);
   }
 
   #follow(network: Network): void {
@@ -710,12 +751,9 @@ export class SubmissionService {
     this.#moved.advance();
   }
 
-  /** What this process hears of by the node's own stream is left to that, until its time is over. */
+  /** Also of what a stream should tell: nodes fall silent. */
   async #settleFromBlocks(id: string, chain: Chain, head: Head): Promise<void> {
-    const silent = unsettled(this.#records.read(id)).filter(
-      ({ hash, lastBlock }) => !this.#streaming.has(hash) || head.block > lastBlock,
-    );
-    if (silent.length === 0) return;
+    if (unsettled(this.#records.read(id)).length === 0) return;
     await this.#settle(id, chain);
     for (const attempt of unsettled(this.#records.read(id))) await this.#sendAgain(id, chain, attempt, head);
   }
@@ -725,12 +763,14 @@ export class SubmissionService {
    * them once. Not where by now the preflight would keep them back.
    */
   async #sendAgain(id: string, chain: Chain, attempt: Attempt, head: Head): Promise<void> {
-    const { hash, refused, inclusion, lastBlock, hidden } = attempt;
+    const { hash, refused, inclusion, atBlock, lastBlock, hidden } = attempt;
     const record = this.#records.read(id);
-    const isKnown = this.#liveOf(id).heard.has(hash) || this.#streaming.has(hash);
-    const since = head.block - (this.#handedOver.get(hash) ?? Number.NEGATIVE_INFINITY);
+    const isKnown = this.#liveOf(id).heard.has(hash);
+    const handedOver = this.#handedOver.get(hash);
+    const waits = handedOver === undefined ? TAKE_OVER_AFTER_BLOCKS : RESEND_AFTER_BLOCKS;
+    const isEarly = head.block < (handedOver ?? atBlock) + waits;
     const isOver = head.block >= lastBlock || (hidden !== null && isAlmostOut(record.meant, hidden, head));
-    if (isKnown || refused !== null || inclusion !== null || isOver || since < RESEND_AFTER_BLOCKS) return;
+    if (isKnown || refused !== null || inclusion !== null || isOver || isEarly) return;
     if (stateOf(record) !== "open") return;
     this.#handedOver.set(hash, head.block);
     const run = new PreflightRun(this.#preflights, this.#questionOf(record), this.#closing.signal);
