@@ -386,7 +386,7 @@ const NO_FAULTS: PracticeFaults = {
   finalityStopped: false,
   pulsesStopped: false,
   poolHeld: false,
-  unknownExtensionBytes: 0,
+  headsMuted: false,
   answerDelayMs: 0,
   silent: false,
   toldGenesisHash: null,

@@ -12,6 +12,8 @@ import { KEYS, prefixOf } from "./storage-keys.ts";
 export type RpcFaults = {
   /** Milliseconds before each answer. */
   answerDelayMs: number;
+  /** Blocks are made, and who subscribed to them is told of none. */
+  headsMuted: boolean;
   /** Calls are heard and never answered. */
   silent: boolean;
   /** Hexadecimal digits; what is told as the hash of block 0. */
@@ -176,7 +178,11 @@ const METHODS: Record<string, Handler> = {
   chain_subscribeNewHeads: (_, { context: { chain }, subscribe }) =>
     subscribe("chain_newHead", (tell) => {
       tell(shownHeader(chain.head));
-      return chain.listen({ best: (block) => tell(shownHeader(block)) });
+      return chain.listen({
+        best: (block) => {
+          if (!context.faults.headsMuted) tell(shownHeader(block));
+        },
+      });
     }),
   chain_subscribeAllHeads: (_, { context: { chain }, subscribe }) =>
     subscribe("chain_allHead", (tell) => {
