@@ -175,7 +175,7 @@ const METHODS: Record<string, Handler> = {
     };
   },
   chain_getFinalizedHead: (_, { context: { chain } }) => `0x${chain.finalized.hash}`,
-  chain_subscribeNewHeads: (_, { context: { chain }, subscribe }) =>
+  chain_subscribeNewHeads: (_, { context, context: { chain }, subscribe }) =>
     subscribe("chain_newHead", (tell) => {
       tell(shownHeader(chain.head));
       return chain.listen({
