@@ -581,6 +581,33 @@ test("the status says what stands in the way: catching up, standing still, final
   );
 });
 
+test("a chain that stands still is told apart from a node that stopped telling", async () => {
+  const limits = { limits: { silenceMs: 150 } };
+  const still = await bench({}, limits);
+  const found = await first(still.chains.watch("practice", undefined), ({ problem }) => problem !== null);
+  expect([found.state, found.problem?.message]).toEqual(["connected", expect.stringMatching(/^No new block for /)]);
+
+  const { node, chains } = await bench({ faults: { headsMuted: true } }, limits);
+  await first(chains.watch("practice", undefined), ({ block }) => block === 0);
+  node.mine(5);
+  const { problem: broken } = await first(chains.watch("practice", undefined), ({ state }) => state === "reconnecting");
+  expect(broken?.message).toMatch(/broke off/);
+  await first(chains.watch("practice", undefined), ({ block }) => block === 5);
+});
+
+test("old state that a node has forgotten is not made up", async () => {
+  const { node, chain } = await bench();
+  const { hotkey } = await node.createMiner();
+  const { extrinsic } = await signedBy(chain, hotkey, await commitment(chain));
+  const last = (await sent(node, chain, extrinsic)).at(-1);
+  if (last?.kind !== "finalized") throw new Error(JSON.stringify(last));
+  node.mine(600);
+  await expect(chain.eventsOf(last.inclusion.blockHash, last.inclusion.index)).rejects.toMatchObject({
+    ...problem("chain_refused", /does not keep what was true at that block/),
+    hint: "Choose an archive node of the same network.",
+  });
+});
+
 test("the round of a reveal goes by the chain's clock, whatever this machine's says", async () => {
   const { node, chain } = await bench({ faults: { clockOffsetMs: -3_600_000 } });
   const call = await commitment(chain);

@@ -236,6 +236,7 @@ export class NodeLink {
                   : "failed",
         head: established?.head ? { ...established.head, finalizedBlock: established.finalizedBlock } : null,
         silentSeconds: established === null ? 0 : (performance.now() - established.headSeenAt) / 1000,
+        silenceLimitSeconds: this.#silenceMs(secondsPerBlock) / 1000,
         secondsPerBlock,
         isSyncing: established?.isSyncing ?? false,
         chainName: established?.chainName ?? null,
@@ -279,6 +280,10 @@ export class NodeLink {
     this.#established?.connection.close();
     this.#revision.advance();
     await this.#running;
+  }
+
+  #silenceMs(secondsPerBlock: number): number {
+    return this.#options.limits.silenceMs ?? silenceLimitSeconds(secondsPerBlock) * 1000;
   }
 
   #tooSlow(): CrusaderError {
@@ -406,9 +411,7 @@ export class NodeLink {
       await established.upgrade(said);
       this.#checkSame(established);
     }).catch(failed);
-    const silenceMs =
-      this.#options.limits.silenceMs ??
-      silenceLimitSeconds(established.place.secondsPerBlock ?? DEFAULT_SECONDS_PER_BLOCK) * 1000;
+    const silenceMs = this.#silenceMs(established.place.secondsPerBlock ?? DEFAULT_SECONDS_PER_BLOCK);
     const timer = setInterval(
       () => void unlessSlow(() => this.#checkSilence(established, silenceMs)).catch(failed),
       silenceMs,

@@ -23,6 +23,8 @@ export type LinkFacts = {
   head: SeenHead | null;
   /** Since the node last told of a new block. */
   silentSeconds: number;
+  /** After so many of them the chain, or the node, stands still. */
+  silenceLimitSeconds: number;
   secondsPerBlock: number;
   isSyncing: boolean;
   chainName: string | null;
@@ -32,7 +34,7 @@ export type LinkFacts = {
   failure: Pick<ErrorReport, "message" | "hint"> | null;
 };
 
-/** After so many seconds without a block the chain, or the node, stands still. */
+/** For a pace of blocks. */
 export function silenceLimitSeconds(secondsPerBlock: number): number {
   return Math.max(30, 6 * secondsPerBlock);
 }
@@ -63,7 +65,7 @@ function problemOf(facts: LinkFacts, nowMs: number): ChainStatus["problem"] {
       hint: "Wait until it is done, or choose another node.",
     };
   }
-  if (head !== null && facts.silentSeconds > silenceLimitSeconds(facts.secondsPerBlock)) {
+  if (head !== null && facts.silentSeconds > facts.silenceLimitSeconds) {
     return {
       message: `No new block for ${formatWait(facts.silentSeconds)}.`,
       hint: "The chain stands still, or this node does. Compare with another node before anything is sent.",
