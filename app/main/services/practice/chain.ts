@@ -66,8 +66,8 @@ export type ChainFaults = {
   pulsesStopped: boolean;
   /** Extrinsics are taken and never included. */
   poolHeld: boolean;
-  /** Bytes of extensions that clients cannot know. */
-  unknownExtensionBytes: number;
+  /** Names of signed extensions, of one byte each, that no client knows. */
+  unknownExtensions: readonly string[];
 };
 
 type Waiting = { extrinsic: Extrinsic; death: number };
@@ -273,7 +273,7 @@ export class PracticeChain {
 
   #read(encoded: Uint8Array): Extrinsic {
     try {
-      return readExtrinsic(encoded, this.#faults.unknownExtensionBytes);
+      return readExtrinsic(encoded, this.#faults.unknownExtensions.length);
     } catch (error) {
       if (!(error instanceof ScaleError)) throw error;
       throw new PoolRefusal(BAD_FORMAT, `Extrinsic has invalid format: ${error.message}`, "");
@@ -374,7 +374,7 @@ export class PracticeChain {
   }
 
   #takeBack(encoded: Buffer): void {
-    const extrinsic = readExtrinsic(encoded, this.#faults.unknownExtensionBytes);
+    const extrinsic = readExtrinsic(encoded, this.#faults.unknownExtensions.length);
     const death = extrinsic.era === null ? Number.POSITIVE_INFINITY : eraSpan(extrinsic.era, this.#head.number).death;
     this.#waiting.set(extrinsic.hash.toString("hex"), { extrinsic, death });
   }

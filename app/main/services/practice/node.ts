@@ -29,8 +29,6 @@ import { blake2_256, KEYS } from "./storage-keys.ts";
 /** What a test makes the node do that no good node does; changed while it runs. */
 export type PracticeFaults = ChainFaults &
   RpcFaults & {
-    /** Names of signed extensions that no client knows and that are not empty; from the next start of a client on. */
-    unknownExtensions: readonly string[];
     /** Put upon the index of `set_commitment` in the metadata. */
     callIndexOffset: number;
     /** Added to the time that blocks say. */

@@ -60,6 +60,7 @@ export class RpcError extends Error {
 
 const METHOD_NOT_FOUND = -32_601;
 const INVALID_PARAMS = -32_602;
+const INTERNAL_ERROR = -32_603;
 const SERVER_ERROR = -32_000;
 const UNKNOWN_BLOCK = 4003;
 /** Clients ask for the block of an "inBlock" before they can take in that it is final. */
@@ -92,6 +93,8 @@ export function serveRpc(socket: WebSocket, context: RpcContext): void {
     stop?.();
     return stop !== undefined;
   };
+  // What is too large, or no message at all.
+  socket.on("error", () => socket.terminate());
   socket.on("close", () => {
     for (const id of [...subscriptions.keys()]) unsubscribe(id);
   });
@@ -136,7 +139,8 @@ function answerTo(method: string, params: unknown[], connection: Connection): ob
     if (error instanceof z.ZodError || error instanceof ScaleError) {
       return { error: { code: INVALID_PARAMS, message: "Invalid params", data: error.message } };
     }
-    throw error;
+    // The app that runs the node does not end by what a client sends.
+    return { error: { code: INTERNAL_ERROR, message: `Internal error: ${String(error)}` } };
   }
 }
 

@@ -331,6 +331,7 @@ function intervene(ledger: Ledger, intervention: Intervention, block: number): v
   if (intervention.kind === "fund") {
     ledger.deposit(intervention.who, intervention.rao);
     ledger.emit(BALANCES, 7, intervention.who, u64(intervention.rao));
+    ledger.set(KEYS.totalIssuance(), u64(ledger.number(KEYS.totalIssuance()) + intervention.rao));
     return;
   }
   const { netuid, hotkey, coldkey } = intervention;
@@ -371,8 +372,6 @@ export function genesisState(genesis: Genesis): State {
   const newest = beacon.newestRound(timestampMs);
   ledger.set(KEYS.lastStoredRound(), u64(newest));
   ledger.set(KEYS.oldestStoredRound(), u64(newest));
-  const issued = funds.reduce((sum, { rao }) => sum + rao, 0n);
-  ledger.set(KEYS.totalIssuance(), u64(issued));
   return ledger.state;
 }
 
