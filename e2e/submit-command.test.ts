@@ -1,0 +1,165 @@
+/** `crusader submit` and `crusader status` on the practice network: a simulated file, a throwaway wallet, the fee, the reveal. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import type { CommandIo } from "../app/main/cli/io.ts";
+import { statusCommand } from "../app/main/cli/status.ts";
+import { submitCommand } from "../app/main/cli/submit.ts";
+import { createServices } from "../app/main/router/services.ts";
+import { ScriptedBackend } from "../app/main/services/simulation/scripted-backend.ts";
+
+const TEMPLATE = new URL("../templates/single.py", import.meta.url);
+const PRODUCTION = new URL("../hparams/production-2026-04.json", import.meta.url);
+const IN_TIME_MS = 180_000;
+
+/** A data folder with a practice network, a miner on it, and a file that a run has passed and that lies at `url`. */
+async function bench() {
+  const folder = mkdtempSync(join(tmpdir(), "crusader-submit-"));
+  const file = join(folder, "train.py");
+  // The scripted judge does what its first word says.
+  const source = Buffer.from(`pass\n${readFileSync(TEMPLATE, "utf8")}`);
+  writeFileSync(file, source);
+  mkdirSync(join(folder, "hparams"));
+  const quick = { ...JSON.parse(readFileSync(PRODUCTION, "utf8")), reveal_blocks: 48, min_blocks_between_commits: 1 };
+  writeFileSync(join(folder, "hparams", "quick.json"), JSON.stringify(quick));
+  const env = { PATH: "", CRUSADER_HOME: folder };
+  const services = createServices({ dataFolder: folder, env, home: folder, moreBackends: [new ScriptedBackend()] });
+  onTestFinished(async () => {
+    await services.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  await services.practice.start(0.25);
+  const miner = await services.practice.createMiner({ wallet: "miner", hotkey: "first" });
+  const publish = async () => (await services.practice.publish(source)).url;
+  const simulate = async () => {
+    const { runId } = await services.runs.start({
+      path: file,
+      sandbox: "none",
+      profile: "rehearsal",
+      backend: "scripted",
+      repeats: 1,
+    });
+    for await (const { result } of services.runs.follow(runId, 0, undefined)) {
+      if (result !== null) return result;
+    }
+    throw new Error("a run without a result");
+  };
+  return { folder, file, env, miner, publish, simulate };
+}
+
+async function said(command: (io: CommandIo) => Promise<number>) {
+  const answer = { code: 0, stdout: "", stderr: "" };
+  const stream = (name: "stdout" | "stderr") => ({
+    write: (text: string) => {
+      answer[name] += text;
+    },
+  });
+  answer.code = await command({ stdout: stream("stdout"), stderr: stream("stderr") });
+  return answer;
+}
+
+const WALLET = ["--network", "practice", "--hparams", "quick", "--wallet.name", "miner", "--wallet.hotkey", "first"];
+
+test("a file is looked at, paid for, committed and revealed, and stays listed with its proof", {
+  timeout: IN_TIME_MS,
+}, async () => {
+  const { file, env, miner, publish, simulate } = await bench();
+  const submit = (...args: string[]) => said((io) => submitCommand(args, io, { env, keyboard: null }));
+  const status = (...args: string[]) => said((io) => statusCommand(args, io, { env }));
+  expect(await status()).toEqual({
+    code: 0,
+    stdout: "Nothing was submitted from here. `crusader submit --help` shows how.\n",
+    stderr: "",
+  });
+  const url = await publish();
+
+  const unproven = await submit(file, "--url", url, ...WALLET, "--dry-run");
+  expect([unproven.code, unproven.stdout]).toEqual([
+    1,
+    expect.stringMatching(/Simulation +BLOCKS +No simulation has judged exactly these bytes\./),
+  ]);
+  expect(await simulate()).toMatchObject({ outcome: "passed", failure: null });
+
+  const dry = await submit(file, "--url", url, ...WALLET, "--dry-run", "--json");
+  const { preflight, steps } = JSON.parse(dry.stdout);
+  const blocking = preflight.checks.filter(({ state }: { state: string }) => state === "block");
+  expect([blocking, dry.code, steps.map(({ step }: { step: string }) => step)]).toEqual([
+    [],
+    0,
+    ["stake", "transfer", "commit"],
+  ]);
+  expect((await status("--json")).stdout).toBe("[]\n");
+
+  const done = await submit(file, "--url", url, ...WALLET, "--yes", "--json");
+  const { submission } = JSON.parse(done.stdout);
+  expect([done.code, submission]).toEqual([
+    0,
+    expect.objectContaining({
+      state: "revealed",
+      network: "practice",
+      url,
+      hotkeyAddress: miner.hotkeyAddress,
+      problem: null,
+      reveal: expect.objectContaining({ state: "revealed", text: submission.commitment }),
+    }),
+  ]);
+  expect(submission.commitment).toBe(
+    `${submission.sha256.slice(0, 32)}:${submission.payment.block}:${submission.payment.extrinsicIndex}:${url}`,
+  );
+
+  const again = await submit(file, "--url", url, ...WALLET, "--yes");
+  expect([again.code, again.stderr]).toEqual([1, expect.stringMatching(/URL +BLOCKS +This URL was committed before/)]);
+
+  const { id } = submission;
+  const list = await status();
+  expect([list.code, list.stdout]).toEqual([
+    0,
+    expect.stringMatching(new RegExp(`\n${id} .*revealed, not evaluated yet\n`)),
+  ]);
+  expect((await status(id)).stdout).toMatch(
+    /payment +block .*\n.*stake +finalized.*\n.*transfer +finalized.*\n.*commit/,
+  );
+  const proof = await status(id, "--export", "-");
+  expect(proof.stdout).toContain(submission.steps[1].extrinsicHash);
+  expect(await status("19700101-00000000").catch((error: unknown) => error)).toMatchObject({ code: "not_found" });
+});
+
+test("wrong use says how, before anything is asked", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "crusader-submit-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const env = { PATH: "", CRUSADER_HOME: folder, BT_WALLET_PATH: join(folder, "wallets") };
+  const failure = (...args: string[]) =>
+    said((io) => submitCommand(args, io, { env, keyboard: null })).catch((error: unknown) => error);
+  const url = ["--url", "https://a.example/train.py"];
+  const file = join(folder, "train.py");
+  expect([
+    await failure(),
+    await failure("a", "b", ...url),
+    await failure("a"),
+    await failure("a", ...url, "--network", "mainnet"),
+    await failure("a", ...url, "--network", "test", "--subtensor.network", "test"),
+    await failure("a", ...url, "--payment", "7"),
+    await failure("a", ...url, "--coldkey", "me"),
+    await failure("--resume", "x", ...url),
+    await failure("a", ...url, "--coldkey-signature", "0x00"),
+    await failure("--resume", "x", "--coldkey-signature", "0xzz"),
+    await failure("--resume", "20260101-00000000"),
+    await failure(file, ...url, "--wallet.name", "nobody"),
+    await failure("a", ...url, "--password", "x"),
+  ]).toMatchObject([
+    { code: "usage", message: "Name one file to submit." },
+    { code: "usage", message: "Name one file to submit." },
+    { code: "usage", message: "Name the URL where the file lies: --url URL." },
+    { code: "usage", message: '"mainnet" is no network.' },
+    { code: "usage", message: "--network and --subtensor.network are the same: give one." },
+    { code: "usage", message: "--payment takes the block and the index of an extrinsic: BLOCK:INDEX." },
+    { code: "usage", message: '"me" is no address.' },
+    { code: "usage", message: expect.stringMatching(/^--resume goes on with what was begun/) },
+    { code: "usage", message: "--coldkey-signature belongs to --resume ID." },
+    { code: "usage", message: "This is not hexadecimal: only digits 0 to 9 and a to f." },
+    { code: "not_found", message: "There is no submission 20260101-00000000." },
+    { code: "not_found", message: "There is no wallet nobody." },
+    { code: "usage", hint: "`crusader submit --help` lists the options." },
+  ]);
+});
