@@ -13,6 +13,7 @@ import { notifyError } from "../../shell/notifications.ts";
 import { freshTarget, type ShownTarget, useSelection } from "../../shell/selection.ts";
 import { showRun } from "../history/actions.ts";
 import { UrlField } from "../hosting/url-field.tsx";
+import { PracticeCard } from "../practice/practice-card.tsx";
 import { useChoice } from "../simulation/choice.ts";
 import { useProfiles } from "../simulation/use-profiles.ts";
 import { SignerPicker } from "../wallets/index.ts";
@@ -64,6 +65,7 @@ export function ComposeView() {
             w="15rem"
           />
         </div>
+        {form.network === "practice" && <PracticeCard />}
       </section>
       <section className={classes.part} aria-label="URL">
         <h2 className={classes.title}>URL</h2>
@@ -87,7 +89,6 @@ export function ComposeView() {
         />
         {preflight?.hotkeyAddress != null && (
           <Facts>
-            <CopiedFact name="Hotkey" value={preflight.hotkeyAddress} />
             <Fact name="Registered">{preflight.uid === null ? "no" : `uid ${preflight.uid}`}</Fact>
           </Facts>
         )}

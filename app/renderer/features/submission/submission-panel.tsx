@@ -21,7 +21,9 @@ export default function SubmissionPanel() {
   // Another page begins at its top.
   const page = view.kind === "one" ? `one ${view.id}` : view.kind;
   // biome-ignore lint/correctness/useExhaustiveDependencies: with each page
-  useEffect(() => scroller.current?.scrollTo(0, 0), [page]);
+  useEffect(() => {
+    scroller.current?.scrollTo(0, 0);
+  }, [page]);
   return (
     <div ref={scroller} className={classes.panel}>
       <div className={classes.page}>
