@@ -4,15 +4,21 @@ import { z } from "zod";
 export const RAO_PER_TAO = 1_000_000_000n;
 export const PUBLIC_NETWORKS = ["finney", "test", "local"] as const;
 
+const MAX_ENDPOINT_CHARACTERS = 300;
 const ENDPOINT_PATTERN = /^wss?:\/\/[^\s/?#@]+(?::\d{1,5})?(?:\/\S*)?$/;
 const ADDRESS_PATTERN = /^[1-9A-HJ-NP-Za-km-z]{47,48}$/;
+
+/** Whether a text is a node's address, for the window, which has no schemas. */
+export function isEndpoint(text: string): boolean {
+  return text.length <= MAX_ENDPOINT_CHARACTERS && ENDPOINT_PATTERN.test(text);
+}
 
 /** A network by its name, or a node by its endpoint, as btcli's `--network` takes it; "practice" is Crusader's own. */
 export const networkSchema = z.union([
   z.enum([...PUBLIC_NETWORKS, "practice"]),
   z
     .string()
-    .max(300)
+    .max(MAX_ENDPOINT_CHARACTERS)
     .regex(ENDPOINT_PATTERN, "A node's endpoint begins with wss:// or ws:// and has no user or password."),
 ]);
 export type Network = z.infer<typeof networkSchema>;

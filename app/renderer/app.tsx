@@ -5,6 +5,7 @@ import classes from "./app.module.css";
 import { registerAppCommands } from "./app-commands.ts";
 import { useConnection } from "./client.ts";
 import { followDesktop } from "./desktop.ts";
+import { useWatchedNetwork } from "./features/chain/watched-network.ts";
 import { onEditorNeeded, startEditor } from "./features/editor/index.ts";
 import { problemSummary } from "./features/editor/live-scan.ts";
 import { useProblems } from "./features/editor/problems.ts";
@@ -35,6 +36,7 @@ import { cssVariablesResolver, theme } from "./shell/theme.ts";
 import { TopBar } from "./shell/top-bar.tsx";
 import { EmptyState, Loading } from "./shell/ui/states.tsx";
 
+const ChainEntry = lazily(() => import("./features/chain/chain-entry.tsx"));
 const Overlays = lazily(() => import("./overlays.tsx"));
 
 export function App() {
@@ -130,7 +132,17 @@ function Window() {
 
 /** Of its own, as it changes with every scan and the rest of the window does not. */
 function StatusBarWithProblems() {
-  return <StatusBar problems={useProblems(problemSummary)} />;
+  return <StatusBar problems={useProblems(problemSummary)} chain={<ChainOfSubmissions />} />;
+}
+
+function ChainOfSubmissions() {
+  const network = useWatchedNetwork();
+  if (network === null) return null;
+  return (
+    <Suspense>
+      <ChainEntry network={network} />
+    </Suspense>
+  );
 }
 
 function onKeyDown(event: KeyboardEvent): void {

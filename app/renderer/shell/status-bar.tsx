@@ -14,8 +14,8 @@ import { selection } from "./selection.ts";
 import { useSettings } from "./settings.ts";
 import classes from "./status-bar.module.css";
 
-/** `problems` is what the scans of the open files found; null where no file is open. */
-export function StatusBar({ problems }: { problems: string | null }) {
+/** `problems` is what the scans of the open files found; null where no file is open. `chain`: how that stands, where one is used. */
+export function StatusBar({ problems, chain }: { problems: string | null; chain: ReactNode }) {
   const choice = useSettings((settings) => settings.simulation);
   return (
     <footer className={classes.bar}>
@@ -29,6 +29,7 @@ export function StatusBar({ problems }: { problems: string | null }) {
           {problems}
         </button>
       )}
+      {chain}
       <ConnectionEntry />
     </footer>
   );
