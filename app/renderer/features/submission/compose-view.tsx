@@ -2,7 +2,6 @@
 import { Button, Select } from "@mantine/core";
 import { IconArrowRight, IconPlayerPlay } from "@tabler/icons-react";
 import { useId, useState } from "react";
-import { PUBLIC_NETWORKS } from "../../../common/chain.ts";
 import { formatBytes } from "../../../common/format.ts";
 import { shownText } from "../../../common/shown-text.ts";
 import type { Fee, Preflight, SubmissionRequest } from "../../../common/submission.ts";
@@ -11,6 +10,7 @@ import { useConnection } from "../../client.ts";
 import { runCommand } from "../../shell/commands.ts";
 import { notifyError } from "../../shell/notifications.ts";
 import { freshTarget, type ShownTarget, useSelection } from "../../shell/selection.ts";
+import { ConnectionLine, NetworkPicker } from "../chain/network-picker.tsx";
 import { showRun } from "../history/actions.ts";
 import { UrlField } from "../hosting/url-field.tsx";
 import { PracticeCard } from "../practice/practice-card.tsx";
@@ -47,13 +47,9 @@ export function ComposeView() {
       <section className={classes.part} aria-label="Network and rules">
         <h2 className={classes.title}>Network and rules</h2>
         <div className={classes.fields}>
-          <Select
-            label="Network"
-            data={[...PUBLIC_NETWORKS, "practice"]}
+          <NetworkPicker
             value={form.network}
-            allowDeselect={false}
-            onChange={(network) => network !== null && changeForm((before) => withNetwork(before, network))}
-            w="13rem"
+            onChange={(network) => changeForm((before) => withNetwork(before, network))}
           />
           <Select
             label="Profile"
@@ -65,6 +61,7 @@ export function ComposeView() {
             w="15rem"
           />
         </div>
+        <ConnectionLine network={form.network} />
         {form.network === "practice" && <PracticeCard />}
       </section>
       <section className={classes.part} aria-label="URL">
