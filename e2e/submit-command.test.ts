@@ -1,5 +1,5 @@
 /** `crusader submit` and `crusader status` on the practice network: a simulated file, a throwaway wallet, the fee, the reveal. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -8,13 +8,14 @@ import { statusCommand } from "../app/main/cli/status.ts";
 import { submitCommand } from "../app/main/cli/submit.ts";
 import { createServices } from "../app/main/router/services.ts";
 import { ScriptedBackend } from "../app/main/services/simulation/scripted-backend.ts";
+import { readKey, signPayload } from "../app/main/services/wallets/index.ts";
 
 const TEMPLATE = new URL("../templates/single.py", import.meta.url);
 const PRODUCTION = new URL("../hparams/production-2026-04.json", import.meta.url);
 const IN_TIME_MS = 180_000;
 
 /** A data folder with a practice network, a miner on it, and a file that a run has passed and that lies at `url`. */
-async function bench() {
+async function bench({ secondsPerBlock = 0.25 } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "crusader-submit-"));
   const file = join(folder, "train.py");
   // The scripted judge does what its first word says.
@@ -29,7 +30,7 @@ async function bench() {
     await services.close();
     rmSync(folder, { recursive: true, force: true });
   });
-  await services.practice.start(0.25);
+  await services.practice.start(secondsPerBlock);
   const miner = await services.practice.createMiner({ wallet: "miner", hotkey: "first" });
   const publish = async () => (await services.practice.publish(source)).url;
   const simulate = async () => {
@@ -123,6 +124,38 @@ test("a file is looked at, paid for, committed and revealed, and stays listed wi
   const proof = await status(id, "--export", "-");
   expect(proof.stdout).toContain(submission.steps[1].extrinsicHash);
   expect(await status("19700101-00000000").catch((error: unknown) => error)).toMatchObject({ code: "not_found" });
+});
+
+test("a coldkey of which only the address is here signs elsewhere, step by step", { timeout: IN_TIME_MS }, async () => {
+  // What is signed elsewhere is good for 64 blocks.
+  const { folder, file, env, publish, simulate } = await bench({ secondsPerBlock: 1 });
+  const submit = (...args: string[]) => said((io) => submitCommand(args, io, { env, keyboard: null }));
+  const status = (...args: string[]) => said((io) => statusCommand(args, io, { env }));
+  await simulate();
+  const elsewhere = join(folder, "elsewhere");
+  renameSync(join(folder, "practice", "wallets", "miner", "coldkey"), elsewhere);
+
+  const begun = await submit(file, "--url", await publish(), ...WALLET, "--yes");
+  const [, id = ""] = /--resume (\S+) --coldkey-signature HEX/.exec(begun.stderr) ?? [];
+  expect([begun.code, begun.stdout, id]).toEqual([3, "", expect.stringMatching(/^\d{8}-[0-9a-f]{8}$/)]);
+  const payload = await submit("--resume", id, "--print-payload");
+  const [, hex = ""] = /PAYLOAD = bytes\.fromhex\("([0-9a-f]+)"\)/.exec(payload.stdout) ?? [];
+  expect([payload.code, hex]).toEqual([0, expect.stringMatching(/^[0-9a-f]{100,}$/)]);
+  const signature = await signPayload(await readKey(elsewhere, null), Buffer.from(hex, "hex"));
+  const next = await submit(
+    ...["--resume", id, "--json"],
+    ...["--coldkey-signature", `0x${Buffer.from(signature).toString("hex")}`],
+  );
+  const { submission, script } = JSON.parse(next.stdout);
+  expect([next.code, script, submission.steps.map(({ state }: { state: string }) => state)]).toEqual([
+    3,
+    expect.stringContaining("transfer_stake"),
+    ["finalized", "unsigned", "waiting"],
+  ]);
+  expect(await status("--refresh")).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/step 2 of 3 is yours: transfer the stake/),
+  });
 });
 
 test("wrong use says how, before anything is asked", async () => {
