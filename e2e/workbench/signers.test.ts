@@ -10,6 +10,8 @@ import { sr25519PairFromSeed, sr25519Verify } from "@polkadot/util-crypto/sr2551
 import type { Page } from "playwright-core";
 import { expect, onTestFinished, test } from "vitest";
 import type { SignerPayload, UnsignedExtrinsic } from "../../app/common/chain.ts";
+import { Chains } from "../../app/main/services/chain/index.ts";
+import { PracticeNode } from "../../app/main/services/practice/index.ts";
 import { addressOf, writeThrowawayWallet } from "../../app/main/services/wallets/index.ts";
 import { extensionScript } from "./extension-double.ts";
 import { barriers, settled, type Workbench } from "./harness.ts";
@@ -149,7 +151,7 @@ test("a hotkey's file signs what is waited for, found by its name, with the keyb
   await page.getByRole("option", { name: /practice \/ plain/ }).waitFor();
   await page.getByRole("option", { name: /practice \/ plain/ }).click();
   await page.getByText(addressOf(PLAIN)).first().waitFor();
-  const sign = page.getByRole("button", { name: "Sign the commitment" });
+  const sign = page.getByRole("button", { name: "Sign and commit" });
   await sign.focus();
   await page.keyboard.press("Enter");
   await page.getByText("Crusader does not wait for this signature (any more). Nothing was signed.").waitFor();
@@ -168,7 +170,7 @@ test("a coldkey's password is asked for one signature: wrong, declined, right", 
   workbench.services.signingRequests.add(unsigned);
   await show(page, { role: "coldkey", network: "finney", unsigned });
   await pick(page, "Coldkey", /practice \(coldkey\)/);
-  const sign = page.getByRole("button", { name: "Sign the stake" });
+  const sign = page.getByRole("button", { name: "Sign and pay 0.05 TAO" });
   await sign.click();
   const password = page.getByLabel("Password of practice (coldkey)");
   await settled(() => password.evaluate((input) => input.matches(":focus"))).toBe(true);
@@ -223,17 +225,26 @@ test("the practice network has its own wallets, and others are offered none of t
   expect(workbench.complaints).toEqual([]);
 });
 
-test("an extension signs what it is shown, under the page's own policy", async () => {
+test("an extension signs what the chain prepared, under the page's own policy", async () => {
+  const node = await PracticeNode.start({ paced: false, secondsPerBlock: 12 });
+  onTestFinished(() => node.stop());
+  const chains = new Chains({
+    resolve: () => ({ endpoint: node.endpoint, beacon: node.beacon, secondsPerBlock: 12 }),
+  });
+  onTestFinished(() => chains.close());
+  const chain = await chains.open("practice");
+  const unsigned = await chain.prepare(STAKE, addressOf(MINING));
   const { workbench, page } = await withExtension();
-  const unsigned = prepared(MINING, STAKE, 400);
   await show(page, { role: "coldkey", network: "finney", unsigned });
   // Nothing is asked before somebody asks for it.
   expect(await page.evaluate("window.extension.asked")).toEqual([]);
   await pick(page, "Coldkey", /Connect polkadot-js/);
   await pick(page, "Coldkey", /Mining \(polkadot-js\)/);
   expect(await shownSigner(page)).toBe(JSON.stringify({ kind: "extension", address: addressOf(MINING) }));
-  await page.getByRole("button", { name: "Sign the stake" }).click();
-  expect(isValid(await signatureIn(page), unsigned, MINING)).toBe(true);
+  await page.getByRole("button", { name: "Sign and pay 0.05 TAO" }).click();
+  const signature = `0x${Buffer.from(await signatureIn(page)).toString("hex")}`;
+  const { hash } = await chain.assemble(unsigned, { kind: "signature", signature });
+  expect(hash).toMatch(/^0x[0-9a-f]{64}$/);
   expect(await page.evaluate("[window.extension.asked, window.extension.payloads]")).toEqual([
     ["Crusader"],
     [unsigned.payload],
@@ -259,7 +270,7 @@ test("an extension that denies access is asked again, one that waits is given up
   await page.getByText("Waiting for polkadot-js").waitFor();
   await pick(page, "Hotkey", /newcomer \/ h1/);
   await page.getByText(hotkeyAddress).first().waitFor();
-  await page.getByRole("button", { name: "Sign the commitment" }).click();
+  await page.getByRole("button", { name: "Sign and commit" }).click();
   expect(isValid(await signatureIn(page), unsigned, bytesOf(publicKey))).toBe(true);
   await page.getByRole("button", { name: "Cancel" }).click();
   await page.getByText("Waiting for polkadot-js").waitFor({ state: "detached" });
@@ -273,7 +284,7 @@ test("an extension that denies, is locked, answers nonsense, or lost the account
   await show(page, { role: "coldkey", network: "finney", unsigned });
   await pick(page, "Coldkey", /Connect polkadot-js/);
   await pick(page, "Coldkey", /Mining \(polkadot-js\)/);
-  const sign = page.getByRole("button", { name: "Sign the stake" });
+  const sign = page.getByRole("button", { name: "Sign and pay 0.05 TAO" });
   await sign.click();
   await page.getByText("polkadot-js did not sign: Cancelled").waitFor();
   await tell(page, { signing: "nonsense" });
@@ -302,7 +313,7 @@ test("what is refused after the signature is said, and it can be signed again; w
   workbench.services.signingRequests.add(unsigned);
   await show(page, { role: "hotkey", network: "finney", unsigned, refusal: "This is not its signature." });
   await pick(page, "Hotkey", /practice \/ plain/);
-  const sign = page.getByRole("button", { name: "Sign the commitment" });
+  const sign = page.getByRole("button", { name: "Sign and commit" });
   await sign.click();
   await page.getByText("This is not its signature.").waitFor();
   await show(page, { role: "hotkey", network: "finney", unsigned, blockedBy: "Hosted file: it has changed." });
@@ -354,7 +365,7 @@ test.for<[string, "hotkey" | "coldkey", UnsignedExtrinsic["call"], number]>([
     await field.fill(unsigned.payload.address.replace(/.$/, "1"));
     await page.getByText("This is no address.").waitFor();
     await field.fill(role === "coldkey" ? made.coldkeyAddress : made.hotkeyAddress);
-    await page.getByRole("heading", { name: "2. On the machine with the key" }).waitFor();
+    await page.getByRole("heading", { name: "1. On the machine with the key" }).waitFor();
     expect(await barriers(page)).toEqual([]);
     await page.getByRole("button", { name: "Copy the script" }).click();
     const script = await page.evaluate<string>("navigator.clipboard.readText()");

@@ -7,6 +7,7 @@ import { createRoot } from "react-dom/client";
 import type { Network, UnsignedExtrinsic } from "../../../app/common/chain.ts";
 import { CrusaderError } from "../../../app/common/errors.ts";
 import type { Signed } from "../../../app/common/submission.ts";
+import { signingWords } from "../../../app/common/submission-words.ts";
 import type { Signer } from "../../../app/common/wallets.ts";
 import { SignerPicker, type SignerPickerProps, SignStep } from "../../../app/renderer/features/wallets/index.ts";
 import { followSettings } from "../../../app/renderer/shell/settings.ts";
@@ -41,6 +42,7 @@ function Page() {
           <SignStep
             unsigned={unsigned}
             signer={signer}
+            action={signingWords(unsigned.call)}
             {...(blockedBy === undefined ? {} : { blockedBy })}
             onSigned={async (answer) => {
               if (refusal !== undefined) throw new CrusaderError("signature_refused", refusal);

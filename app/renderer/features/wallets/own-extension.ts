@@ -9,7 +9,8 @@ import { CrusaderError } from "../../../common/errors.ts";
 import type { KeyReference } from "../../../common/wallets.ts";
 import { client } from "../../client.ts";
 import { asCrusaderError } from "../../connection.ts";
-import { keyText, knownKeys, loadWallets } from "./wallets-store.ts";
+import { knownKeys, loadWallets } from "./wallets-store.ts";
+import { signerName } from "./words.ts";
 
 export const OWN_EXTENSION = "crusader";
 
@@ -49,7 +50,7 @@ async function accounts(): Promise<InjectedAccount[]> {
       address === null || !hasSecret ? [] : [[address, key] as const],
     ),
   );
-  return [...seen].map(([address, key]) => ({ address, name: keyName(key) }));
+  return [...seen].map(([address, key]) => ({ address, name: signerName({ kind: "file", key }) }));
 }
 
 function subscribeOnce(tell: (accounts: InjectedAccount[]) => void | Promise<void>): () => void {
@@ -105,13 +106,4 @@ async function signWithPassword({ id, key, payload }: { id: number; key: KeyRefe
   } finally {
     passwordQuestion.setState({ open: null });
   }
-}
-
-/** As a person knows it. */
-export function keyName({ wallet, hotkey }: KeyReference): string {
-  return hotkey === null ? `${wallet} (coldkey)` : `${wallet} / ${hotkey}`;
-}
-
-export function isSameKey(left: KeyReference, right: KeyReference): boolean {
-  return keyText(left) === keyText(right);
 }

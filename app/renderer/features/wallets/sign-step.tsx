@@ -18,7 +18,7 @@ import { connectExtension, extensionOf, findExtensions, giveUpExtension, useExte
 import { type PasswordQuestion, passwordQuestion } from "./own-extension.ts";
 import { signByExtension, signByKeyFile } from "./signing.ts";
 import classes from "./wallets.module.css";
-import { signerName, signingAction } from "./words.ts";
+import { signerName } from "./words.ts";
 
 const PASSWORD_CHARACTERS = 1024;
 const PLAIN_PAYLOAD_BYTES = 256;
@@ -28,8 +28,8 @@ export type SignStepProps = {
   signer: Signer;
   /** What it does with the signature may fail: that is shown here, and it can be signed again. */
   onSigned: (signed: Signed) => void | Promise<void>;
-  /** What the button says. */
-  action?: string;
+  /** What the button says that signs. */
+  action: string;
   /** Why nothing may be signed now; null where nothing stands in the way. */
   blockedBy?: string | null;
 };
@@ -40,7 +40,7 @@ export function SignStep(props: SignStepProps) {
   return <Step key={JSON.stringify([unsigned.payload, signer])} {...props} />;
 }
 
-function Step({ unsigned, signer, onSigned, action = signingAction(unsigned), blockedBy = null }: SignStepProps) {
+function Step({ unsigned, signer, onSigned, action, blockedBy = null }: SignStepProps) {
   const work = useSigning(onSigned);
   const { address } = unsigned.payload;
   return (
@@ -248,7 +248,7 @@ function ColdSigner({
   const [text, setText] = useState("");
   const pasted = readPasted(text);
   const problem = pasted !== null && "problem" in pasted ? pasted.problem : null;
-  const { decoded, signedBytes, payload } = unsigned;
+  const { signedBytes, payload } = unsigned;
   const byteCount = (signedBytes.length - 2) / 2;
   return (
     <form
@@ -258,18 +258,7 @@ function ColdSigner({
         if (pasted !== null && "signed" in pasted && blockedBy === null && !isBusy) run(async () => pasted.signed);
       }}
     >
-      <h3 className={classes.title}>1. What is signed</h3>
-      <dl className={classes.words}>
-        <dt>Call</dt>
-        <dd>{shownText(decoded.name)}</dd>
-        {decoded.arguments.map(({ name, value }) => (
-          <div key={name}>
-            <dt>{shownText(name)}</dt>
-            <dd>{shownText(value)}</dd>
-          </div>
-        ))}
-      </dl>
-      <h3 className={classes.title}>2. On the machine with the key</h3>
+      <h3 className={classes.title}>1. On the machine with the key</h3>
       <p>
         Read this script, save it there as {SCRIPT_NAME} and run it. It needs bittensor-wallet and no network, and
         prints the signature.
@@ -286,7 +275,7 @@ function ColdSigner({
         <p>The same as signers of the browser take it:</p>
         <CopyText text={JSON.stringify(payload, null, 2)} what="the payload" />
       </details>
-      <h3 className={classes.title}>3. What it answered</h3>
+      <h3 className={classes.title}>2. What it answered</h3>
       <Textarea
         label="Signature, or the whole signed extrinsic"
         description="Hexadecimal. It is compared with what is to be signed before anything is sent."
