@@ -10,6 +10,7 @@ import type { Browser, BrowserContext, Page } from "playwright-core";
 import { expect, onTestFinished } from "vitest";
 import { startWebHost, type WebHost } from "../../app/main/hosts/web/index.ts";
 import { createServices, type Services } from "../../app/main/router/services.ts";
+import type { Network as FetchNetwork } from "../../app/main/services/hosting/index.ts";
 import { ScriptedBackend } from "../../app/main/services/simulation/scripted-backend.ts";
 
 /** On a busy machine of two cores; what never comes is as well said late. */
@@ -22,6 +23,8 @@ export type StartOptions = {
   /** What a scripted workbench sees of this machine; by default nothing. */
   env?: NodeJS.ProcessEnv;
   hubAddress?: string;
+  gitHubAddress?: string;
+  fetchNetwork?: FetchNetwork;
 };
 
 export class Workbench {
@@ -48,7 +51,15 @@ export class Workbench {
    * data folder before anything reads it.
    */
   static async start(browser: Browser, rendererFolder: string, options: StartOptions = {}): Promise<Workbench> {
-    const { real = false, backend = "scripted", prepare, env = { PATH: "" }, hubAddress } = options;
+    const {
+      real = false,
+      backend = "scripted",
+      prepare,
+      env = { PATH: "" },
+      hubAddress,
+      gitHubAddress,
+      fetchNetwork,
+    } = options;
     const folder = mkdtempSync(join(tmpdir(), "crusader-workbench-"));
     const home = join(folder, "home");
     mkdirSync(home);
@@ -61,6 +72,8 @@ export class Workbench {
       moreBackends: real ? [] : [new ScriptedBackend()],
       lookEveryMs: 50,
       hubAddress,
+      gitHubAddress,
+      fetchNetwork,
     });
     if (!real) {
       const simulation = { profile: "rehearsal", backend, numRanks: null, repeats: null };

@@ -10,7 +10,7 @@ import { ArenaService, bestOwnRun } from "../services/arena/index.ts";
 import { Chains, networkPlace } from "../services/chain/index.ts";
 import { DesktopService, type SystemDialogs } from "../services/desktop/index.ts";
 import { EngineDoctor, EnginePrompts, SshConnections } from "../services/engine/index.ts";
-import { HostingService } from "../services/hosting/index.ts";
+import { type Network as FetchNetwork, HostingService } from "../services/hosting/index.ts";
 import { HparamsService } from "../services/hparams/index.ts";
 import { ImageBuilds, ImageService } from "../services/images/index.ts";
 import { MachineService, PYTHON_NOT_PREPARED } from "../services/machine/index.ts";
@@ -61,6 +61,8 @@ export type ServicesOptions = {
   hubAddress?: string | undefined;
   /** Instead of GitHub's API, without a slash at its end; for tests. */
   gitHubAddress?: string | undefined;
+  /** Where hosted files are fetched from instead of the internet; for tests. */
+  fetchNetwork?: FetchNetwork | undefined;
   /** Bittensor's wallets; without it, where btcli keeps them. */
   bittensorWallets?: string | undefined;
   /** Between two looks at a watched folder or at what other processes did, in milliseconds. */
@@ -78,6 +80,7 @@ export function createServices({
   allowFileRepositories = false,
   hubAddress,
   gitHubAddress,
+  fetchNetwork,
   bittensorWallets,
   lookEveryMs = 1000,
 }: ServicesOptions) {
@@ -194,6 +197,7 @@ export function createServices({
     signing: signingRequests,
     standings: arena,
     allowedOrigins,
+    ...(fetchNetwork === undefined ? {} : { fetchNetwork }),
     onBug: (error) => errors.add("submission", reportOf(error)),
   });
   return {
@@ -210,6 +214,7 @@ export function createServices({
       secrets,
       committedUrls: () => submission.committedUrls(),
       ...(gitHubAddress === undefined ? {} : { gitHubAddress }),
+      fetchNetwork,
     }),
     images,
     imageBuilds: new ImageBuilds({ images, tasks }),

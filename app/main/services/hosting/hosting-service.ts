@@ -18,6 +18,8 @@ export type HostingServiceOptions = {
   committedUrls: () => ReadonlySet<string>;
   /** Instead of GitHub's API, without a slash at its end; for tests. */
   gitHubAddress?: string;
+  /** Instead of the internet; for tests. */
+  fetchNetwork?: Network | undefined;
 };
 
 const TOKEN_SECRET = "github-gists";
@@ -28,6 +30,7 @@ export class HostingService {
 
   constructor(options: HostingServiceOptions) {
     this.#options = options;
+    this.#network = options.fetchNetwork === undefined ? {} : { network: options.fetchNetwork };
     this.#gists = new GitHubGists(options.gitHubAddress ?? GITHUB_API);
   }
 
