@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { blake2b } from "@noble/hashes/blake2.js";
 import { onTestFinished } from "vitest";
-import type { UnsignedExtrinsic } from "../../../common/chain.ts";
+import type { ChainCall, UnsignedExtrinsic } from "../../../common/chain.ts";
 import type { Signed, Submission, SubmissionStep } from "../../../common/submission.ts";
 import { Chains } from "../chain/index.ts";
 import { type PracticeKey, type PracticeMiner, PracticeNode, type PracticeNodeOptions } from "../practice/index.ts";
@@ -46,6 +46,7 @@ export async function bench({ profile = {}, needs = {}, ...options }: BenchOptio
   onTestFinished(() => node.stop());
   const dataFolder = mkdtempSync(join(tmpdir(), "crusader-submission-"));
   onTestFinished(() => rmSync(dataFolder, { recursive: true, force: true }));
+  const { endpoint, beacon, secondsPerBlock } = node;
   const host = await fileHost();
   const miner = await node.createMiner();
   const resolved = { ...JSON.parse(readFileSync(PROFILE, "utf8")), ...profile };
@@ -58,7 +59,7 @@ export async function bench({ profile = {}, needs = {}, ...options }: BenchOptio
     around: (chains: SubmissionNeeds["chains"]) => SubmissionNeeds["chains"] = (chains) => chains,
   ) => {
     const chains = new Chains({
-      resolve: () => ({ endpoint: node.endpoint, beacon: node.beacon, secondsPerBlock: node.secondsPerBlock }),
+      resolve: () => ({ endpoint, beacon, secondsPerBlock }),
     });
     const service = new SubmissionService({
       dataFolder,
@@ -90,7 +91,36 @@ export async function bench({ profile = {}, needs = {}, ...options }: BenchOptio
     if (bugs.length > 0) throw bugs[0];
   });
   const { service, close } = open();
-  return { node, host, dataFolder, miner, service, close, open, signable, order: orderOf(host, miner) };
+
+  /** Of another program. */
+  const openChain = async () => {
+    const chains = new Chains({ resolve: () => ({ endpoint, beacon, secondsPerBlock }) });
+    return { chain: await chains.open("practice"), close: () => chains.close() };
+  };
+
+  /** Signs and sends as another program does; returns when the node has it. */
+  const sendElsewhere = async (call: ChainCall, key: PracticeKey) => {
+    const other = await openChain();
+    const unsigned = await other.chain.prepare(call, key.address);
+    const { extrinsic } = await other.chain.assemble(unsigned, signatureOf(unsigned, key));
+    const updates = other.chain.send(extrinsic, undefined);
+    await updates.next();
+    await updates.return(undefined);
+    await other.close();
+  };
+  return {
+    node,
+    host,
+    dataFolder,
+    miner,
+    service,
+    close,
+    open,
+    openChain,
+    sendElsewhere,
+    signable,
+    order: orderOf(host, miner),
+  };
 }
 
 /** Serves whatever `bytes` are now, under every path. */
@@ -159,12 +189,9 @@ export async function take(of: Pick<Bench, "service" | "miner" | "node">, id: st
 }
 
 /** How many extrinsics of each account the chain has taken: coldkey, hotkey. */
-export async function takenOf({ node, miner }: Pick<Bench, "node" | "miner">): Promise<[number, number]> {
-  const chains = new Chains({
-    resolve: () => ({ endpoint: node.endpoint, beacon: node.beacon, secondsPerBlock: null }),
-  });
-  const chain = await chains.open("practice");
+export async function takenOf({ openChain, miner }: Pick<Bench, "openChain" | "miner">): Promise<[number, number]> {
+  const { chain, close } = await openChain();
   const taken = await Promise.all([chain.nonceOf(miner.coldkey.address), chain.nonceOf(miner.hotkey.address)]);
-  await chains.close();
+  await close();
   return taken as [number, number];
 }

@@ -26,6 +26,7 @@ import { Revision } from "../streams/index.ts";
 import { OVERHEAD_BYTES, revealRound, roundTimeMs } from "../timelock/index.ts";
 import type { SubmissionNeeds, SubmissionOrder } from "./needs.ts";
 import { type SubmissionRules, submissionRules } from "./rules.ts";
+import { isRanked } from "./shown.ts";
 
 /** Beside the fee, for what the chain itself takes and so that the account lives on (spec/chain.md). */
 const RESERVE_RAO = 100_000_000n;
@@ -603,10 +604,7 @@ export class PreflightRun {
   }
 
   async #standingFinding({ rules, head }: Asked): Promise<Finding> {
-    const { network } = this.#question;
-    if (network === "practice" || network === "local" || network === "test") {
-      return pass("Nobody is ranked on this network.");
-    }
+    if (!isRanked(this.#question.network)) return pass("Nobody is ranked on this network.");
     const standing = this.#needs.standings?.standing() ?? null;
     if (standing === null) {
       return warn("Who leads is not known: no source of standings has answered.", "Add one in the arena.");

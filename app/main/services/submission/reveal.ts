@@ -11,7 +11,12 @@ export type RevealSight = {
   pending: PendingCommitment | null;
   revealed: readonly RevealedCommitment[];
   lastStoredRound: number;
+  /** How long its round is out by the chain's time; negative before. */
+  outForMs: number;
 };
+
+/** A pulse takes a block or two to the chain, and the reveal another. */
+const LATE_AFTER_MS = 60_000;
 
 export type RevealOutcome =
   | { kind: "waiting" }
@@ -29,12 +34,13 @@ export function revealOutcome({
   pending,
   revealed,
   lastStoredRound,
+  outForMs,
 }: RevealSight): RevealOutcome {
   const later = revealed.filter(({ block }) => block > committedBlock);
   const ours = later.find(({ text }) => text === hidden.text);
   if (ours !== undefined) return { kind: "revealed", block: ours.block, text: hidden.text };
   if (pending !== null && pending.encrypted?.toLowerCase() === hidden.encrypted.toLowerCase()) {
-    return { kind: lastStoredRound >= hidden.round ? "late" : "waiting" };
+    return { kind: outForMs > LATE_AFTER_MS ? "late" : "waiting" };
   }
   // A node that has not caught up shows what was there before.
   if (pending !== null && pending.block > committedBlock) return { kind: "replaced", block: pending.block };

@@ -1,5 +1,6 @@
 /** A submission as windows and the command line see it. Pure. */
 import type { Standings } from "../../../common/arena.ts";
+import type { Network } from "../../../common/chain.ts";
 import { codeHashOf } from "../../../common/commitment.ts";
 import type { OpenPayment, ShownStep, Submission, SubmissionStep } from "../../../common/submission.ts";
 import { type Attempt, attemptsOf, finalizedOf, isSettled } from "./journal.ts";
@@ -145,12 +146,17 @@ export function shown(record: SubmissionRecord, { live, all, standings, nowMs }:
   };
 }
 
+/** Boards are those of the public network, by whatever node it is reached. */
+export function isRanked(network: Network): boolean {
+  return network !== "practice" && network !== "local" && network !== "test";
+}
+
 /** What a source of standings says of it now. */
 export function evaluationOf(
   { meant, journal }: SubmissionRecord,
   standings: Standings | null,
 ): Submission["evaluated"] {
-  if (standings === null || journal.revealed === null) return null;
+  if (standings === null || journal.revealed === null || !isRanked(meant.network)) return null;
   return standings.evaluationOf({
     hotkey: meant.hotkeyAddress,
     uid: meant.uid,
@@ -198,8 +204,9 @@ function stepState({
   if (open !== undefined && live.heard.has(open.hash)) return "sent";
   if (open !== undefined && open.refused === null) return "unknown";
   if (waiting !== null) return (live.head?.block ?? 0) >= waiting.unsigned.lastBlock ? "expired" : "unsigned";
-  if (attempt === null || attempt.refused !== null) return "waiting";
-  return attempt.gone === null ? "failed" : "expired";
+  if (attempt === null) return "waiting";
+  if (attempt.gone !== null) return "expired";
+  return attempt.inclusion === null ? "waiting" : "failed";
 }
 
 function revealOf({ meant, journal }: SubmissionRecord, live: Live, nowMs: number): Submission["reveal"] {

@@ -791,7 +791,14 @@ export class SubmissionService {
       chain.drand(at),
     ]);
     const { hidden, inclusion } = commit;
-    const outcome = revealOutcome({ hidden, committedBlock: inclusion.block, pending, revealed, lastStoredRound });
+    const outcome = revealOutcome({
+      hidden,
+      committedBlock: inclusion.block,
+      pending,
+      revealed,
+      lastStoredRound,
+      outForMs: head.timeMs - Date.parse(hidden.time),
+    });
     this.#liveOf(meant.id).isLate = outcome.kind === "late";
     const when = this.#time();
     if (outcome.kind === "revealed") {

@@ -1,0 +1,281 @@
+import { createHash } from "node:crypto";
+import { expect, test } from "vitest";
+import type { Preflight, PreflightCheck } from "../../../common/submission.ts";
+import { PREFLIGHT_CHECKS } from "../../../common/submission.ts";
+import { type Bench, type BenchOptions, bench, CODE, orderOf, take } from "./bench.ts";
+import type { JudgedRun, SubmissionOrder } from "./index.ts";
+
+async function lastOf(stream: AsyncGenerator<Preflight>): Promise<Preflight> {
+  let last: Preflight | null = null;
+  for await (const preflight of stream) last = preflight;
+  if (last === null) throw new Error("no preflight");
+  return last;
+}
+
+const checkOf = ({ checks }: Preflight, id: PreflightCheck["id"]) => checks.find((check) => check.id === id);
+
+test("all is looked at, told as it becomes known, in the order of the page", async () => {
+  const { service, order, miner, node } = await bench();
+  const states: string[][] = [];
+  let last: Preflight | null = null;
+  for await (const preflight of service.preflight(order)) {
+    states.push(preflight.checks.map(({ state }) => state));
+    last = preflight;
+  }
+  expect(states[0]).toEqual(PREFLIGHT_CHECKS.map(() => "pending"));
+  expect(states.length).toBeGreaterThan(2);
+  expect(last).toMatchObject({
+    canSubmit: true,
+    sha256: createHash("sha256").update(CODE).digest("hex"),
+    fileName: "train.py",
+    byteCount: CODE.length,
+    runIds: ["7"],
+    hotkeyAddress: miner.hotkey.address,
+    uid: miner.uid,
+    opensAt: null,
+    fee: { amountRao: "50000000", neededRao: "150000000", burnUid: 1 },
+  });
+  expect(last?.checks.map(({ id, state, message }) => [id, state, message])).toEqual([
+    ["scan", "pass", "The validator's scan passes for exactly these bytes."],
+    ["proof", "warn", "Run 7 passed with exactly these bytes; its score does not compare: it is a rehearsal."],
+    ["url", "warn", expect.stringContaining("Without https")],
+    ["hosted", "pass", expect.stringContaining("exactly the judged file: 35 bytes")],
+    ["size", "pass", expect.stringMatching(/^The commitment has \d+ of 128 bytes; the URL may have \d+\.$/)],
+    ["node", "pass", `${node.endpoint} is at block 1, spec 343, in step.`],
+    ["clock", "pass", "This machine's clock and the chain's agree."],
+    ["drand", "pass", expect.stringContaining("the reveal would be in round")],
+    ["registered", "pass", "The hotkey is registered on subnet 3 as uid 2."],
+    ["interval", "pass", "The hotkey has not submitted before."],
+    ["pending", "pass", "No commitment of the hotkey waits to be revealed."],
+    ["space", "pass", expect.stringContaining("of the hotkey's 3,100 an epoch; 3,100 are free.")],
+    [
+      "payment",
+      "pass",
+      `The fee is 0.05 TAO (50,000,000 rao) to ${node.burn.coldkey.address}, the owner of the hotkey at uid 1.`,
+    ],
+    ["balance", "pass", expect.stringContaining("10 TAO (10,000,000,000 rao); 0.15 TAO (150,000,000 rao) have to be")],
+    ["standing", "pass", "Nobody is ranked on this network."],
+    ["reward", "warn", "The winner earns nothing today: all of the emission is burned."],
+  ]);
+});
+
+const FAILED: JudgedRun = {
+  runId: "8",
+  outcome: "failed",
+  profile: { name: "rehearsal", kind: "rehearsal" },
+  notComparable: [],
+  mfuPercents: [],
+  failure: "the weights differ",
+};
+
+type Case = {
+  name: string;
+  id: PreflightCheck["id"];
+  says: RegExp;
+  state?: PreflightCheck["state"];
+  options?: BenchOptions;
+  before?: (of: Bench) => Promise<void> | void;
+  order?: (of: Bench) => Partial<SubmissionOrder>;
+};
+
+const CASES: Case[] = [
+  {
+    name: "a file that was never simulated",
+    id: "proof",
+    says: /^No simulation/,
+    options: { needs: { runsOf: () => [] } },
+  },
+  {
+    name: "a last run that failed",
+    id: "proof",
+    says: /^Run 8, the last of exactly these bytes, failed: the weights differ/,
+    options: { needs: { runsOf: () => [FAILED, { ...FAILED, outcome: "passed", runId: "7" }] } },
+  },
+  {
+    name: "a file that the scan rejects",
+    id: "scan",
+    says: /^The validator's scan rejects the file in line 3: no exec/,
+    options: {
+      needs: {
+        scan: async () => ({
+          verdict: { ok: false, kind: "security", line: 3, rule: "x" },
+          findings: [{ rule: "x", line: 3, column: 1, endLine: 3, endColumn: 2, message: "no exec" }],
+          strategy: null,
+          cudaNeeds: [],
+          lints: [],
+          fixes: [],
+        }),
+      },
+    },
+  },
+  { name: "no URL", id: "url", says: /^There is no URL yet/, order: () => ({ url: "" }) },
+  { name: "no URL: nothing is fetched", id: "hosted", says: /^Nothing can be fetched/, order: () => ({ url: "" }) },
+  {
+    name: "another file at the URL",
+    id: "hosted",
+    says: /is not the file that was judged/,
+    before: ({ host }) => {
+      host.bytes = Buffer.from("def inner_steps(): pass\n");
+    },
+  },
+  {
+    name: "a URL that is too long",
+    id: "size",
+    says: /^The commitment is too long: 1\d\d of 128 bytes; the URL may have \d\d\./,
+    order: ({ order }) => ({ url: `${order.url}?${"x".repeat(80)}` }),
+  },
+  {
+    name: "no node",
+    id: "node",
+    says: /./,
+    before: ({ node }) => node.stop(),
+  },
+  {
+    name: "a node that is catching up",
+    id: "node",
+    says: /and still catching up/,
+    before: ({ node }) => {
+      node.faults.isSyncing = true;
+    },
+  },
+  {
+    name: "a node that finalizes nothing",
+    id: "node",
+    says: /its last 40 blocks are not finalized/,
+    options: { faults: { finalityStopped: true } },
+    before: ({ node }) => {
+      node.mine(39);
+    },
+  },
+  {
+    name: "pulses that do not arrive",
+    id: "drand",
+    says: /pulses do not arrive, and nothing is revealed/,
+    options: { faults: { pulsesStopped: true } },
+    before: ({ node }) => {
+      node.mine(200);
+    },
+  },
+  {
+    name: "a hotkey that is not registered",
+    id: "registered",
+    says: /is not registered on subnet 3/,
+    order: ({ miner }) => ({ hotkey: { kind: "cold", address: miner.coldkey.address } }),
+  },
+  {
+    name: "a coldkey that does not own the hotkey",
+    id: "payment",
+    says: /^The validator takes the fee only from the owner of the hotkey/,
+    order: ({ node }) => ({ coldkey: { kind: "cold", address: node.owner.coldkey.address } }),
+  },
+  { name: "nobody who pays", id: "payment", says: /^A fee is due: 0\.05 TAO/, order: () => ({ coldkey: null }) },
+  {
+    name: "a payment that is none",
+    id: "payment",
+    says: /^The payment in block 1, extrinsic 0, is no transfer of stake/,
+    order: () => ({ payment: { block: 1, extrinsicIndex: 0 } }),
+  },
+  {
+    name: "a payment in a block that is not there",
+    id: "payment",
+    says: /is no transfer of stake/,
+    order: () => ({ payment: { block: 4711, extrinsicIndex: 1 } }),
+  },
+  {
+    name: "a fee that nobody at that uid gets",
+    id: "payment",
+    says: /^Nobody has uid 99 on subnet 3/,
+    options: { profile: { burn_uid: 99 } },
+  },
+  {
+    name: "a profile that is none to submit by",
+    id: "payment",
+    says: /^The profile production-2026-04 says nothing to submit by: netuid/,
+    options: { profile: { netuid: undefined } },
+  },
+  {
+    name: "too little money",
+    id: "balance",
+    says: /has 10 TAO \(10,000,000,000 rao\); 20\.1 TAO \(20,100,000,000 rao\) have to be there/,
+    options: { profile: { payment: { enabled: true, fee_rao: 20_000_000_000 } } },
+  },
+];
+
+test.each(CASES)("blocked: $name", async ({ id, says, options, before, order }) => {
+  const of = await bench(options);
+  await before?.(of);
+  const preflight = await lastOf(of.service.preflight({ ...of.order, ...order?.(of) }));
+  expect(checkOf(preflight, id)).toMatchObject({ state: "block", message: expect.stringMatching(says) });
+  expect(preflight.canSubmit).toBe(false);
+  await expect(of.service.begin({ ...of.order, ...order?.(of) })).rejects.toMatchObject({ code: "conflict" });
+  expect(of.service.list()).toEqual([]);
+});
+
+test("a clock that is an hour off is said; the reveal goes by the chain's", async () => {
+  const { service, order, node } = await bench({ needs: { now: () => Date.now() - 3_600_000 } });
+  const preflight = await lastOf(service.preflight(order));
+  expect(checkOf(preflight, "clock")).toMatchObject({
+    state: "warn",
+    message: expect.stringMatching(/^This machine's clock is 1 h behind the chain's/),
+  });
+  const untilRevealMs = Date.parse(preflight.reveal?.time ?? "") - node.chain.head.timestampMs;
+  expect(untilRevealMs).toBeGreaterThan(230_000);
+  expect(untilRevealMs).toBeLessThanOrEqual(243_000);
+});
+
+test("an hour ahead, with blocks that come: the clock; with none: the node", async () => {
+  const now = () => Date.now() + 3_600_000;
+  const moving = await bench({ paced: true, secondsPerBlock: 0.2, profile: { reveal_blocks: 200 }, needs: { now } });
+  const stuck = await bench({ paced: false, secondsPerBlock: 0.2, profile: { reveal_blocks: 200 }, needs: { now } });
+  const [clock, node] = await Promise.all([
+    lastOf(moving.service.preflight(moving.order)),
+    lastOf(stuck.service.preflight(stuck.order)),
+  ]);
+  expect([
+    checkOf(clock, "node")?.state,
+    checkOf(clock, "clock")?.message,
+    checkOf(node, "node")?.state,
+    checkOf(node, "clock")?.state,
+  ]).toEqual(["pass", expect.stringMatching(/^This machine's clock is 1 h ahead of the chain's/), "block", "warn"]);
+});
+
+test("after a submission: the interval with the time it opens, the URL that was used, and what waits to be revealed", async () => {
+  const of = await bench();
+  const { id } = await of.service.begin(of.order);
+  for (const step of ["stake", "transfer", "commit"] as const) await take(of, id, step);
+  const waiting = await lastOf(of.service.preflight(of.order));
+  of.node.mine(25);
+  const later = await lastOf(of.service.preflight(orderOf(of.host, of.miner)));
+  of.node.mine(360);
+  const open = await lastOf(of.service.preflight(orderOf(of.host, of.miner)));
+  expect([
+    checkOf(waiting, "url"),
+    checkOf(waiting, "pending"),
+    checkOf(later, "pending")?.state,
+    checkOf(later, "interval"),
+    checkOf(open, "interval")?.state,
+    waiting.opensAt?.block,
+  ]).toEqual([
+    expect.objectContaining({ state: "block", message: expect.stringMatching(/^This URL was committed before/) }),
+    expect.objectContaining({
+      state: "block",
+      message: expect.stringMatching(/is not revealed yet, and a new one would take its place/),
+    }),
+    "pass",
+    expect.objectContaining({ state: "block", hint: expect.stringMatching(/^It opens at block \d+, in about/) }),
+    "pass",
+    expect.any(Number),
+  ]);
+});
+
+test("a dry run shows every step as it would be signed, and keeps and sends nothing", async () => {
+  const { service, order, miner, signable } = await bench();
+  const { preflight, steps } = await service.dryRun(order);
+  expect(preflight.canSubmit).toBe(true);
+  expect(steps.map(({ step, unsigned }) => [step, unsigned.call.kind, unsigned.payload.address])).toEqual([
+    ["stake", "add_stake", miner.coldkey.address],
+    ["transfer", "transfer_stake", miner.coldkey.address],
+    ["commit", "set_commitment", miner.hotkey.address],
+  ]);
+  expect([service.list(), signable.size]).toEqual([[], 0]);
+});
