@@ -21,6 +21,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "Judge a train.py as the validator would, check by check",
     load: async () => (await import("./simulate.ts")).simulateCommand,
   },
+  practice: {
+    summary: "Run a chain of Crusader's own, for submissions that cost nothing",
+    load: async () => (await import("./practice.ts")).practiceCommand,
+  },
   submit: {
     summary: "Submit a proven train.py: look, pay, commit, and follow it until it is revealed",
     load: async () => (await import("./submit.ts")).submitCommand,
