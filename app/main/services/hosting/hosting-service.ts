@@ -5,7 +5,7 @@ import { hostedCodeFindings, readCodeUrl } from "../../../common/code-url.ts";
 import { CrusaderError } from "../../../common/errors.ts";
 import { type Gist, gistIdOf, type HostedCheck } from "../../../common/hosting.ts";
 import type { Secrets } from "../settings/index.ts";
-import type { FetchOptions } from "./fetch-code.ts";
+import type { FetchOptions, Network } from "./fetch-code.ts";
 import { GitHubGists } from "./github-gists.ts";
 import { checkHostedCode } from "./hosted-code.ts";
 
@@ -27,6 +27,7 @@ const TOKEN_SECRET = "github-gists";
 export class HostingService {
   readonly #options: HostingServiceOptions;
   readonly #gists: GitHubGists;
+  readonly #network: Pick<FetchOptions, "network">;
 
   constructor(options: HostingServiceOptions) {
     this.#options = options;
@@ -41,7 +42,10 @@ export class HostingService {
     const found = { committedUrl: committed, fetchedUrls: [], hosted: null, judged, findings };
     if (committed === null) return { ...found, problem: null };
     try {
-      const hosted = await checkHostedCode({ committedUrl: committed, judgedSha256: judged.sha256 }, options);
+      const hosted = await checkHostedCode(
+        { committedUrl: committed, judgedSha256: judged.sha256 },
+        { ...this.#network, ...options },
+      );
       return {
         ...found,
         fetchedUrls: hosted.urls,
