@@ -2,7 +2,6 @@
  * Signatures of Bittensor keys, as the chain takes them. bittensor-wallet writes the secret half of an sr25519 key as the
  * scalar itself, the library takes it times the cofactor, as ed25519's expanded keys are written.
  */
-import { ed25519 } from "@noble/curves/ed25519.js";
 import { blake2b } from "@noble/hashes/blake2.js";
 import { CrusaderError } from "../../../common/errors.ts";
 import type { Key } from "./key-file.ts";
@@ -26,10 +25,11 @@ export async function signPayload(key: Key, payload: Uint8Array): Promise<Uint8A
 
 /** The signature of these very bytes: 64 bytes. Throws as `signPayload` does. */
 async function signMessage(key: Key, message: Uint8Array): Promise<Uint8Array> {
-  return key.scheme === "ed25519" ? signEd25519(key, message) : await signSr25519(key, message);
+  return key.scheme === "ed25519" ? await signEd25519(key, message) : await signSr25519(key, message);
 }
 
-function signEd25519({ seed, privateKey, publicKey, address }: Key, message: Uint8Array): Uint8Array {
+async function signEd25519({ seed, privateKey, publicKey, address }: Key, message: Uint8Array): Promise<Uint8Array> {
+  const { ed25519 } = await import("@noble/curves/ed25519.js");
   // Of a longer private key the second half is the public key.
   const seeds = [seed, privateKey].flatMap((secret) => (secret === null ? [] : [secret.subarray(0, SEED_BYTES)]));
   const [secret] = seeds;
