@@ -185,7 +185,7 @@ def kept_name(file: File, target: ast.expr, unit: Unit, lasting_classes: set[Uni
     if is_lasting(file, root, unit):
         return root.id
     if file.tags(root, unit) & MODEL and isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
-        known = ("grad", "data", "weight", "bias", "training", "layers", "model", "gradient_checkpointing", "forward")
+        known = ("grad", "data", "weight", "bias", "training", "gradient_checkpointing", "forward")
         return None if target.attr in known or "grad" in target.attr else f"{root.id}.{target.attr}"
     return None
 
@@ -285,7 +285,9 @@ def kept_state(file: File) -> Iterator[Found]:
         if kept.counts or kept.value is None:
             continue
         tags = file.tags(kept.value, kept.unit)
-        if tags & READY or not tags & (OF_THE_CALL | MODEL | ITERATOR):
+        # A part put into the model is the model; kept elsewhere, it outlives the call's own.
+        of_model = 0 if "." in kept.name and kept.name.partition(".")[0] not in file.program.units else MODEL
+        if tags & READY or not tags & (OF_THE_CALL | ITERATOR | of_model):
             continue
         if graphs and is_captured(file, kept.value, kept.unit):
             continue
@@ -395,7 +397,9 @@ LATE = "what is read after the clock has stopped can be computed only then."
 @heuristic("computing-result", "Computes when it is read")
 def computing_result(file: File) -> Iterator[Found]:
     returned = {
-        call.func.id for call, unit in file.calls if isinstance(call.func, ast.Name) and is_returned(file, call, unit)
+        made.where.func.id
+        for made in results(file.program)
+        if isinstance(made.where, ast.Call) and isinstance(made.where.func, ast.Name)
     }
     for node in file.classes:
         bases = {decorator_name(base) for base in node.bases}
@@ -414,7 +418,7 @@ def computing_result(file: File) -> Iterator[Found]:
                 yield Found(where, f"`{name}` of a container is replaced by own code: {LATE}", LIKELY)
             elif is_result and isinstance(where, Function) and name not in PLAIN_METHODS:
                 yield Found(where, f"The result is more than a record: `{name}` can do work, and {LATE}", LOOK)
-        if is_result and bases - {"object", "Generic", "ABC"} and not is_container:
+        if is_result:
             own = {one.name for one in file.classes}
             if bases - own - {"object", "Generic", "ABC"}:
                 yield Found(
@@ -424,15 +428,6 @@ def computing_result(file: File) -> Iterator[Found]:
         for name, value in (made.fields or {}).items():
             if isinstance(value, ast.GeneratorExp | ast.Lambda):
                 yield Found(value, f"`{name}` is no value yet: {LATE}", LIKELY)
-
-
-def is_returned(file: File, call: ast.Call, unit: Unit) -> bool:
-    parent = file.program.parents.get(call)
-    return (
-        isinstance(parent, ast.Return)
-        or (isinstance(parent, ast.IfExp) and isinstance(file.program.parents.get(parent), ast.Return))
-        or (bool({keyword.arg for keyword in call.keywords} & FIELDS) and file.in_function(unit))
-    )
 
 
 def class_names(node: ast.ClassDef) -> dict[str, ast.AST]:
@@ -459,7 +454,7 @@ MODULE_METHODS = frozenset(
     named_buffers modules named_modules requires_grad_ to register_buffer
     """.split()
 )
-TENSOR_METHODS = frozenset("backward item detach cpu clone to copy_ numpy numel norm __torch_function__".split())
+TENSOR_METHODS = frozenset("backward item detach cpu clone to copy_ numpy numel __torch_function__".split())
 
 
 @heuristic("method-override", "Overrides methods of models or tensors")

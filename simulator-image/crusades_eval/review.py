@@ -110,12 +110,12 @@ def place(where: Range) -> dict[str, int]:
 def evidence(text: SourceText, where: Range) -> dict[str, Any]:
     first = text.lines[where.line - 1]
     end = where.end_column - 1 if where.end_line == where.line else len(first)
-    parts = [first[where.column - 1 : end][: EVIDENCE_CHARACTERS + 1]]
+    parts = [first[where.column - 1 : end].strip()[: EVIDENCE_CHARACTERS + 1]]
     for line in range(where.line + 1, where.end_line + 1):
         if sum(map(len, parts)) > EVIDENCE_CHARACTERS:
             break
         content = text.lines[line - 1]
-        parts.append(content[: where.end_column - 1 if line == where.end_line else None][:1000])
+        parts.append(content[: where.end_column - 1 if line == where.end_line else None].strip()[:EVIDENCE_CHARACTERS])
     shown = " ".join(" ".join(parts).split())
     if len(shown) > EVIDENCE_CHARACTERS:
         shown = f"{shown[: EVIDENCE_CHARACTERS - 3]}..."
