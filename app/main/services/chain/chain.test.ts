@@ -625,9 +625,10 @@ test("a process shares one connection a network, and closing it ends what waits"
   await expect(chain.head()).rejects.toMatchObject({ code: "cancelled" });
 });
 
-test("the networks are where their names say", () => {
-  const place = (network: Network) => networkPlace(network, null).endpoint;
-  expect([place("finney"), place("test"), place("local"), place("wss://node.example/x")]).toEqual([
+test("the networks are where their names say", async () => {
+  const networks: Network[] = ["finney", "test", "local", "wss://node.example/x"];
+  const places = await Promise.all(networks.map((network) => networkPlace(network, null)));
+  expect(places.map(({ endpoint }) => endpoint)).toEqual([
     "wss://entrypoint-finney.opentensor.ai:443",
     "wss://test.finney.opentensor.ai:443",
     "ws://127.0.0.1:9944",

@@ -28,6 +28,16 @@ const PALLET_OF = {
   transfer_stake: "SubtensorModule",
 } as const satisfies Record<ChainCall["kind"], string>;
 
+/** Without them it is another kind of chain. */
+const NEEDED_STORAGE = [
+  ["System", "Number"],
+  ["System", "Account"],
+  ["System", "Events"],
+  ["Timestamp", "Now"],
+  ["SubtensorModule", "Uids"],
+  ["Commitments", "CommitmentOf"],
+] as const;
+
 const METADATA_VERSION = 14;
 const EXTRINSIC_VERSION = 4;
 const MAX_SIGNED_BYTES = 256;
@@ -165,14 +175,13 @@ export class Runtime {
       const metadata = new types.Metadata(registry, metadataHex as `0x${string}`);
       if (metadata.version !== METADATA_VERSION) throw notSubtensor(`its metadata has version ${metadata.version}`);
       registry.setMetadata(metadata, undefined, undefined, true);
-      return new Runtime({
-        version,
-        metadataHash: toHex(blake2_256(fromHex(metadataHex))),
-        registry,
-        metadata,
-        query: types.expandMetadata(registry, metadata).query,
-        crypto,
-      });
+      const { query } = types.expandMetadata(registry, metadata);
+      const missing = NEEDED_STORAGE.find(
+        ([pallet, item]) => query[camelCase(pallet)]?.[camelCase(item)] === undefined,
+      );
+      if (missing !== undefined) throw notSubtensor(`it has no ${missing.join(".")}`);
+      const metadataHash = toHex(blake2_256(fromHex(metadataHex)));
+      return new Runtime({ version, metadataHash, registry, metadata, query, crypto });
     } catch (error) {
       if (error instanceof CrusaderError) throw error;
       throw notSubtensor("its metadata cannot be read", shownText(String(error)).slice(0, 300));
