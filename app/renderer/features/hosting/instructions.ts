@@ -24,7 +24,7 @@ export function instructions(fileName: string, sha256: string | null): Instructi
     },
     {
       title: "Look whether it is the file, as the validator sees it",
-      text: "Both say the same; the button Look does it too.",
+      text: "Both say the same; the button above does it too.",
       commands: [`sha256sum ${file}`, "curl --fail --location --silent URL | sha256sum"].join("\n"),
     },
   ];

@@ -62,6 +62,7 @@ export function UrlField({ target, network, profile, value, onChange, preflight 
         <TextInput
           className={classes.url}
           label="URL"
+          labelProps={{ className: "visually-hidden" }}
           description="Where the file lies, for everybody who has the address. Every submission needs a new one."
           value={value}
           onChange={({ currentTarget }) => onChange(currentTarget.value)}
@@ -76,7 +77,7 @@ export function UrlField({ target, network, profile, value, onChange, preflight 
           loading={isOfThisUrl && look.state === "looking"}
           disabled={target === null || profile === null || typed.committed === null}
         >
-          Look
+          Look what lies there
         </Button>
       </div>
       <div id={descriptionId} className={classes.notes}>
@@ -86,7 +87,7 @@ export function UrlField({ target, network, profile, value, onChange, preflight 
           </span>
           <LimitBar
             used={typed.urlBytes / Math.max(1, typed.maxUrlBytes)}
-            state={tooLong === null ? "passed" : "failed"}
+            state={tooLong === null ? "plain" : "failed"}
             label={`URL: ${typed.urlBytes} of ${typed.maxUrlBytes} bytes used`}
           />
         </div>

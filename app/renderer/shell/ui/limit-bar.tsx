@@ -4,7 +4,8 @@ import classes from "./limit-bar.module.css";
 export type LimitBarProps = {
   /** 0..1, above 1 when the limit is broken. */
   used: number;
-  state: "passed" | "failed";
+  /** Green is the validator's verdict alone: `plain` for any other limit that is kept. */
+  state: "passed" | "failed" | "plain";
   /** For a screen reader: "weights: 0.0031 of 0.0150, 21 % used". */
   label: string;
 };
