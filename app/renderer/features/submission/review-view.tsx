@@ -23,6 +23,7 @@ import { CopiedFact, Fact, Facts } from "./facts.tsx";
 import { FeeFacts } from "./fee-facts.tsx";
 import { StateMark } from "./state-mark.tsx";
 import classes from "./submission.module.css";
+import { shownTime } from "./times.ts";
 import { clearForm, showView } from "./view.ts";
 
 export function ReviewView({ request, preflight: before }: { request: SubmissionRequest; preflight: Preflight }) {
@@ -33,7 +34,7 @@ export function ReviewView({ request, preflight: before }: { request: Submission
     <>
       <section className={classes.part} aria-label="Review">
         <div className={classes.line}>
-          <h2 className={classes.heading}>
+          <h2 className={classes.heading} tabIndex={-1} data-page-heading>
             Review: {shownText(fileName)} on {request.network}
           </h2>
           <Button leftSection={<IconArrowLeft size="1em" aria-hidden />} onClick={() => showView({ kind: "new" })}>
@@ -49,13 +50,16 @@ export function ReviewView({ request, preflight: before }: { request: Submission
         {commitment !== null && (
           <Facts>
             <CopiedFact name="Text" value={commitment.text} />
+            {fee !== null && request.payment === null && (
+              <Fact name="">Its payment is not made yet: block and extrinsic stand there with the most digits.</Fact>
+            )}
             <Fact name="Size">
               <span className="number">
                 {commitment.bytes} of {MAX_COMMITMENT_BYTES} bytes
               </span>
               <LimitBar
                 used={commitment.bytes / MAX_COMMITMENT_BYTES}
-                state={commitment.bytes > MAX_COMMITMENT_BYTES ? "failed" : "passed"}
+                state={commitment.bytes > MAX_COMMITMENT_BYTES ? "failed" : "plain"}
                 label={`${commitment.bytes} of ${MAX_COMMITMENT_BYTES} bytes`}
               />
             </Fact>
@@ -63,7 +67,7 @@ export function ReviewView({ request, preflight: before }: { request: Submission
             <CopiedFact name="SHA-256" value={sha256} />
             {preflight.reveal !== null && (
               <Fact name="Reveal">
-                round {formatInteger(preflight.reveal.round)}, about {new Date(preflight.reveal.time).toLocaleString()}
+                round {formatInteger(preflight.reveal.round)}, about {shownTime(preflight.reveal.time)}
               </Fact>
             )}
           </Facts>
