@@ -125,7 +125,7 @@ function TokenForm({ hasToken, error, again }: { hasToken: boolean; error: Crusa
       >
         <p className={classes.dim}>
           Give it the right to write gists and no other:{" "}
-          <a href={GITHUB_NEW_TOKEN_PAGE} target="_blank" rel="noreferrer">
+          <a className={classes.link} href={GITHUB_NEW_TOKEN_PAGE} target="_blank" rel="noreferrer">
             make one on GitHub
           </a>
           . It is kept on Crusader's machine for its owner only, goes to GitHub, and is never shown again.
