@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { TypeRegistry } from "@polkadot/types";
 import { beforeAll, expect, test } from "vitest";
 import type { SignerPayload } from "../../../common/chain.ts";
@@ -12,8 +12,6 @@ import { toHex } from "./scale.ts";
 const REAL: { calls: Record<string, string> } = JSON.parse(
   readFileSync(new URL("../../../../fixtures/practice/runtime-bytes.json", import.meta.url), "utf8"),
 );
-/** Beside the project, where its specification is. */
-const REAL_METADATA = new URL("../../../../../shared/spec/subtensor-metadata-343.hex", import.meta.url);
 
 const VERSION = { specName: "node-subtensor", specVersion: 343, transactionVersion: 1 };
 const A = addressOf(Buffer.alloc(32, 0x11));
@@ -67,8 +65,8 @@ function payloadFor(runtime: Runtime, method: string): SignerPayload {
   };
 }
 
-async function checkAgainstTheRealOne(hex: string): Promise<void> {
-  const runtime = await Runtime.read(hex, VERSION);
+test("calls and what is signed are the real runtime's bytes", async () => {
+  const runtime = await Runtime.read(metadata, VERSION);
   expect(runtime.differences()).toEqual([]);
   runtime.checkExtensions();
   expect(await runtime.method(CALLS.add_stake)).toBe(REAL.calls.add_stake);
@@ -79,14 +77,6 @@ async function checkAgainstTheRealOne(hex: string): Promise<void> {
   expect(toHex(runtime.signedBytes(payloadFor(runtime, commitment)))).toBe(
     `${commitment}8502${"14"}${"00"}${"00"}5701000001000000${"33".repeat(32)}${"44".repeat(32)}00`,
   );
-}
-
-test("calls and what is signed are the real runtime's bytes", () => checkAgainstTheRealOne(metadata));
-
-test("so they are with the real runtime's own metadata", async (context) => {
-  if (!existsSync(REAL_METADATA)) return context.skip("needs the specification's metadata beside the project");
-  const hex = readFileSync(REAL_METADATA, "utf8").trim();
-  await checkAgainstTheRealOne(hex.startsWith("0x") ? hex : `0x${hex}`);
 });
 
 test("a browser's extension signs the same bytes, whether it has the chain's metadata or not", async () => {
