@@ -27,8 +27,8 @@ Usage: crusader submit FILE --url URL [options]
   --network NAME           finney, test, local, practice, or a node's ws:// or wss:// endpoint (default: finney);
                            --subtensor.network is the same
   --hparams NAME           the profile with netuid, fee and intervals (default: the production profile)
-  --wallet.name NAME       the wallet: its coldkey pays, its hotkey commits (default: default)
-  --wallet.hotkey NAME     the hotkey's name (default: default)
+  --wallet.name NAME       the wallet: its coldkey pays, its hotkey commits (default: default; on practice: practice)
+  --wallet.hotkey NAME     the hotkey's name (default: default; on practice: miner)
   --wallet.path DIR        the folder of the wallets (default: ~/.bittensor/wallets)
   --coldkey ADDRESS        who pays, where that key is on another machine: its payloads are printed, its signatures pasted
   --payment BLOCK:INDEX    cite a payment that was made before and stands in no commitment, instead of paying
@@ -230,14 +230,17 @@ function optionsOf(values: ReturnType<typeof parse>["values"], positionals: read
   if (values.network !== undefined && values["subtensor.network"] !== undefined) {
     throw usage("--network and --subtensor.network are the same: give one.");
   }
+  const network = networkOf(values.network ?? values["subtensor.network"] ?? "finney");
+  // As btcli names them, and as `crusader practice miner` does.
+  const [wallet, hotkey] = network === "practice" ? ["practice", "miner"] : ["default", "default"];
   return {
     resume,
     file: file ?? "",
     url: values.url ?? "",
-    network: networkOf(values.network ?? values["subtensor.network"] ?? "finney"),
+    network,
     profile: values.hparams ?? null,
-    wallet: values["wallet.name"],
-    hotkey: values["wallet.hotkey"],
+    wallet: values["wallet.name"] ?? wallet,
+    hotkey: values["wallet.hotkey"] ?? hotkey,
     coldkey: values.coldkey === undefined ? null : addressOf(values.coldkey),
     payment: values.payment === undefined ? null : paymentOf(values.payment),
     signed: values["coldkey-signature"] === undefined ? null : signatureOf(values["coldkey-signature"]),
@@ -287,8 +290,8 @@ function parse(args: readonly string[]) {
         network: { type: "string" },
         "subtensor.network": { type: "string" },
         hparams: { type: "string" },
-        "wallet.name": { type: "string", default: "default" },
-        "wallet.hotkey": { type: "string", default: "default" },
+        "wallet.name": { type: "string" },
+        "wallet.hotkey": { type: "string" },
         "wallet.path": { type: "string" },
         coldkey: { type: "string" },
         payment: { type: "string" },
