@@ -78,9 +78,14 @@ export function SignerPicker({ role, network, value, onChange, label = LABELS[ro
         />
       ))}
       {isTyping && <AddressField role={role} onChange={onChange} />}
-      {value !== null && address !== null && <CopyText text={address} what="the address" />}
+      {value !== null && value.kind !== "cold" && address !== null && <CopyText text={address} what="the address" />}
       {addressError !== null && <ErrorState error={addressError} />}
-      {value?.kind === "cold" && <p className={classes.dim}>It is signed on another machine, and pasted back.</p>}
+      {value?.kind === "cold" && (
+        <>
+          {!isTyping && <CopyText text={value.address} what="the address" />}
+          <p className={classes.dim}>It is signed on another machine, and pasted back.</p>
+        </>
+      )}
       {error !== null && <ErrorState error={error} retry={() => void loadWallets()} />}
       {isWithoutKeys && <NoKeys isPractice={isPractice} />}
       {list !== null && list.problems.length > 0 && (
