@@ -8,8 +8,10 @@ import { runScript } from "../scripts/bootstrap.mjs";
 /** @type {Record<string, () => Promise<Figure[]>>} */
 const BENCHMARKS = {
   scan: async () => (await import("./scan.mjs")).benchScan(),
+  review: async () => (await import("./review.mjs")).benchReview(),
   history: async () => (await import("./history.mjs")).benchHistory(),
   timelock: async () => (await import("./timelock.mjs")).benchTimelock(),
+  chain: async () => (await import("./chain.mjs")).benchChain(),
   window: async () => (await import("./window.mjs")).benchWindow(),
   gpus: async () => (await import("./gpus.mjs")).benchGpus(),
   rehearsal: async () => (await import("./rehearsal.mjs")).benchRehearsal(),

@@ -8,7 +8,7 @@ import { shownText } from "../../../common/shown-text.ts";
 import { Revision } from "../streams/index.ts";
 import type { NetworkPlace } from "./chain.ts";
 import { chainError, NoAnswer, NodeConnection, RpcRefusal, type Subscription } from "./node-connection.ts";
-import { Runtime, type RuntimeVersion } from "./runtime.ts";
+import { loadLibrary, Runtime, type RuntimeVersion } from "./runtime.ts";
 import { type SeenHead, silenceLimitSeconds, statusOf } from "./status.ts";
 
 /** The chains behind the names; a node that serves another one under them is refused. */
@@ -75,7 +75,10 @@ export class Established {
   }
 
   static async open(place: NetworkPlace, limits: LinkLimits, signal: AbortSignal): Promise<Established> {
-    const connection = await NodeConnection.open(place.endpoint, { timeoutMs: limits.openMs, signal });
+    const [connection] = await Promise.all([
+      NodeConnection.open(place.endpoint, { timeoutMs: limits.openMs, signal }),
+      loadLibrary(),
+    ]);
     const stop = () => connection.close();
     signal.addEventListener("abort", stop, { once: true });
     try {

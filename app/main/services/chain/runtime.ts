@@ -72,7 +72,8 @@ type Library = {
 };
 let library: Promise<Library> | null = null;
 
-function loadLibrary(): Promise<Library> {
+/** Worth beginning while a node is still being reached. */
+export function loadLibrary(): Promise<Library> {
   library ??= Promise.all([import("@polkadot/types"), import("@polkadot/util-crypto")]).then(([types, crypto]) => ({
     types,
     crypto,
