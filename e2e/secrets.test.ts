@@ -1,18 +1,23 @@
 /** What is secret about a key stays where it is: planted passwords, seeds, private keys and phrases, and where they do not turn up. */
 import { spawn } from "node:child_process";
+import { createCipheriv, createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { createORPCClient } from "@orpc/client";
 import { RPCLink } from "@orpc/client/websocket";
+import { decodeAddress } from "@polkadot/util-crypto/address";
 import { expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
 import type { UnsignedExtrinsic } from "../app/common/chain.ts";
 import type { Client } from "../app/common/contract.ts";
+import { SUBMISSION_STEPS } from "../app/common/submission.ts";
 import type { KeyReference } from "../app/common/wallets.ts";
+import { bench, stepOf, until } from "../app/main/services/submission/bench.ts";
+import { SigningRequests, WalletService, writeThrowawayWallet } from "../app/main/services/wallets/index.ts";
 
 const HOST = fileURLToPath(new URL("secrets-host.ts", import.meta.url));
 const FIXTURES = fileURLToPath(new URL("../fixtures/wallets", import.meta.url));
@@ -175,4 +180,66 @@ test("no secret of a key gets into a message, a log, a file, the diagnostics or 
   for (const file of [...crashReports, ...filesIn(join(folder, "data"))]) {
     expect([file, turnsUp(secrets, readFileSync(file))]).toEqual([file, []]);
   }
+});
+
+/** As ansible-vault 1.1 writes it, which opens in no time. */
+function encrypted(content: Buffer, password: string): string {
+  const salt = randomBytes(32);
+  const derived = pbkdf2Sync(password, salt, 10_000, 80, "sha256");
+  const padding = 16 - (content.length % 16);
+  const cipher = createCipheriv("aes-256-ctr", derived.subarray(0, 32), derived.subarray(64));
+  const box = Buffer.concat([cipher.update(Buffer.concat([content, Buffer.alloc(padding, padding)])), cipher.final()]);
+  const mac = createHmac("sha256", derived.subarray(32, 64)).update(box).digest("hex");
+  const body = Buffer.from([salt.toString("hex"), mac, box.toString("hex")].join("\n")).toString("hex");
+  return `$ANSIBLE_VAULT;1.1;AES256\n${body}\n`;
+}
+
+test("a submission that was paid for and committed with key files keeps none of their secrets", async () => {
+  const folder = temporaryFolder();
+  const { coldkeyAddress, hotkeyAddress } = await writeThrowawayWallet(folder, { wallet: "w", hotkey: "h" });
+  const files = { coldkey: join(folder, "w", "coldkey"), hotkey: join(folder, "w", "hotkeys", "h") };
+  const [coldkey, hotkey] = [files.coldkey, files.hotkey].map((file) => JSON.parse(readFileSync(file, "utf8")));
+  const password = "planted and right";
+  writeFileSync(files.coldkey, encrypted(readFileSync(files.coldkey), password));
+  const secrets = {
+    password,
+    seed: coldkey.secretSeed,
+    privateKey: coldkey.privateKey,
+    hotkeySeed: hotkey.secretSeed,
+    hotkeyPrivateKey: hotkey.privateKey,
+  };
+  const requests = new SigningRequests();
+  const wallets = new WalletService({ folders: { practice: folder, bittensor: folder }, requests });
+  const { node, service, order, dataFolder } = await bench({
+    needs: { addressOf: (key) => wallets.addressOf(key), signing: requests },
+  });
+  await node.admit({
+    hotkey: decodeAddress(hotkeyAddress),
+    coldkey: decodeAddress(coldkeyAddress),
+    rao: 10_000_000_000n,
+  });
+  const key = (name: string | null): KeyReference => ({ place: "practice", wallet: "w", hotkey: name });
+  const { id } = await service.begin({
+    ...order,
+    hotkey: { kind: "file", key: key("h") },
+    coldkey: { kind: "file", key: key(null) },
+  });
+  for (const step of SUBMISSION_STEPS) {
+    const { unsigned } = stepOf(await service.prepare(id), step);
+    if (unsigned === null) throw new Error(`${step} was not prepared`);
+    const isCommit = step === "commit";
+    const signature = await wallets.sign(key(isCommit ? "h" : null), unsigned.payload, isCommit ? null : password);
+    const hex = `0x${Buffer.from(signature).toString("hex")}`;
+    await service.send({ id, step, signed: { kind: "signature", signature: hex } });
+    node.mine(3);
+    await until(service, id, (submission) => stepOf(submission, step).state === "finalized");
+    // What is over is signed no more.
+    await expect(wallets.sign(key(isCommit ? "h" : null), unsigned.payload, password)).rejects.toMatchObject({
+      code: "conflict",
+    });
+  }
+  expect(turnsUp(secrets, Buffer.from(JSON.stringify(service.list())))).toEqual([]);
+  const kept = filesIn(dataFolder);
+  expect(kept.map((file) => basename(file)).sort()).toEqual(expect.arrayContaining(["journal.jsonl", "request.json"]));
+  for (const file of kept) expect([file, turnsUp(secrets, readFileSync(file))]).toEqual([file, []]);
 });
