@@ -197,7 +197,7 @@ export function revealStanding({ state }: NonNullable<Submission["reveal"]>): St
 
 /** How a submission stands as a whole. */
 export function submissionStanding(submission: Submission): Standing {
-  const { state, steps, reveal, evaluated, urlWatch } = submission;
+  const { state, steps, network, reveal, evaluated, urlWatch } = submission;
   switch (state) {
     case "open": {
       const next = nextAction(submission);
@@ -213,6 +213,7 @@ export function submissionStanding(submission: Submission): Standing {
     case "revealed":
       if (urlWatch.state === "changed") return { tone: "trouble", word: "the hosted file has changed" };
       if (state === "committed") return reveal === null ? REVEALS.waiting : REVEALS[reveal.state];
+      if (network === "practice") return { tone: "well", word: "revealed" };
       return { tone: "working", word: "revealed, not evaluated yet" };
     case "evaluated":
       return { tone: "well", word: evaluated === null ? "evaluated" : evaluatedWords(evaluated) };

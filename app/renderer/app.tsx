@@ -13,7 +13,7 @@ import { enginePrompts, followEnginePrompts } from "./features/engines/prompts.t
 import { showFeature } from "./features/open-feature.ts";
 import { PANELS } from "./features/panels.ts";
 import { Choosers } from "./features/simulation/choosers.tsx";
-import { followSubmissions } from "./features/submission/submissions.ts";
+import { followSubmissions, submissionSummary, useSubmissions } from "./features/submission/submissions.ts";
 import { loadWorkspace } from "./features/workspace/folders.ts";
 import { picker } from "./features/workspace/picker.ts";
 import { followActivity } from "./shell/activity.ts";
@@ -132,7 +132,13 @@ function Window() {
 
 /** Of its own, as it changes with every scan and the rest of the window does not. */
 function StatusBarWithProblems() {
-  return <StatusBar problems={useProblems(problemSummary)} chain={<ChainOfSubmissions />} />;
+  return (
+    <StatusBar
+      problems={useProblems(problemSummary)}
+      submissions={submissionSummary(useSubmissions())}
+      chain={<ChainOfSubmissions />}
+    />
+  );
 }
 
 function ChainOfSubmissions() {

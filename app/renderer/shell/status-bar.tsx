@@ -14,8 +14,16 @@ import { selection } from "./selection.ts";
 import { useSettings } from "./settings.ts";
 import classes from "./status-bar.module.css";
 
-/** `problems` is what the scans of the open files found; null where no file is open. `chain`: how that stands, where one is used. */
-export function StatusBar({ problems, chain }: { problems: string | null; chain: ReactNode }) {
+type StatusBarProps = {
+  /** What the scans of the open files found; null where no file is open. */
+  problems: string | null;
+  /** Those that are on their way; null where none is. */
+  submissions: string | null;
+  /** How it stands, where one is used. */
+  chain: ReactNode;
+};
+
+export function StatusBar({ problems, submissions, chain }: StatusBarProps) {
   const choice = useSettings((settings) => settings.simulation);
   return (
     <footer className={classes.bar}>
@@ -27,6 +35,11 @@ export function StatusBar({ problems, chain }: { problems: string | null; chain:
       {problems !== null && (
         <button type="button" className={classes.button} onClick={() => runCommand("panel.problems")}>
           {problems}
+        </button>
+      )}
+      {submissions !== null && (
+        <button type="button" className={classes.button} onClick={() => runCommand("submission.list")}>
+          {submissions}
         </button>
       )}
       {chain}

@@ -4,7 +4,7 @@ import { IconPlayerPlay, IconPlayerStop } from "@tabler/icons-react";
 import { type FormEvent, useEffect, useId, useState } from "react";
 import type { CrusaderError } from "../../../common/errors.ts";
 import { formatInteger } from "../../../common/format.ts";
-import { DEFAULT_SECONDS_PER_BLOCK, type PracticeStatus } from "../../../common/practice.ts";
+import { DEFAULT_SECONDS_PER_BLOCK, type PracticeMiner, type PracticeStatus } from "../../../common/practice.ts";
 import { shownText } from "../../../common/shown-text.ts";
 import { client, followStream } from "../../client.ts";
 import { asCrusaderError } from "../../connection.ts";
@@ -15,7 +15,8 @@ import classes from "./practice-card.module.css";
 
 const PACES = [0.5, 1, DEFAULT_SECONDS_PER_BLOCK, 12];
 
-export function PracticeCard() {
+/** `onMiner`: what is done with a throwaway miner that was made. */
+export function PracticeCard({ onMiner }: { onMiner: (miner: PracticeMiner) => void }) {
   const { status, error } = usePractice();
   const titleId = useId();
   return (
@@ -26,7 +27,7 @@ export function PracticeCard() {
       {status === null && error === null && <Loading what="Asking for the practice network" />}
       {status === null && error !== null && <ErrorState error={error} />}
       {status?.state === "stopped" && <Stopped status={status} />}
-      {status?.state === "running" && <Running status={status} />}
+      {status?.state === "running" && <Running status={status} onMiner={onMiner} />}
     </section>
   );
 }
@@ -95,7 +96,7 @@ function Stopped({ status }: { status: PracticeStatus }) {
   );
 }
 
-function Running({ status }: { status: PracticeStatus }) {
+function Running({ status, onMiner }: { status: PracticeStatus; onMiner: (miner: PracticeMiner) => void }) {
   const { working, error, run } = useAction();
   const { block, finalizedBlock, secondsPerBlock, netuid, endpoint, isOwn, problem } = status;
   return (
@@ -114,7 +115,7 @@ function Running({ status }: { status: PracticeStatus }) {
           {shownText(problem.message)} The chain goes on, and is lost when it stops. {shownText(problem.hint)}
         </p>
       )}
-      <MinerForm run={run} working={working} />
+      <MinerForm run={run} working={working} onMiner={onMiner} />
       <div className={classes.line}>
         <Button
           leftSection={<IconPlayerStop size="0.875rem" aria-hidden />}
@@ -133,18 +134,19 @@ function Running({ status }: { status: PracticeStatus }) {
 
 type ActionProps = { run: (what: string, action: () => Promise<unknown>) => void; working: string | null };
 
-function MinerForm({ run, working }: ActionProps) {
+function MinerForm({ run, working, onMiner }: ActionProps & { onMiner: (miner: PracticeMiner) => void }) {
   const [wallet, setWallet] = useState("practice");
   const [hotkey, setHotkey] = useState("miner");
   const create = (event: FormEvent) => {
     event.preventDefault();
     run("miner", async () => {
-      const { uid } = await client.practice.createMiner({ wallet, hotkey });
+      const miner = await client.practice.createMiner({ wallet, hotkey });
       await loadWallets();
+      onMiner(miner);
       notify({
         kind: "success",
-        title: `Miner ${wallet}/${hotkey} has uid ${uid}`,
-        message: "Its coldkey has 10 TAO of the practice network. Choose it as who signs.",
+        title: `Miner ${wallet}/${hotkey} has uid ${miner.uid}`,
+        message: "Its coldkey has 10 TAO of the practice network.",
       });
     });
   };

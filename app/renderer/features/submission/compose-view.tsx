@@ -3,13 +3,16 @@ import { Button, Select } from "@mantine/core";
 import { IconArrowRight, IconPlayerPlay } from "@tabler/icons-react";
 import { useId, useState } from "react";
 import { formatBytes } from "../../../common/format.ts";
+import type { PracticeMiner } from "../../../common/practice.ts";
 import { shownText } from "../../../common/shown-text.ts";
 import type { Fee, Preflight, SubmissionRequest } from "../../../common/submission.ts";
 import { blockedBy, citablePayments, paymentText } from "../../../common/submission-words.ts";
 import { useConnection } from "../../client.ts";
+import { useActivity } from "../../shell/activity.ts";
 import { runCommand } from "../../shell/commands.ts";
 import { notifyError } from "../../shell/notifications.ts";
 import { freshTarget, type ShownTarget, useSelection } from "../../shell/selection.ts";
+import { CopyText } from "../../shell/ui/copy-text.tsx";
 import { ConnectionLine, NetworkPicker } from "../chain/network-picker.tsx";
 import { showRun } from "../history/actions.ts";
 import { UrlField } from "../hosting/url-field.tsx";
@@ -34,7 +37,8 @@ export function ComposeView() {
   const { scoring, profile } = useScoringProfiles(form);
   const { status } = useConnection();
   const request = requestOf(form, target?.target ?? null, profile);
-  const { asked, again } = usePreflight(request);
+  const revision = useActivity((state) => state.historyRevision);
+  const { asked, again } = usePreflight(request, revision);
   const preflight = asked?.preflight ?? null;
   const reason =
     missingWords(form, target, profile) ??
@@ -62,7 +66,7 @@ export function ComposeView() {
           />
         </div>
         <ConnectionLine network={form.network} />
-        {form.network === "practice" && <PracticeCard />}
+        {form.network === "practice" && <PracticeCard onMiner={(miner) => change(keysOf(miner))} />}
       </section>
       <section className={classes.part} aria-label="URL">
         <h2 className={classes.title}>URL</h2>
@@ -84,16 +88,49 @@ export function ComposeView() {
           value={form.hotkey}
           onChange={(hotkey) => change({ hotkey })}
         />
-        {preflight?.hotkeyAddress != null && (
+        {preflight?.uid != null && (
           <Facts>
-            <Fact name="Registered">{preflight.uid === null ? "no" : `uid ${preflight.uid}`}</Fact>
+            <Fact name="Registered">uid {preflight.uid}</Fact>
           </Facts>
         )}
+        {form.network !== "practice" && <OwnKeys network={form.network} />}
       </section>
       <CostSection form={form} fee={preflight?.fee ?? null} />
       <PreflightView asked={asked} again={again} />
       <Onwards reason={reason} request={request} preflight={preflight} target={target} />
     </>
+  );
+}
+
+/** A throwaway miner signs for both. */
+function keysOf({ wallet, hotkey }: PracticeMiner): Pick<Form, "hotkey" | "coldkey"> {
+  const key = { place: "practice", wallet } as const;
+  return {
+    hotkey: { kind: "file", key: { ...key, hotkey } },
+    coldkey: { kind: "file", key: { ...key, hotkey: null } },
+  };
+}
+
+/** NAME and HOTKEY are a person's to choose; NETUID is the profile's. */
+const walletCommands = (network: string) =>
+  [
+    "btcli wallet create --wallet.name NAME --wallet.hotkey HOTKEY",
+    `btcli subnet register --netuid NETUID --wallet.name NAME --wallet.hotkey HOTKEY --network ${network}`,
+  ].join("\n");
+
+/** Real keys are made and registered elsewhere; how is said here. */
+function OwnKeys({ network }: { network: string }) {
+  return (
+    <details>
+      <summary>No keys yet, or not registered</summary>
+      <div className={classes.part}>
+        <p className={classes.dim}>
+          Crusader makes no real keys and registers none: btcli does. It shows the phrases that bring the keys back, and
+          what a registration costs.
+        </p>
+        <CopyText text={walletCommands(network)} what="the commands" />
+      </div>
+    </details>
   );
 }
 

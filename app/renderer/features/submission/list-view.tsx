@@ -9,10 +9,8 @@ import { ExportButtons } from "./export-buttons.tsx";
 import { StateMark } from "./state-mark.tsx";
 import classes from "./submission.module.css";
 import { useSubmissions } from "./submissions.ts";
-import { useNow } from "./use-now.ts";
+import { shownTime, useNow } from "./times.ts";
 import { showView } from "./view.ts";
-
-const dates = new Intl.DateTimeFormat("en-CA", { dateStyle: "short", timeStyle: "short", hour12: false });
 
 export function ListView() {
   const { list, error } = useSubmissions();
@@ -76,7 +74,7 @@ function Row({ submission, now }: { submission: Submission; now: number }) {
         </Button>
       </th>
       <td>
-        <time dateTime={createdAt}>{dates.format(new Date(createdAt))}</time>
+        <time dateTime={createdAt}>{shownTime(createdAt)}</time>
       </td>
       <td className={classes.breakable}>{network}</td>
       <td>

@@ -25,7 +25,6 @@ test("each change is told once, from the payment to the evaluation", () => {
     sampleSubmission(),
     sampleSubmission({ payment }),
     committed,
-    { ...committed, reveal: sampleReveal({ state: "late" as const }) },
     { ...committed, state: "revealed" as const, reveal: sampleReveal({ state: "revealed" as const }) },
     { ...committed, state: "evaluated" as const, evaluated },
   ];
@@ -33,6 +32,7 @@ test("each change is told once, from the payment to the evaluation", () => {
     [
       {
         submissionId: ID,
+        topic: "progress",
         kind: "success",
         title: "train.py: the fee is paid",
         message: "Proof: block 1,234, extrinsic 3.",
@@ -41,6 +41,7 @@ test("each change is told once, from the payment to the evaluation", () => {
     [
       {
         submissionId: ID,
+        topic: "progress",
         kind: "success",
         title: "train.py is committed",
         message: "In block 1,234. Leave the hosted file as it is until it was evaluated.",
@@ -49,14 +50,7 @@ test("each change is told once, from the payment to the evaluation", () => {
     [
       {
         submissionId: ID,
-        kind: "warning",
-        title: "train.py is not revealed yet",
-        message: "Its round is out. The chain reveals it with one of its next pulses.",
-      },
-    ],
-    [
-      {
-        submissionId: ID,
+        topic: "progress",
         kind: "success",
         title: "train.py is revealed",
         message: "The chain shows what was meant.",
@@ -65,6 +59,7 @@ test("each change is told once, from the payment to the evaluation", () => {
     [
       {
         submissionId: ID,
+        topic: "progress",
         kind: "warning",
         title: "train.py was evaluated",
         message: "failed_evaluation: weight_mismatch",
@@ -95,12 +90,14 @@ test("trouble is told, what stays is not, and neither is what this window has no
     [
       {
         submissionId: ID,
+        topic: "url",
         kind: "error",
         title: "train.py: the hosted file has changed",
         message: "It is another file. Put the committed bytes back.",
       },
       {
         submissionId: ID,
+        topic: "problem",
         kind: "warning",
         title: "train.py: The node is out of reach.",
         message: "It is asked again.",

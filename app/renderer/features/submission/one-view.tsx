@@ -28,10 +28,11 @@ import { DecodedCall } from "./decoded-call.tsx";
 import { ExportButtons } from "./export-buttons.tsx";
 import { CopiedFact, Fact, Facts } from "./facts.tsx";
 import { FeeFacts } from "./fee-facts.tsx";
+import { PageHeading } from "./page-heading.tsx";
 import { StateMark } from "./state-mark.tsx";
 import classes from "./submission.module.css";
 import { useSubmissions } from "./submissions.ts";
-import { useNow } from "./use-now.ts";
+import { shownTime, useNow } from "./times.ts";
 import { showView } from "./view.ts";
 
 export function OneView({ id }: { id: string }) {
@@ -49,9 +50,9 @@ function One({ submission }: { submission: Submission }) {
     <>
       <section className={classes.part} aria-label="Submission">
         <div className={classes.line}>
-          <h2 className={classes.heading}>
+          <PageHeading>
             {shownText(fileName)} on {network}
-          </h2>
+          </PageHeading>
           <StateMark standing={submissionStanding(submission)} />
           <Button leftSection={<IconArrowLeft size="1em" aria-hidden />} onClick={() => showView({ kind: "list" })}>
             All submissions
@@ -169,7 +170,7 @@ function Sent({ step: { extrinsicHash, nonce, inclusion, signerAddress } }: { st
 }
 
 function Reveal({
-  submission: { urlWatch, evaluated, url },
+  submission: { network, urlWatch, evaluated, url },
   reveal,
 }: {
   submission: Submission;
@@ -193,7 +194,7 @@ function Reveal({
         </Fact>
         <Fact name="Round">
           <span className="number">
-            {formatInteger(round)}, published {new Date(time).toLocaleString()}
+            {formatInteger(round)}, published {shownTime(time)}
           </span>
         </Fact>
         {revealedBlock !== null && (
@@ -214,9 +215,7 @@ function Reveal({
                     : { tone: "open", word: "not looked at yet" }
             }
           />
-          {urlWatch.checkedAt !== null && (
-            <span className={classes.dim}> at {new Date(urlWatch.checkedAt).toLocaleTimeString()}</span>
-          )}
+          {urlWatch.checkedAt !== null && <span className={classes.dim}> at {shownTime(urlWatch.checkedAt)}</span>}
           {urlWatch.message !== "" && (
             <div>
               {shownText(urlWatch.message)} {shownText(urlWatch.hint)}
@@ -226,13 +225,17 @@ function Reveal({
         <CopiedFact name="URL" value={url} />
         <Fact name="Evaluation">
           {evaluated === null ? (
-            "no source of the arena knows it yet"
+            network === "practice" ? (
+              "nobody evaluates on the practice network: this is its end"
+            ) : (
+              "no source of the arena knows it yet"
+            )
           ) : (
             <>
               {shownText(evaluatedWords(evaluated))}
               {evaluated.error !== null && <div>{shownText(evaluated.error)}</div>}
               <div className={classes.dim}>
-                {shownText(evaluated.source)}, {new Date(evaluated.seenAt).toLocaleString()}
+                {shownText(evaluated.source)}, {shownTime(evaluated.seenAt)}
               </div>
             </>
           )}
@@ -271,7 +274,7 @@ function About({ submission }: { submission: Submission }) {
         <Fact name="Rules">
           {profile}, subnet {netuid}
         </Fact>
-        <Fact name="Began">{new Date(createdAt).toLocaleString()}</Fact>
+        <Fact name="Began">{shownTime(createdAt)}</Fact>
       </Facts>
       <div className={classes.line}>
         <ExportButtons ids={[id]} />

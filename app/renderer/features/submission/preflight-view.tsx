@@ -7,6 +7,7 @@ import { CHECK_GROUPS, CHECK_STANDINGS, CHECK_TITLES, summaryOf } from "../../..
 import { ErrorState } from "../../shell/ui/states.tsx";
 import { StateMark } from "./state-mark.tsx";
 import classes from "./submission.module.css";
+import { shownTime } from "./times.ts";
 import type { Asked } from "./use-preflight.ts";
 
 export function PreflightView({ asked, again }: { asked: Asked | null; again: () => void }) {
@@ -21,7 +22,7 @@ export function PreflightView({ asked, again }: { asked: Asked | null; again: ()
           </Button>
         )}
         {asked?.preflight != null && !asked.isRunning && (
-          <span className={classes.dim}>as of {new Date(asked.preflight.checkedAt).toLocaleTimeString()}</span>
+          <span className={classes.dim}>as of {shownTime(asked.preflight.checkedAt)}</span>
         )}
       </div>
       <output className="visually-hidden">

@@ -21,6 +21,7 @@ import { ErrorState, Loading } from "../../shell/ui/states.tsx";
 import { DecodedCall } from "./decoded-call.tsx";
 import { CopiedFact, Fact, Facts } from "./facts.tsx";
 import { FeeFacts } from "./fee-facts.tsx";
+import { PageHeading } from "./page-heading.tsx";
 import { StateMark } from "./state-mark.tsx";
 import classes from "./submission.module.css";
 import { shownTime } from "./times.ts";
@@ -34,9 +35,9 @@ export function ReviewView({ request, preflight: before }: { request: Submission
     <>
       <section className={classes.part} aria-label="Review">
         <div className={classes.line}>
-          <h2 className={classes.heading} tabIndex={-1} data-page-heading>
+          <PageHeading>
             Review: {shownText(fileName)} on {request.network}
-          </h2>
+          </PageHeading>
           <Button leftSection={<IconArrowLeft size="1em" aria-hidden />} onClick={() => showView({ kind: "new" })}>
             Back
           </Button>

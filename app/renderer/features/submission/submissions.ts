@@ -35,3 +35,14 @@ async function tell(before: readonly Submission[], after: readonly Submission[])
   // Most windows never see any.
   if (before.length > 0 && after.length > 0) (await import("./tell.ts")).tellNews(before, after);
 }
+
+/** For the status bar: what is on its way; null where nothing is. */
+export function submissionSummary({ list }: Submissions): string | null {
+  const count = (state: Submission["state"]) => list?.filter((one) => one.state === state).length ?? 0;
+  const [open, committed] = [count("open"), count("committed")];
+  const parts = [
+    ...(open === 0 ? [] : [`${open} ${open === 1 ? "submission" : "submissions"} on the way`]),
+    ...(committed === 0 ? [] : [`${committed} not revealed yet`]),
+  ];
+  return parts.length === 0 ? null : parts.join(", ");
+}

@@ -6,6 +6,8 @@ import { client, followStream } from "../../client.ts";
 
 /** Typing a URL is not a question at each key. */
 const ASK_AFTER_MS = 400;
+/** A node that does not answer may soon. */
+const ASK_NODE_AGAIN_MS = 5000;
 
 export type Asked = {
   /** The newest answer to `of`; null before the first. */
@@ -15,13 +17,16 @@ export type Asked = {
   isRunning: boolean;
 };
 
-/** Null without a request. `again` asks anew. */
-export function usePreflight(request: SubmissionRequest | null): { asked: Asked | null; again: () => void } {
+/** Null without a request. `again` asks anew, as does another `revision`: of what the answer goes by here. */
+export function usePreflight(
+  request: SubmissionRequest | null,
+  revision: number,
+): { asked: Asked | null; again: () => void } {
   const [asked, setAsked] = useState<Asked | null>(null);
   const [round, setRound] = useState(0);
   // Requests are made anew with each drawing of the page: what they say decides.
   const key = request === null ? null : JSON.stringify(request);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `key` is the request, `round` a person's wish
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `key` is the request, the others ask for it anew
   useEffect(() => {
     if (request === null) {
       setAsked(null);
@@ -48,6 +53,13 @@ export function usePreflight(request: SubmissionRequest | null): { asked: Asked 
       clearTimeout(timer);
       stop?.();
     };
-  }, [key, round]);
+  }, [key, round, revision]);
+  const isUnreachable =
+    asked?.isRunning === false && asked.preflight?.checks.some(({ id, state }) => id === "node" && state === "block");
+  useEffect(() => {
+    if (isUnreachable !== true) return;
+    const timer = setTimeout(() => setRound((count) => count + 1), ASK_NODE_AGAIN_MS);
+    return () => clearTimeout(timer);
+  }, [isUnreachable]);
   return { asked, again: () => setRound((count) => count + 1) };
 }

@@ -21,6 +21,10 @@ export function useView(): View {
   return useStore(panel, ({ view }) => view);
 }
 
+export function currentView(): View {
+  return panel.getState().view;
+}
+
 /** Money and signatures have the whole width of the window; whatever else there is comes back after them. */
 export function showView(view: View, { fullWidth = false }: { fullWidth?: boolean } = {}): void {
   panel.setState({ view });
