@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
+import type { Standing } from "../../../common/arena.ts";
 import type { Preflight, PreflightCheck } from "../../../common/submission.ts";
 import { PREFLIGHT_CHECKS } from "../../../common/submission.ts";
 import { type Bench, type BenchOptions, bench, CODE, orderOf, take } from "./bench.ts";
@@ -225,7 +226,7 @@ test("a clock that is an hour off is said; the reveal goes by the chain's", asyn
 
 test("an hour ahead, with blocks that come: the clock; with none: the node", async () => {
   const now = () => Date.now() + 3_600_000;
-  const moving = await bench({ paced: true, secondsPerBlock: 0.2, profile: { reveal_blocks: 200 }, needs: { now } });
+  const moving = await bench({ paced: true, secondsPerBlock: 1, needs: { now } });
   const stuck = await bench({ paced: false, secondsPerBlock: 0.2, profile: { reveal_blocks: 200 }, needs: { now } });
   const [clock, node] = await Promise.all([
     lastOf(moving.service.preflight(moving.order)),
@@ -278,4 +279,54 @@ test("a dry run shows every step as it would be signed, and keeps and sends noth
     ["commit", "set_commitment", miner.hotkey.address],
   ]);
   expect([service.list(), signable.size]).toEqual([[], 0]);
+});
+
+const LEADER: Standing = {
+  source: "a validator",
+  seenAt: "2026-11-21T12:00:00.000Z",
+  leader: { submissionId: "v1_commit_1_2", hotkey: null, uid: 2, score: 50 },
+  threshold: { current: 0.05, lastUpdateBlock: 1 },
+};
+const onGpus = (...mfuPercents: number[]): JudgedRun[] => [
+  { ...FAILED, runId: "9", outcome: "passed", failure: "", mfuPercents },
+];
+
+test.each<[string, Standing | null, JudgedRun[], Partial<PreflightCheck>]>([
+  ["no source of standings", null, [], { state: "warn", message: expect.stringMatching(/^Who leads is not known/) }],
+  ["nobody leads", { ...LEADER, leader: null }, [], { state: "pass", message: "Nobody leads yet, says a validator." }],
+  [
+    "no run that compares",
+    LEADER,
+    [],
+    {
+      state: "warn",
+      // 50 * 1.05 now; the threshold decays to 0.01 + 0.04 * 0.95 ** 0.2 in twenty blocks.
+      message:
+        "The leader has 50.00 %; to pass takes 52.50 % now, 52.48 % at the reveal; no run of this file compares with it.",
+    },
+  ],
+  [
+    "fewer than five runs",
+    LEADER,
+    onGpus(53, 54.5),
+    { state: "warn", message: expect.stringMatching(/this file's own runs: 53\.00 %, 54\.50 %\.$/) },
+  ],
+  [
+    "five runs above",
+    LEADER,
+    onGpus(60, 60.1, 60.2, 60, 59.9),
+    { state: "pass", message: expect.stringMatching(/this file: 60\.04 % \[59\.6\d %, 60\.\d\d %\], 95 % prediction/) },
+  ],
+  ["five runs around", LEADER, onGpus(52, 53, 52, 53, 52), { state: "warn", hint: "Whether it would lead is open." }],
+  [
+    "five runs below",
+    LEADER,
+    onGpus(40, 40, 40, 40, 40.1),
+    { state: "warn", hint: expect.stringMatching(/would not lead/) },
+  ],
+])("how the file stands to the leader: %s", async (_name, standing, runs, expected) => {
+  const needs = { standings: { standing: () => standing, evaluationOf: () => null }, runsOf: () => runs };
+  const { service, order } = await bench({ needs });
+  const preflight = await lastOf(service.preflight({ ...order, network: "ws://127.0.0.1:9" }));
+  expect(checkOf(preflight, "standing")).toMatchObject(expected);
 });
