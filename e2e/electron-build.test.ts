@@ -8,9 +8,10 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { xsalsa20poly1305 } from "@noble/ciphers/salsa.js";
 import { expect, onTestFinished, test } from "vitest";
+import { PracticeNode } from "../app/main/services/practice/index.ts";
 import { buildElectron } from "../scripts/electron-build.mjs";
 
-test("the built service process answers a window, scans, and ends when asked", async () => {
+test("the built service process answers a window, scans, connects to a chain, and ends when asked", async () => {
   const folder = fileURLToPath(new URL(`../dist/electron-${process.pid}`, import.meta.url));
   const home = mkdtempSync(path.join(tmpdir(), "crusader-built-"));
   onTestFinished(() => {
@@ -33,10 +34,16 @@ test("the built service process answers a window, scans, and ends when asked", a
   });
   onTestFinished(() => void child.kill("SIGKILL"));
   const answers = new Map<string, unknown>();
+  const connected = Promise.withResolvers<unknown>();
   const answered = new Promise<void>((resolve) => {
     child.on("message", ({ port, data }: { port?: number; data: string }) => {
       if (port === undefined) return;
       const { i, p } = JSON.parse(data);
+      if (i === "3") {
+        // A stream: its head, then its items.
+        if (p.d?.json?.block === 0) connected.resolve(p.d.json);
+        return;
+      }
       answers.set(i, p.b.json);
       if (answers.size === 2) resolve();
     });
@@ -46,9 +53,13 @@ test("the built service process answers a window, scans, and ends when asked", a
   child.send({ message: { kind: "window" }, ports: [0] });
   call("1", "/hparams/list");
   call("2", "/scan/scan", { text: "import os\n" });
+  const node = await PracticeNode.start({ paced: false });
+  onTestFinished(() => node.stop());
+  call("3", "/chain/watchStatus", { network: node.endpoint });
   await answered;
   expect(answers.get("1")).toEqual(expect.arrayContaining([expect.objectContaining({ name: "rehearsal" })]));
   expect(answers.get("2")).toMatchObject({ verdict: { ok: false, rule: "forbidden-module", line: 1 } });
+  expect(await connected.promise).toMatchObject({ state: "connected", specVersion: 343, endpoint: node.endpoint });
   child.send({ message: { kind: "quit", cancelRuns: false }, ports: [] });
   expect(await once(child, "exit")).toEqual([0, null]);
 });
