@@ -1366,11 +1366,13 @@ def hidden_text(file: File) -> Iterator[Found]:
             found = BIDI.search(content)
             if found:
                 where = Range(line, found.start() + 1, line, found.end() + 1)
-                yield Found(where, "A mark of direction shows this line in another order than it runs.", LIKELY)
+                mark = named_character(found.group())
+                yield Found(where, f"The mark {mark} shows this line in another order than it runs.", LIKELY)
             found = INVISIBLE.search(content)
             if found:
                 where = Range(line, found.start() + 1, line, found.end() + 1)
-                yield Found(where, "A character that nobody sees: two names that look alike may be two.", LOOK)
+                mark = named_character(found.group())
+                yield Found(where, f"The character {mark} is not seen: what looks alike may differ by it.", LOOK)
         if len(content) > LONG_LINE:
             where = Range(line, LONG_LINE + 1, line, len(content) + 1)
             yield Found(where, f"A line of {len(content):,} characters: what is at its end is easily overlooked.", LOOK)
@@ -1378,6 +1380,10 @@ def hidden_text(file: File) -> Iterator[Found]:
         name = getattr(node, "id", None) or getattr(node, "arg", None) or getattr(node, "name", "")
         if not name.isascii():
             yield Found(node, "This name may look like another one.", LOOK)
+
+
+def named_character(character: str) -> str:
+    return f"U+{ord(character):04X}"
 
 
 @heuristic("embedded-data", "Carries data along")

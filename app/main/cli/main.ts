@@ -17,6 +17,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "Say what the validator's static scan would say about a train.py",
     load: async () => (await import("./scan.ts")).scanCommand,
   },
+  review: {
+    summary: "Point at what deserves a second look in somebody's train.py",
+    load: async () => (await import("./review.ts")).reviewCommand,
+  },
   simulate: {
     summary: "Judge a train.py as the validator would, check by check",
     load: async () => (await import("./simulate.ts")).simulateCommand,

@@ -1,5 +1,4 @@
 /** `crusader scan`: what the validator's static scan would say, for any number of files. */
-import { open } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { CrusaderError } from "../../common/errors.ts";
@@ -8,6 +7,7 @@ import { Rules } from "../services/rules/index.ts";
 import { ScanService } from "../services/scan/index.ts";
 import { dataFolder } from "../services/settings/index.ts";
 import { type CommandIo, EXIT } from "./io.ts";
+import { readSource } from "./source-file.ts";
 import { type Paint, paintFor, plain, safeLine } from "./terminal.ts";
 
 const HELP = `Says what the validator's static scan would say about a train.py. The code is not run.
@@ -22,9 +22,6 @@ Findings come in the validator's order: it stops at the first; the next would st
 Advice is about what the scan does not reject (docs/lints.md). It never fails a file.
 Exit codes: 0 all files pass, 1 a file is rejected, 2 wrong use or a file that cannot be read, 3 the environment.
 `;
-
-/** More than the validator takes (500,000 bytes, spec/evaluation.md section 3), so that the scanner can say so. */
-const READ_LIMIT_BYTES = 1_000_000;
 
 const PACKAGE_FOLDER = fileURLToPath(new URL("../../../simulator-image/crusades_eval", import.meta.url));
 const BUILT_IN_POLICY_FILE = fileURLToPath(new URL("../../../hparams/scan-policy.json", import.meta.url));
@@ -97,37 +94,6 @@ function parseOptions(args: readonly string[]) {
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     throw new CrusaderError("usage", message, "`crusader scan --help` lists the options.");
-  }
-}
-
-const READ_PROBLEMS: Readonly<Record<string, string>> = {
-  ENOENT: "it does not exist",
-  EISDIR: "it is a folder",
-  EACCES: "access is denied",
-  ENOTDIR: "part of its path is no folder",
-  ELOOP: "its links lead in a circle",
-};
-
-/** The first bytes of a file, enough for the scanner to judge it; an error to print where it cannot be read. */
-async function readSource(file: string): Promise<Uint8Array | CrusaderError> {
-  try {
-    const handle = await open(file);
-    try {
-      const buffer = new Uint8Array(READ_LIMIT_BYTES);
-      let length = 0;
-      while (length < buffer.length) {
-        const { bytesRead } = await handle.read(buffer, length, buffer.length - length);
-        if (bytesRead === 0) break;
-        length += bytesRead;
-      }
-      return buffer.slice(0, length);
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? "";
-    const reason = READ_PROBLEMS[code] ?? code;
-    return new CrusaderError("not_found", `${file === "" ? "A file without a name" : file} cannot be read: ${reason}.`);
   }
 }
 

@@ -9,8 +9,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { type Review, reviewSchema } from "../../../common/review.ts";
 import { type Analysis, analysisSchema } from "../../../common/scan.ts";
-import { SCANNER_FILES } from "../../../common/scanner.ts";
+import { REVIEW_FILES, SCANNER_FILES } from "../../../common/scanner.ts";
 import { ScanService } from "./index.ts";
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
@@ -43,13 +44,15 @@ function sourceOf({ source, parts, base64, whole }: Case): Uint8Array {
   return Buffer.from(text + (whole ? "" : fixtures.suffix));
 }
 
-/** The templates and the submissions that the evaluation is tested with. */
-const programs = ["templates", "fixtures/submissions"].flatMap((folder) =>
-  readdirSync(join(root, folder))
+function pythonFilesOf(folder: string): Buffer[] {
+  return readdirSync(join(root, folder))
     .filter((name) => name.endsWith(".py"))
     .toSorted()
-    .map((name) => readFileSync(join(root, folder, name))),
-);
+    .map((name) => readFileSync(join(root, folder, name)));
+}
+
+/** The templates and the submissions that the evaluation is tested with. */
+const programs = ["templates", "fixtures/submissions"].flatMap(pythonFilesOf);
 
 const service = new ScanService({ packageFolder, policyJson });
 afterAll(() => service.close());
@@ -97,7 +100,35 @@ function scanInCPython(requests: { source: Uint8Array; numGpus?: number | undefi
   return z.array(analysisSchema).parse(JSON.parse(stdout));
 }
 
+const CPYTHON_REVIEW_SCRIPT = `
+import base64, json, sys
+sys.path.insert(0, sys.argv[1])
+from crusades_eval.review import review
+json.dump([review(base64.b64decode(source)) for source in json.load(sys.stdin)], sys.stdout)
+`;
+
+function reviewInCPython(sources: Uint8Array[]): Review[] {
+  const { stdout, stderr, status } = spawnSync(
+    python?.program ?? "python3",
+    ["-c", CPYTHON_REVIEW_SCRIPT, join(root, "simulator-image")],
+    {
+      input: JSON.stringify(sources.map((source) => Buffer.from(source).toString("base64"))),
+      encoding: "utf8",
+      maxBuffer: 1 << 30,
+    },
+  );
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  return z.array(reviewSchema).parse(JSON.parse(stdout));
+}
+
 /** Newer Pythons word their syntax errors anew and place parts of f-strings more exactly; the verdict stays. */
+function comparableReview({ unreviewed, findings, techniques }: Review): unknown {
+  if (python?.minor === 11) return { unreviewed, findings, techniques };
+  const ids = (all: { id: string }[]) => [...new Set(all.map(({ id }) => id))].toSorted();
+  return { unreviewed: unreviewed?.reason, findings: ids(findings), techniques: ids(techniques) };
+}
+
+/** The same of an analysis. */
 function comparable(report: Analysis): unknown {
   if (python?.minor === 11) return report;
   return { kind: report.verdict.kind, rule: report.verdict.rule, strategy: report.strategy };
@@ -121,6 +152,20 @@ describe.skipIf(python === null)("Pyodide and CPython (skipped where there is no
     for (const [index, source] of programs.entries()) {
       const inPyodide = await service.scan(source, 4);
       expect(comparable(inPyodide)).toEqual(comparable(inCPython[index] as Analysis));
+    }
+  });
+
+  test("agree on what deserves a second look in real programs, review by review", async () => {
+    const broken = ["def f(:\n", "x = 1\n\0", `x = ${"-".repeat(400)}y\n`, "\u{1f600} = 1\n", "x = '\u202e'\n"];
+    const sources = [
+      ...programs,
+      ...pythonFilesOf("fixtures/review/honest"),
+      ...broken.map((source) => Buffer.from(source)),
+    ];
+    const inCPython = reviewInCPython(sources);
+    for (const [index, source] of sources.entries()) {
+      const inPyodide = await service.review(source);
+      expect(comparableReview(inPyodide)).toEqual(comparableReview(inCPython[index] as Review));
     }
   });
 
@@ -195,6 +240,20 @@ def analyse(source, policy, num_gpus=None):
     for (const name of SCANNER_FILES) {
       if (name !== "analysis.py") copyFileSync(join(packageFolder, name), join(folder, name));
     }
+    // Neither is one known for the real reviewer.
+    for (const name of REVIEW_FILES) writeFileSync(join(folder, name), "");
+    writeFileSync(
+      join(folder, "review.py"),
+      `
+def review(source):
+    if source == b"hang":
+        while True:
+            pass
+    if source == b"raise":
+        raise RuntimeError("a bug")
+    return {"unreviewed": None, "findings": [], "techniques": []}
+`,
+    );
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -223,6 +282,30 @@ def analyse(source, policy, num_gpus=None):
         fixes: [],
       },
     ]);
+  });
+
+  test("is replaced for reviews, too, and says that the file was not reviewed", async () => {
+    const hanging = new ScanService({ packageFolder: folder, policyJson: "{}", timeLimitMs: 1000 });
+    const reviews = await Promise.all(["hang", "raise", "fine"].map((text) => hanging.review(Buffer.from(text))));
+    await hanging.close();
+    const unreviewed = (reason: "time" | "crash", message: string): Review => ({
+      unreviewed: { reason, line: null, message },
+      findings: [],
+      techniques: [],
+    });
+    expect(reviews).toEqual([
+      unreviewed("time", "Reviewing this file takes longer than 1 s. Read it by hand."),
+      unreviewed("crash", "This file brings the reviewer down. Read it by hand."),
+      { unreviewed: null, findings: [], techniques: [] },
+    ]);
+  });
+
+  test("that cannot be loaded is no fault of the file, and goes on scanning", async () => {
+    rmSync(join(folder, "techniques.py"));
+    const incomplete = new ScanService({ packageFolder: folder, policyJson: "{}" });
+    await expect(incomplete.review(Buffer.from("fine"))).rejects.toThrow("The reviewer could not be loaded.");
+    expect(await incomplete.scan(Buffer.from("fine"))).toMatchObject({ verdict: { ok: true } });
+    await incomplete.close();
   });
 
   test("fails its scans when it is closed", async () => {
