@@ -50,15 +50,29 @@ test("what was found at the URL is said once, and what is wrong with the URL its
     findings: plain === undefined ? [] : [plain],
     problem: null,
   };
+  const changed = {
+    rule: "changed" as const,
+    by: ["validator" as const],
+    state: "block" as const,
+    message: "Changed.",
+  };
   const html = { rule: "html" as const, by: ["miner" as const], state: "block" as const, message: "A page." };
   expect([
     hostedWords(found, typed),
     hostedWords({ ...found, findings: [...found.findings, html] }, typed),
+    hostedWords({ ...found, findings: [changed] }, readTypedUrl(GIST, null)),
     hostedWords({ ...found, hosted: null, problem: { message: "Gone.", hint: "" } }, typed),
     hostedWords({ ...found, hosted: null, committedUrl: null }, typed),
   ]).toEqual([
     { isWell: true, lines: ["train.py lies there as it is: 2.0 KiB, SHA-256 0123456789ab."] },
     { isWell: false, lines: ["A page."] },
+    {
+      isWell: false,
+      lines: [
+        "Changed.",
+        "GitHub may hand out the older text for some minutes after a gist was changed: look again then.",
+      ],
+    },
     { isWell: false, lines: ["Gone."] },
     { isWell: false, lines: ["Nothing was fetched: this is no URL."] },
   ]);

@@ -48,7 +48,11 @@ export function hostedWords({ hosted, judged, findings, problem }: HostedCheck, 
   if (hosted === null) return { isWell: false, lines: ["Nothing was fetched: this is no URL."] };
   const known = new Set(typed.findings.map(({ rule }) => rule));
   const found = findings.filter(({ rule, state }) => state === "block" && !known.has(rule));
-  if (found.length > 0) return { isWell: false, lines: found.map(({ message }) => message) };
+  const isOld = typed.gistId !== null && found.some(({ rule }) => rule === "changed");
+  const note = isOld
+    ? ["GitHub may hand out the older text for some minutes after a gist was changed: look again then."]
+    : [];
+  if (found.length > 0) return { isWell: false, lines: [...found.map(({ message }) => message), ...note] };
   const size = formatBytes(hosted.byteCount);
   return { isWell: true, lines: [`${judged.fileName} lies there as it is: ${size}, SHA-256 ${short(hosted.sha256)}.`] };
 }
