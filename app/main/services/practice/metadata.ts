@@ -1,5 +1,5 @@
 /**
- * The metadata of the practice network's runtime, version 14: what subtensor's runtime has at spec version 343 of what a
+ * The metadata of the practice network's runtime, in versions 14 and 15: what subtensor's runtime has at spec version 343 of what a
  * miner's client reads and sends, under the same names, indices and types. What the node does not do is not in it.
  */
 import { bytes, compact, join, option, text, u8, u16, u32, u64, vector } from "./scale.ts";
@@ -116,6 +116,7 @@ type Pallet = {
 };
 
 export type MetadataOptions = {
+  format?: MetadataFormat;
   /** As `System.Version` tells it, SCALE-encoded. */
   version: Uint8Array;
   /** Of the beacon, where nothing else is stored. */
@@ -165,10 +166,14 @@ function swapped(errors: Readonly<Record<string, number>>): Record<number, strin
 }
 
 const MAGIC = Buffer.from("meta");
-const VERSION_14 = 14;
+/** What all clients read, and what those read that ask the runtime's API by its types. */
+export const METADATA_14 = 14;
+export const METADATA_15 = 15;
+export type MetadataFormat = typeof METADATA_14 | typeof METADATA_15;
 
 /** SCALE-encoded, with magic number and version. */
 export function encodeMetadata({
+  format = METADATA_14,
   version,
   beaconConfiguration,
   unknownExtensions = [],
@@ -243,7 +248,7 @@ export function encodeMetadata({
     { name: "weight", type: weight, typeName: "Weight" },
     {
       name: "class",
-      type: types.variant("frame_support::dispatch::DispatchClass", named(["Normal", "Operational", "Mandatory"])),
+      type: types.variant(CLASS_PATH, named(CLASSES)),
       typeName: "DispatchClass",
     },
     {
@@ -642,7 +647,7 @@ export function encodeMetadata({
     );
   const call = overPallets("node_subtensor_runtime::RuntimeCall", "calls");
   const event = overPallets("node_subtensor_runtime::RuntimeEvent", "events");
-  overPallets("node_subtensor_runtime::RuntimeError", "errors");
+  const error = overPallets("node_subtensor_runtime::RuntimeError", "errors");
   const phase = types.variant("frame_system::Phase", [
     { name: "ApplyExtrinsic", index: 0, fields: [{ type: U32, typeName: "u32" }] },
     { name: "Finalization", index: 1 },
@@ -754,6 +759,66 @@ export function encodeMetadata({
     return zeros.get(type) ?? u8(0);
   }
 
+  const dispatchClass = types.variant(CLASS_PATH, named(CLASSES));
+  const fee = types.composite(
+    "pallet_transaction_payment::types::RuntimeDispatchInfo",
+    [
+      { name: "weight", type: weight, typeName: "Weight" },
+      { name: "class", type: dispatchClass, typeName: "DispatchClass" },
+      { name: "partial_fee", type: U64, typeName: "Balance" },
+    ],
+    [
+      { name: "Balance", type: U64 },
+      { name: "Weight", type: weight },
+    ],
+  );
+  const stakeInfo = types.composite(
+    "pallet_subtensor::rpc_info::stake_info::StakeInfo",
+    [
+      { name: "hotkey", type: ACCOUNT, typeName: "AccountId" },
+      { name: "coldkey", type: ACCOUNT, typeName: "AccountId" },
+      { name: "netuid", type: types.compact(U16), typeName: "Compact<NetUid>" },
+      ...["stake", "locked", "emission", "tao_emission", "drain"].map((name) => ({ name, type: COMPACT_U64 })),
+      { name: "is_registered", type: BOOL, typeName: "bool" },
+    ],
+    [{ name: "AccountId", type: ACCOUNT }],
+  );
+  const runtimeApis: RuntimeApi[] = [
+    { name: "Core", methods: [{ name: "version", inputs: [], output: runtimeVersion }] },
+    {
+      name: "AccountNonceApi",
+      methods: [{ name: "account_nonce", inputs: [["account", ACCOUNT]], output: U32 }],
+    },
+    {
+      name: "TransactionPaymentApi",
+      methods: [
+        {
+          name: "query_info",
+          inputs: [
+            ["uxt", extrinsic],
+            ["len", U32],
+          ],
+          output: fee,
+        },
+      ],
+    },
+    {
+      name: "StakeInfoRuntimeApi",
+      methods: [
+        {
+          name: "get_stake_info_for_hotkey_coldkey_netuid",
+          inputs: [
+            ["hotkey_account", ACCOUNT],
+            ["coldkey_account", ACCOUNT],
+            ["netuid", U16],
+          ],
+          output: types.option(stakeInfo),
+        },
+      ],
+    },
+  ];
+
+  const isLong = format === METADATA_15;
   // Before the list of types is written: keys of several parts make types of their own.
   const encodedPallets = parts.map(({ pallet, calls, events: ownEvents, errors }) =>
     join(
@@ -770,21 +835,46 @@ export function encodeMetadata({
       ),
       option(errors === null ? null : compact(errors)),
       u8(pallet.index),
+      ...(isLong ? [NO_DOCS] : []),
     ),
+  );
+  const encodedExtensions = vector(
+    extensions.map(([identifier, type, additional]) => join(text(identifier), compact(type), compact(additional))),
   );
   return join(
     MAGIC,
-    u8(VERSION_14),
+    u8(format),
     types.encode(),
     vector(encodedPallets),
-    compact(extrinsic),
-    u8(EXTRINSIC_FORMAT),
-    vector(
-      extensions.map(([identifier, type, additional]) => join(text(identifier), compact(type), compact(additional))),
-    ),
+    ...(isLong
+      ? [u8(EXTRINSIC_FORMAT), ...[address, call, signature, extra].map(compact), encodedExtensions]
+      : [compact(extrinsic), u8(EXTRINSIC_FORMAT), encodedExtensions]),
     compact(runtime),
+    ...(isLong ? [vector(runtimeApis.map(encodedApi)), ...[call, event, error].map(compact), NOTHING_CUSTOM] : []),
   );
 }
+
+/** Of the runtime's API; only version 15 tells it. */
+type RuntimeApi = {
+  name: string;
+  methods: readonly { name: string; inputs: readonly (readonly [name: string, type: TypeId])[]; output: TypeId }[];
+};
+
+function encodedApi({ name, methods }: RuntimeApi): Buffer {
+  const encoded = methods.map(({ name: method, inputs, output }) =>
+    join(
+      text(method),
+      vector(inputs.map(([input, type]) => join(text(input), compact(type)))),
+      compact(output),
+      NO_DOCS,
+    ),
+  );
+  return join(text(name), vector(encoded), NO_DOCS);
+}
+
+const NOTHING_CUSTOM = vector([]);
+const CLASS_PATH = "frame_support::dispatch::DispatchClass";
+const CLASSES = ["Normal", "Operational", "Mandatory"];
 
 export const BLOCK_HASH_COUNT = 2400;
 export const EXISTENTIAL_DEPOSIT_RAO = 500n;

@@ -20,7 +20,7 @@ import { type Block, type ChainFaults, genesisBlock, type KeptBlock, PracticeCha
 import { type ChainBasics, ChainFile } from "./chain-file.ts";
 import { HOSTED_FOLDER } from "./folder.ts";
 import { HostedFiles } from "./hosted-files.ts";
-import { encodeMetadata } from "./metadata.ts";
+import { encodeMetadata, type MetadataFormat } from "./metadata.ts";
 import { type RpcFaults, serveRpc } from "./rpc.ts";
 import { genesisState } from "./runtime.ts";
 import { join, text, u8, u32, vector } from "./scale.ts";
@@ -105,7 +105,7 @@ export class PracticeNode {
   readonly #versionListeners = new Set<() => void>();
   #timer: NodeJS.Timeout | null = null;
   #problem: CrusaderError | null = null;
-  #encodedMetadata: { of: string; bytes: Buffer } | null = null;
+  readonly #encodedMetadata = new Map<MetadataFormat, { of: string; bytes: Buffer }>();
 
   static async start(options: PracticeNodeOptions = {}): Promise<PracticeNode> {
     const node = new PracticeNode(options);
@@ -164,7 +164,7 @@ export class PracticeNode {
         chain: this.chain,
         faults: this.faults,
         chainName: "Crusader practice network",
-        metadata: () => this.#metadata(),
+        metadata: (format) => this.#metadata(format),
         version: () => this.#version(),
         onVersion: (listener) => {
           this.#versionListeners.add(listener);
@@ -352,19 +352,20 @@ export class PracticeNode {
     );
   }
 
-  #metadata(): Buffer {
+  #metadata(format: MetadataFormat): Buffer {
     const { unknownExtensions, callIndexOffset } = this.faults;
     const of = JSON.stringify([this.chain.rules.specVersion, unknownExtensions, callIndexOffset]);
-    if (this.#encodedMetadata?.of !== of) {
-      const metadata = encodeMetadata({
-        version: this.#version(),
-        beaconConfiguration: this.chain.beacon.configuration(),
-        unknownExtensions,
-        callIndexOffset,
-      });
-      this.#encodedMetadata = { of, bytes: metadata };
-    }
-    return this.#encodedMetadata.bytes;
+    const known = this.#encodedMetadata.get(format);
+    if (known?.of === of) return known.bytes;
+    const encoded = encodeMetadata({
+      format,
+      version: this.#version(),
+      beaconConfiguration: this.chain.beacon.configuration(),
+      unknownExtensions,
+      callIndexOffset,
+    });
+    this.#encodedMetadata.set(format, { of, bytes: encoded });
+    return encoded;
   }
 }
 

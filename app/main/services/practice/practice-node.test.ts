@@ -39,6 +39,20 @@ test("a client of the real network connects, reads, commits, and sees it include
   onTestFinished(() => api.disconnect());
   const { hotkey, uid } = await node.createMiner();
   expect([uid, (await api.query.subtensorModule?.uids?.(3, hotkey.address))?.toJSON()]).toEqual([2, 2]);
+  // It goes by the metadata's version 15, which has the types of the runtime's API.
+  const stakeOf = api.call.stakeInfoRuntimeApi?.getStakeInfoForHotkeyColdkeyNetuid;
+  const { address } = node.burn.coldkey;
+  expect((await stakeOf?.(node.burn.hotkey.address, address, 3))?.toJSON()).toEqual({
+    hotkey: node.burn.hotkey.address,
+    coldkey: address,
+    netuid: 3,
+    stake: 0,
+    locked: 0,
+    emission: 0,
+    taoEmission: 0,
+    drain: 0,
+    isRegistered: true,
+  });
   const round = node.chain.beacon.newestRound(node.chain.head.timestampMs) + 8;
   const encrypted = encryptText("a text", round, { beacon: node.beacon });
   const call = api.tx.commitments?.setCommitment?.(3, {

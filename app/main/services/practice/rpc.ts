@@ -5,8 +5,9 @@ import { z } from "zod";
 import { type Block, type ExtrinsicStatus, PoolRefusal, type PracticeChain } from "./chain.ts";
 import { readExtrinsic } from "./extrinsic.ts";
 import type { State } from "./ledger.ts";
+import { METADATA_14, METADATA_15, type MetadataFormat } from "./metadata.ts";
 import { feeOf, pulse } from "./runtime.ts";
-import { bool, compact, join, option, ScaleError, ScaleReader, u8, u32, u64, vector } from "./scale.ts";
+import { bool, bytes, compact, join, option, ScaleError, ScaleReader, u8, u32, u64, vector } from "./scale.ts";
 import { KEYS, prefixOf } from "./storage-keys.ts";
 
 export type RpcFaults = {
@@ -34,7 +35,7 @@ export type RpcContext = {
   chain: PracticeChain;
   faults: RpcFaults;
   chainName: string;
-  metadata: () => Buffer;
+  metadata: (format: MetadataFormat) => Buffer;
   /** SCALE-encoded. */
   version: () => Buffer;
   /** Told when `version` changed. */
@@ -67,7 +68,8 @@ const UNKNOWN_BLOCK = 4003;
 const FINALIZED_AFTER_MS = 100;
 
 const hex = (value: Uint8Array) => `0x${Buffer.from(value).toString("hex")}`;
-const hexSchema = z.string().regex(/^0x(?:[0-9a-f]{2})*$/i);
+/** Nodes take it without 0x, too, and some clients leave that out. */
+const hexSchema = z.string().regex(/^(?:0x)?(?:[0-9a-f]{2})*$/i);
 
 /** Serves one connection until it closes. */
 export function serveRpc(socket: WebSocket, context: RpcContext): void {
@@ -152,6 +154,10 @@ function parseJson(text: string): unknown {
   }
 }
 
+function nextIndex([address]: unknown[], { context: { chain } }: Connection): number {
+  return chain.nextNonce(accountOf(address));
+}
+
 const unsubscribing: Handler = ([id], { unsubscribe }) => unsubscribe(id);
 type Handler = (params: unknown[], connection: Connection) => unknown;
 
@@ -167,9 +173,11 @@ const METHODS: Record<string, Handler> = {
     isSyncing: faults.isSyncing,
     shouldHavePeers: true,
   }),
-  system_accountNextIndex: ([address], { context: { chain } }) => chain.nextNonce(accountOf(address)),
+  system_accountNextIndex: nextIndex,
+  account_nextIndex: nextIndex,
 
   chain_getBlockHash: ([number], { context }) => blockHash(number, context),
+  chain_getHead: (_, { context: { chain } }) => `0x${chain.head.hash}`,
   chain_getHeader: ([hash], { context: { chain } }) => shownHeader(blockAt(hash, chain)),
   chain_getBlock: ([hash], { context: { chain } }) => {
     const block = blockAt(hash, chain);
@@ -202,7 +210,7 @@ const METHODS: Record<string, Handler> = {
   chain_unsubscribeAllHeads: unsubscribing,
   chain_unsubscribeFinalizedHeads: unsubscribing,
 
-  state_getMetadata: (_, { context }) => hex(context.metadata()),
+  state_getMetadata: (_, { context }) => hex(context.metadata(METADATA_14)),
   state_getRuntimeVersion: (_, { context }) => shownVersion(context.version()),
   state_subscribeRuntimeVersion: (_, { context, subscribe }) =>
     subscribe("state_runtimeVersion", (tell) => {
@@ -289,7 +297,7 @@ function accountOf(address: unknown): Uint8Array {
 }
 
 function bytesOf(value: unknown): Buffer {
-  return Buffer.from(hexSchema.parse(value).slice(2), "hex");
+  return Buffer.from(hexSchema.parse(value).replace(/^0x/i, ""), "hex");
 }
 
 function blockHash(number: unknown, { chain, faults }: RpcContext): unknown {
@@ -392,17 +400,19 @@ function shownVersion(encoded: Uint8Array): object {
 }
 
 /** What is not here is no method of this runtime, which the node says. */
-function runtimeCall(method: string, data: Buffer, state: State, { chain, metadata, version }: RpcContext): Buffer {
+function runtimeCall(method: string, data: Buffer, state: State, { metadata, version }: RpcContext): Buffer {
   const reader = new ScaleReader(data);
   switch (method) {
     case "Core_version":
       return version();
     case "Metadata_metadata":
-      return join(compact(metadata().length), metadata());
+      return bytes(metadata(METADATA_14));
     case "Metadata_metadata_versions":
-      return vector([u32(14)]);
-    case "Metadata_metadata_at_version":
-      return option(reader.u32() === 14 ? join(compact(metadata().length), metadata()) : null);
+      return vector([u32(METADATA_14), u32(METADATA_15)]);
+    case "Metadata_metadata_at_version": {
+      const format = reader.u32();
+      return option(format === METADATA_14 || format === METADATA_15 ? bytes(metadata(format)) : null);
+    }
     case "AccountNonceApi_account_nonce":
       return u32(Number(numberIn(state, KEYS.account(reader.take(32))) & 0xffffffffn));
     case "TransactionPaymentApi_query_info": {
@@ -425,9 +435,6 @@ function runtimeCall(method: string, data: Buffer, state: State, { chain, metada
       );
     }
     default:
-      throw new RpcError(
-        SERVER_ERROR,
-        `Client error: Execution failed: Exported method ${method} is not found (head ${chain.head.number})`,
-      );
+      throw new RpcError(SERVER_ERROR, `Client error: Execution failed: Other: Exported method ${method} is not found`);
   }
 }
