@@ -41,15 +41,21 @@ export function signerOfValue(value: string): Signer | null {
   return { kind, key: { place, wallet, hotkey } };
 }
 
-/** What is chosen now is in it, also where it is gone meanwhile. Keys of the practice network are offered there alone, and no others' files. */
-export function signerGroups(chosen: Signer | null, sources: SignerSources): SignerGroup[] {
-  const { role, network, keys, found, asked } = sources;
+/** The keys that may be chosen for a role: those of the practice network there alone, and no others' files. */
+export function keysFor({ role, network, keys }: Pick<SignerSources, "role" | "network" | "keys">): KnownKey[] {
   const isPractice = network === "practice";
+  return keys.filter(
+    ({ key }) => (key.place === "practice") === isPractice && (key.hotkey === null) === (role === "coldkey"),
+  );
+}
+
+/** What is chosen now is in it, also where it is gone meanwhile. */
+export function signerGroups(chosen: Signer | null, sources: SignerSources): SignerGroup[] {
+  const { found, asked } = sources;
   const seen = new Set<string>();
   // One address may be behind several files or extensions.
   const once = ({ value }: { value: string }) => !seen.has(value) && seen.add(value) !== undefined;
-  const files = keys
-    .filter(({ key }) => (key.place === "practice") === isPractice && (key.hotkey === null) === (role === "coldkey"))
+  const files = keysFor(sources)
     .flatMap(({ key, address, hasSecret }) => {
       const name = shownText(signerName({ kind: "file", key }));
       if (hasSecret) return [{ value: signerValue({ kind: "file", key }), label: withAddress(name, address) }];
@@ -73,7 +79,7 @@ export function signerGroups(chosen: Signer | null, sources: SignerSources): Sig
     ];
   });
   const groups = [
-    { group: isPractice ? "Practice wallets" : "Wallets of this machine", items: files },
+    { group: sources.network === "practice" ? "Practice wallets" : "Wallets of this machine", items: files },
     { group: "Browser extensions", items: extensions.filter(once) },
     { group: "Another machine", items: [{ value: TYPE_AN_ADDRESS, label: "Type an address..." }] },
   ].filter(({ items }) => items.length > 0);

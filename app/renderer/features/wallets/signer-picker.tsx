@@ -12,6 +12,7 @@ import { chainAddressOf } from "./door.ts";
 import { connectExtension, findExtensions, giveUpExtension, useExtensions } from "./extensions-store.ts";
 import {
   extensionToConnect,
+  keysFor,
   type SignerRole,
   signerGroups,
   signerOfValue,
@@ -43,9 +44,8 @@ export function SignerPicker({ role, network, value, onChange, label = LABELS[ro
     void loadWallets();
   };
   useEffect(look, []);
-  const groups = signerGroups(value, { role, network, keys: keysOf({ list, asked: addresses }), found, asked });
-  const isPractice = network === "practice";
-  const isWithoutKeys = list !== null && !groups.some(({ group }) => /wallets/i.test(group));
+  const sources = { role, network, keys: keysOf({ list, asked: addresses }), found, asked };
+  const isWithoutKeys = list !== null && keysFor(sources).length === 0;
 
   const take = (chosen: string | null) => {
     if (chosen === null) return;
@@ -60,7 +60,7 @@ export function SignerPicker({ role, network, value, onChange, label = LABELS[ro
     <div className={classes.part}>
       <Select
         label={label}
-        data={groups}
+        data={signerGroups(value, sources)}
         value={isTyping && value === null ? TYPE_AN_ADDRESS : value === null ? null : signerValue(value)}
         placeholder="Choose who signs"
         allowDeselect={false}
@@ -87,7 +87,7 @@ export function SignerPicker({ role, network, value, onChange, label = LABELS[ro
         </>
       )}
       {error !== null && <ErrorState error={error} retry={() => void loadWallets()} />}
-      {isWithoutKeys && <NoKeys isPractice={isPractice} />}
+      {isWithoutKeys && <NoKeys role={role} network={network} />}
       {list !== null && list.problems.length > 0 && (
         <details className={classes.dim}>
           <summary>What could not be read ({list.problems.length})</summary>
@@ -102,13 +102,14 @@ export function SignerPicker({ role, network, value, onChange, label = LABELS[ro
   );
 }
 
-function NoKeys({ isPractice }: { isPractice: boolean }) {
-  if (isPractice) return <p className={classes.dim}>No practice wallet yet: the practice network makes one.</p>;
+function NoKeys({ role, network }: { role: SignerRole; network: Network }) {
+  if (network === "practice") {
+    return <p className={classes.dim}>No practice wallet yet: the practice network makes one.</p>;
+  }
   return (
     <p className={classes.dim}>
-      No wallet is in the folder where btcli keeps them. btcli makes wallets and registers hotkeys; Crusader does
-      neither.
-      {isDesktop && " Browser extensions are offered in the window that a browser shows (crusader serve)."}
+      No {role} is in the folder where btcli keeps wallets. btcli makes keys and registers them; Crusader does neither.
+      {isDesktop && " Browser extensions are offered in a browser's window (crusader serve)."}
     </p>
   );
 }
