@@ -240,13 +240,14 @@ test("without pulses nothing is revealed, until they come", async () => {
 test("what is revealed is kept ten times", async () => {
   const { node, connection } = await startedNode();
   const { hotkey } = await node.createMiner();
+  const { call } = committed(node, "again and again", 1);
   for (let nonce = 0; nonce < 11; nonce += 1) {
-    const { call } = committed(node, `text ${nonce}`, 1);
     await connection.call("author_submitExtrinsic", signed(node, hotkey, call, { nonce }));
     node.mine(2);
   }
-  const texts = revealedTexts(node, hotkey.publicKey).map(([text]) => text);
-  expect(texts).toEqual(Array.from({ length: 10 }, (_, index) => `text ${index + 1}`));
+  expect(revealedTexts(node, hotkey.publicKey)).toEqual(
+    Array.from({ length: 10 }, (_, index) => ["again and again", BigInt(2 * index + 5)]),
+  );
 });
 
 test("the beacon's pulses are on the chain, with signatures that open what was encrypted for them", async () => {
