@@ -1,6 +1,7 @@
 /** `crusader simulate`: judges a train.py as the validator would, check by check. */
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { fileURLToPath } from "node:url";
@@ -18,8 +19,10 @@ import {
   type RunResult,
 } from "../../common/runs.ts";
 import { gpuNotes } from "../../common/telemetry.ts";
+import { createArena } from "../services/arena/index.ts";
 import { SshConnections } from "../services/engine/index.ts";
 import { HparamsService, type Profile } from "../services/hparams/index.ts";
+import { practiceWalletsFolder } from "../services/practice/index.ts";
 import { productionCode } from "../services/production/index.ts";
 import { PythonService } from "../services/python/index.ts";
 import { Rules } from "../services/rules/index.ts";
@@ -37,6 +40,8 @@ import {
   type SimulationRequest,
   SimulationService,
 } from "../services/simulation/index.ts";
+import { SigningRequests, WalletService, walletsFolder } from "../services/wallets/index.ts";
+import { Templates } from "../services/workspace/index.ts";
 import { askOnTerminal } from "./ask-ssh.ts";
 import { type CommandIo, EXIT, type OutputStream } from "./io.ts";
 import { logRows } from "./log.ts";
@@ -85,6 +90,7 @@ when the terminal closes; the window finds it again.
 Exit codes: 0 passed, 1 the submission failed, 2 wrong use, 3 the environment (also: cancelled, needs CUDA).
 `;
 
+const TEMPLATES_FOLDER = fileURLToPath(new URL("../../../templates", import.meta.url));
 const PROFILES_FOLDER = fileURLToPath(new URL("../../../hparams", import.meta.url));
 const OUTPUT_LINES = 20;
 const REDRAW_MS = 250;
@@ -103,6 +109,19 @@ export async function simulateCommand(args: readonly string[], io: CommandIo): P
   const interrupt = new Interrupt();
   const folder = dataFolder(process.env, process.platform);
   const store = new RunStore({ dataFolder: folder });
+  const arena = createArena({
+    dataFolder: folder,
+    secrets: new FileSecrets({ dataFolder: folder }),
+    store,
+    wallets: new WalletService({
+      folders: {
+        bittensor: walletsFolder(homedir(), process.env),
+        practice: practiceWalletsFolder(folder),
+      },
+      requests: new SigningRequests(),
+    }),
+    templates: new Templates(TEMPLATES_FOLDER),
+  });
   const ssh = new SshConnections({ ask: askOnTerminal(io) });
   const scan = new ScanService({
     packageFolder: join(REQUIREMENTS_FOLDER, "crusades_eval"),
@@ -122,6 +141,7 @@ export async function simulateCommand(args: readonly string[], io: CommandIo): P
       hparams,
       policy: () => rules.policy(),
       productionCode: () => productionCode(folder),
+      originOf: (path, source) => arena.originOf(path, createHash("sha256").update(source).digest("hex")),
       backends: [
         new LocalBackend({
           python: () => preparePython(python, talk, { signal: interrupt.signal }),
@@ -171,6 +191,7 @@ export async function simulateCommand(args: readonly string[], io: CommandIo): P
   } finally {
     interrupt.stop();
     await Promise.all([ssh.close(), scan.close()]);
+    await arena.close();
     store.close();
   }
 }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import packageJson from "../../../package.json" with { type: "json" };
 import type { Network } from "../../common/chain.ts";
 import type { SetAside } from "../../common/data-folder.ts";
-import { ArenaService, bestOwnRun } from "../services/arena/index.ts";
+import { createArena } from "../services/arena/index.ts";
 import { Chains, networkPlace } from "../services/chain/index.ts";
 import { DesktopService, type SystemDialogs } from "../services/desktop/index.ts";
 import { EngineDoctor, EnginePrompts, SshConnections } from "../services/engine/index.ts";
@@ -128,15 +128,6 @@ export function createServices({
     ssh,
     ...(hubAddress === undefined ? {} : { hubAddress }),
   });
-  const arena = new ArenaService({
-    dataFolder,
-    secrets,
-    ownHotkeys: () => wallets.list().wallets.flatMap(({ hotkeys }) => hotkeys.flatMap(({ address }) => address ?? [])),
-    bestRun: () => bestOwnRun(store),
-    runsOf: (sha256) => store.runsOf(sha256, 10).map(({ id }) => id),
-    isOwnCode: (sha256) => store.isOwnCode(sha256) || workspace.templates.has(sha256),
-    lookEveryMs,
-  });
   const simulation = new SimulationService({
     dataFolder,
     store,
@@ -167,6 +158,16 @@ export function createServices({
     templatesFolder: TEMPLATES_FOLDER,
     watchEveryMs: lookEveryMs,
   });
+  const errors = new ErrorJournal();
+  const arena = createArena({
+    dataFolder,
+    secrets,
+    store,
+    wallets,
+    templates: workspace.templates,
+    lookEveryMs,
+    onBug: (error) => errors.add("arena.watch", reportOf(error)),
+  });
   const production = new ProductionService({
     dataFolder,
     packageFolder: join(PACKAGE_FOLDER, "crusades_eval"),
@@ -182,7 +183,6 @@ export function createServices({
   });
   const practice = new PracticeService({ dataFolder, lookEveryMs });
   const chains = new Chains({ resolve: (network) => networkPlace(network, practice.place()) });
-  const errors = new ErrorJournal();
   const allowedOrigins = (network: Network): string[] => {
     const origin = network === "practice" ? practice.place()?.filesOrigin : undefined;
     return origin === undefined ? [] : [origin];

@@ -55,8 +55,8 @@ export type ApiDetails = {
 
 export type ApiLists = {
   submissions: SeenSubmission[];
-  /** Null: the board has not changed, or did not come. `isWhole`: nobody else is on it. */
-  board: { ids: string[]; isWhole: boolean; lowestScore: number } | null;
+  /** Null: the board has not changed, or did not come. `isWhole`: nobody else is on it. `recentIds`: of the other list, where it came. */
+  board: { ids: string[]; recentIds: string[]; isWhole: boolean; lowestScore: number } | null;
   /** Null: it did not come. */
   threshold: SeenThreshold | null;
   status: SeenStatus | null;
@@ -129,6 +129,7 @@ export async function readLists(
           ? null
           : {
               ids: [...new Set(board.map(({ submissionId }) => submissionId))],
+              recentIds: (recent ?? []).map(({ submissionId }) => submissionId),
               isWhole: board.length < LEADERBOARD_LIMIT,
               lowestScore: Math.min(...board.map(({ score }) => score ?? Number.POSITIVE_INFINITY)),
             },

@@ -1,6 +1,5 @@
 /** What is known of everybody's submissions: kept in `arena.db`, brought by sources that are looked at while somebody watches. */
 import { createHash } from "node:crypto";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { createTwoFilesPatch, FILE_HEADERS_ONLY } from "diff";
 import {
   type ArenaCode,
@@ -39,10 +38,10 @@ import { hiddenIn, shownLines } from "../../../common/shown-text.ts";
 import type { Secrets } from "../settings/index.ts";
 import { Revision } from "../streams/index.ts";
 import type { SeenEvaluation, SeenThreshold } from "./answers.ts";
-import { type ApiAccess, checkApi, readDetails, readLists } from "./api-source.ts";
-import { Archive, commitBlockOf, type Entry, type KeptSubmission, type SourceState } from "./archive.ts";
+import { Archive, commitBlockOf, type KeptSubmission, type SourceState } from "./archive.ts";
 import { Copies } from "./copies.ts";
-import { databaseFile, databaseFingerprint, readDatabase } from "./database-source.ts";
+import { databaseFile } from "./database-source.ts";
+import { Looks } from "./looks.ts";
 import { lineWith, wordsQuery } from "./search.ts";
 import { placeText, SourceList } from "./source-list.ts";
 
@@ -67,6 +66,8 @@ export type ArenaServiceOptions = {
   /** Between two looks at an API that answers, and at a database. */
   pollEveryMs?: number;
   lookEveryMs?: number;
+  /** Told what no look should throw. */
+  onBug?: (error: unknown) => void;
 };
 
 /** All that is kept of one. */
@@ -84,14 +85,6 @@ export type DiffedSide =
   | { kind: "bytes"; title: string; bytes: Uint8Array };
 
 const POLL_EVERY_MS = 30_000;
-const LONGEST_PAUSE_MS = 10 * 60_000;
-const LONGEST_ASKED_PAUSE_MS = 60 * 60_000;
-/** While details are still to be read. */
-const MORE_DETAILS_MS = 5000;
-const DETAILS_AT_ONCE = 40;
-const CODE_AGAIN_MS = 60 * 60_000;
-const PUT_AT_ONCE = 100;
-const CHECK_TIMEOUT_MS = 20_000;
 const DIFF_TIMEOUT_MS = 2000;
 const OWN_HOTKEYS_FOR_MS = 5000;
 const LONGEST_FORECAST_MS = 100 * 365 * 24 * 60 * 60_000;
@@ -104,18 +97,13 @@ const MAX_EXPORT_CHARACTERS = 64 * 1024 * 1024;
 const MIN_BLOCKS_BETWEEN = 360;
 
 export class ArenaService implements Standings {
-  readonly #options: Required<ArenaServiceOptions>;
+  readonly #options: Pick<Required<ArenaServiceOptions>, "now" | "ownHotkeys" | "bestRun" | "runsOf" | "isOwnCode">;
   readonly #sources: SourceList;
   readonly #archive: Archive;
   readonly #copies: Copies;
   readonly #changed = new Revision();
-  /** Looks that go on, by source: one at a time each. */
-  readonly #looks = new Map<string, Promise<void>>();
-  /** Of databases that were read whole since the start. */
-  readonly #readDatabases = new Map<string, string>();
-  readonly #closed = new AbortController();
-  #watchers = 0;
-  #polling: AbortController | null = null;
+  readonly #looks: Looks;
+  readonly #lookEveryMs: number;
   #hotkeys: { addresses: ReadonlySet<string>; untilMs: number } = { addresses: new Set(), untilMs: 0 };
 
   constructor({
@@ -123,12 +111,16 @@ export class ArenaService implements Standings {
     random = Math.random,
     pollEveryMs = POLL_EVERY_MS,
     lookEveryMs = 1000,
+    onBug = () => {},
     ...options
   }: ArenaServiceOptions) {
-    this.#options = { now, random, pollEveryMs, lookEveryMs, ...options };
+    this.#options = { now, ...options };
+    this.#lookEveryMs = lookEveryMs;
     this.#sources = new SourceList(options);
     this.#archive = new Archive(options);
     this.#copies = new Copies(options);
+    const [sources, archive, changed] = [this.#sources, this.#archive, this.#changed];
+    this.#looks = new Looks({ sources, archive, changed, now, random, pollEveryMs, lookEveryMs, onBug });
   }
 
   /** The last file that could not be used since the start: where it lies now, and why. */
@@ -137,9 +129,7 @@ export class ArenaService implements Standings {
   }
 
   async close(): Promise<void> {
-    this.#closed.abort();
-    this.#polling?.abort();
-    await Promise.allSettled(this.#looks.values());
+    await this.#looks.close();
     this.#archive.close();
   }
 
@@ -165,9 +155,8 @@ export class ArenaService implements Standings {
     const settled = place.kind === "api" ? source : { ...source, place: { ...place, path: databaseFile(place.path) } };
     const old = this.#sources.add(settled, apiKey, how);
     if (old === null || placeText(old) !== placeText(settled)) this.#archive.dropValidators(source.name);
-    this.#readDatabases.delete(source.name);
+    this.#looks.sourceChanged(source.name);
     this.#changed.advance();
-    if (this.#polling !== null) this.#poll(source.name, this.#polling.signal);
     return this.sources();
   }
 
@@ -176,51 +165,34 @@ export class ArenaService implements Standings {
     const isNamed = this.#sources.list().some((source) => source.name === name);
     if (isNamed || !this.#archive.sourceNames().includes(name)) this.#sources.remove(name);
     if (forget) this.#archive.forget(name);
-    this.#readDatabases.delete(name);
+    this.#looks.sourceChanged(name);
     this.#changed.advance();
     return this.sources();
   }
 
   /** Whether it answers as a source does; changes nothing. Throws `not_found`. */
   async check(name: string, signal?: AbortSignal): Promise<{ problem: CrusaderError | null; milliseconds: number }> {
-    const source = this.#sources.find(name);
     const startedAt = performance.now();
-    const tooLong = AbortSignal.timeout(CHECK_TIMEOUT_MS);
-    const problem = await this.#checked(source, signal === undefined ? tooLong : AbortSignal.any([signal, tooLong]));
+    const problem = await this.#looks.check(name, signal);
     return { problem, milliseconds: Math.round(performance.now() - startedAt) };
   }
 
   /** Looks at sources now, all of them without a name; returns when that is done, whatever came of it. Throws `not_found`. */
   async refresh(name?: string): Promise<ShownSource[]> {
-    const names =
-      name === undefined ? this.#sources.list().map((source) => source.name) : [this.#sources.find(name).name];
-    await Promise.all(names.map((each) => this.#look(each)));
+    const sources = name === undefined ? this.#sources.list() : [this.#sources.find(name)];
+    await Promise.all(sources.map((source) => this.#looks.look(source.name)));
     return this.sources();
   }
 
   /** Reads one submission's details anew, with its code. Throws `not_found`, and why its source cannot be read. */
-  async refreshSubmission({ source: name, submissionId }: SubmissionReference): Promise<ShownSubmission> {
-    const source = this.#sources.find(name);
-    if (source.place.kind === "database") await this.#look(name);
-    else {
-      const access = this.#apiAccess(source);
-      const { details, notes } = await readDetails(
-        access,
-        [{ id: submissionId, wantsCode: true }],
-        this.#closed.signal,
-      );
-      const [note] = notes;
-      if (note !== undefined)
-        throw new CrusaderError("server_unreachable", note, "What was kept before is still shown.");
-      this.#putDetails(name, details);
-    }
-    return this.submission({ source: name, submissionId });
+  async refreshSubmission(reference: SubmissionReference): Promise<ShownSubmission> {
+    await this.#looks.lookAtSubmission(reference.source, reference.submissionId);
+    return this.submission(reference);
   }
 
   /** A counter that moves whenever something may read differently, also by another process. Sources are looked at while it is read. */
   async *watch(signal: AbortSignal | undefined): AsyncGenerator<{ revision: number }> {
-    this.#watchers += 1;
-    this.#startPolling();
+    const stop = this.#looks.watch();
     try {
       let shown = "";
       for (let revision = 0; signal?.aborted !== true; ) {
@@ -228,14 +200,10 @@ export class ArenaService implements Standings {
         const now = `${seen} ${this.#archive.othersVersion()}`;
         if (now !== shown) yield { revision: revision++ };
         shown = now;
-        await this.#changed.next(seen, signal, this.#options.lookEveryMs);
+        await this.#changed.next(seen, signal, this.#lookEveryMs);
       }
     } finally {
-      this.#watchers -= 1;
-      if (this.#watchers === 0) {
-        this.#polling?.abort();
-        this.#polling = null;
-      }
+      stop();
     }
   }
 
@@ -566,242 +534,6 @@ export class ArenaService implements Standings {
     const { source, submissionId, status, score, error, seenMs } = found;
     const rank = this.#ranked(source).find((entry) => entry.submissionId === submissionId)?.rank ?? null;
     return { source, submissionId, status: status ?? "unknown", score, rank, error, seenAt: iso(seenMs) };
-  }
-
-  // Looking
-
-  #startPolling(): void {
-    if (this.#polling !== null || this.#closed.signal.aborted) return;
-    this.#polling = new AbortController();
-    for (const { name } of this.#sources.list()) this.#poll(name, this.#polling.signal);
-  }
-
-  /** One source, until nobody watches or it is gone. */
-  async #poll(name: string, signal: AbortSignal): Promise<void> {
-    const isThere = () => !signal.aborted && this.#sources.list().some((source) => source.name === name);
-    for (; isThere(); ) {
-      const waitMs = this.#dueMs(name) - this.#options.now();
-      if (waitMs > 0) {
-        await new Revision().next(0, signal, Math.min(waitMs, LONGEST_PAUSE_MS));
-        continue;
-      }
-      await this.#look(name);
-    }
-  }
-
-  /** When the next look is due, also after one by another process. */
-  #dueMs(name: string): number {
-    const { place } = this.#sources.find(name);
-    const { triedMs, failures, waitUntilMs } = this.#archive.sourceState(name);
-    const { pollEveryMs, lookEveryMs, random } = this.#options;
-    if (triedMs === null) return 0;
-    if (place.kind === "database") return triedMs + lookEveryMs;
-    const hasMore = failures === 0 && this.#wanted(name, 1).length > 0;
-    const pauseMs = hasMore
-      ? Math.min(MORE_DETAILS_MS, pollEveryMs)
-      : Math.min(LONGEST_PAUSE_MS, pollEveryMs * 2 ** failures);
-    // Windows that were opened at once do not ask at once for ever.
-    return Math.max(waitUntilMs ?? 0, triedMs + pauseMs * (0.9 + 0.2 * random()));
-  }
-
-  #look(name: string): Promise<void> {
-    const going = this.#looks.get(name);
-    if (going !== undefined) return going;
-    const look = this.#lookAt(this.#sources.find(name)).finally(() => {
-      this.#looks.delete(name);
-      this.#changed.advance();
-    });
-    this.#looks.set(name, look);
-    return look;
-  }
-
-  async #lookAt(source: ArenaSource): Promise<void> {
-    try {
-      if (source.place.kind === "api") await this.#lookAtApi(this.#apiAccess(source));
-      else await this.#lookAtDatabase(source.name, source.place.path);
-    } catch (error) {
-      if (this.#closed.signal.aborted) return;
-      if (!(error instanceof CrusaderError)) throw error;
-      this.#failed(source.name, error, null);
-    }
-  }
-
-  #failed(name: string, problem: CrusaderError, waitSeconds: number | null): void {
-    const now = this.#options.now();
-    const before = this.#archive.sourceState(name);
-    const waitUntilMs = waitSeconds === null ? null : now + Math.min(waitSeconds * 1000, LONGEST_ASKED_PAUSE_MS);
-    const failures = Math.min(before.failures + 1, 20);
-    this.#archive.putSourceState(name, { ...before, triedMs: now, failures, waitUntilMs, problem: problem.report() });
-  }
-
-  async #lookAtApi(access: ApiAccess): Promise<void> {
-    const { name } = access;
-    const { signal } = this.#closed;
-    const { answer, problem, waitSeconds } = await readLists(
-      access,
-      (path) => this.#archive.validator(name, path),
-      signal,
-    );
-    if (answer === null) {
-      this.#failed(name, problem ?? new CrusaderError("server_refused", `${name} did not answer.`), waitSeconds);
-      return;
-    }
-    await this.#put(
-      name,
-      answer.submissions.map((submission) => ({ submission })),
-    );
-    const now = this.#options.now();
-    const before = this.#archive.sourceState(name);
-    this.#archive.transaction(() => {
-      this.#archive.putBest(name, answer.best);
-      if (answer.board !== null)
-        this.#relist(name, answer.board, new Set(answer.submissions.map(({ submissionId }) => submissionId)));
-      for (const { path, validator } of answer.validators) this.#archive.putValidator(name, path, validator);
-      this.#archive.putSourceState(name, {
-        seenMs: now,
-        triedMs: now,
-        failures: 0,
-        waitUntilMs: waitSeconds === null ? null : now + Math.min(waitSeconds * 1000, LONGEST_ASKED_PAUSE_MS),
-        problem: null,
-        notes: answer.notes,
-        status: answer.status ?? before.status,
-        threshold: answer.threshold ?? before.threshold,
-        serverLeader: answer.board === null ? before.serverLeader : (answer.board.ids[0] ?? null),
-      });
-    });
-    this.#changed.advance();
-    const { details, notes } = await readDetails(access, this.#wanted(name, DETAILS_AT_ONCE), signal);
-    this.#putDetails(name, details);
-    if (notes.length > 0) {
-      const state = this.#archive.sourceState(name);
-      this.#archive.putSourceState(name, { ...state, notes: [...state.notes, ...notes] });
-    }
-  }
-
-  /** What the board would have to name and does not is listed no longer. */
-  #relist(
-    name: string,
-    { ids, isWhole, lowestScore }: { ids: string[]; isWhole: boolean; lowestScore: number },
-    named: ReadonlySet<string>,
-  ): void {
-    const onBoard = new Set(ids);
-    const gone = this.#archive
-      .finished(name)
-      .filter(
-        ({ submissionId, score }) =>
-          !onBoard.has(submissionId) && !named.has(submissionId) && (isWhole || (score ?? 0) > lowestScore),
-      );
-    this.#archive.setListed(name, onBoard, true);
-    this.#archive.setListed(
-      name,
-      gone.map(({ submissionId }) => submissionId),
-      false,
-    );
-  }
-
-  #wanted(name: string, limit: number) {
-    return this.#archive.withoutDetails(name, this.#options.now() - CODE_AGAIN_MS, limit);
-  }
-
-  #putDetails(name: string, details: Awaited<ReturnType<typeof readDetails>>["details"]): void {
-    const now = this.#options.now();
-    for (const { submissionId, submission, evaluations, code } of details) {
-      const known = submission ?? this.#archive.submission(name, submissionId);
-      if (known === null) continue;
-      this.#archive.transaction(() => {
-        this.#archive.put(name, { submission: known, ...(code === undefined ? {} : { code }) }, now);
-        this.#archive.putEvaluations(name, submissionId, evaluations);
-        this.#archive.setDetailed(name, submissionId);
-      });
-    }
-    if (details.length > 0) this.#changed.advance();
-  }
-
-  async #lookAtDatabase(name: string, path: string): Promise<void> {
-    const before = this.#archive.sourceState(name);
-    const fingerprint = databaseFingerprint(path);
-    const now = this.#options.now();
-    if (this.#readDatabases.get(name) === fingerprint && before.problem === null) {
-      this.#archive.putSourceState(name, { ...before, seenMs: now, triedMs: now });
-      return;
-    }
-    const marks = this.#archive.marks(name);
-    const listed: string[] = [];
-    let [skipped, threshold]: [number, SeenThreshold | null] = [0, null];
-    for await (const piece of readDatabase(path, (id) => marks.get(id) ?? null, this.#closed.signal)) {
-      switch (piece.kind) {
-        case "submissions":
-          await this.#put(name, piece.entries);
-          listed.push(...piece.ids);
-          skipped += piece.skipped;
-          break;
-        case "evaluations":
-          this.#archive.transaction(() => {
-            for (const [id, evaluations] of piece.bySubmission) this.#archive.putEvaluations(name, id, evaluations);
-          });
-          break;
-        case "threshold":
-          threshold = piece.threshold;
-          break;
-        case "end": {
-          const there = new Set(listed);
-          const notes = skipped === 0 ? piece.notes : [...piece.notes, `${skipped} rows have no usable id.`];
-          this.#archive.transaction(() => {
-            const kept = this.#archive.submissions(name);
-            const changed = (wanted: boolean) =>
-              kept
-                .filter((each) => there.has(each.submissionId) === wanted && each.listed !== wanted)
-                .map(({ submissionId }) => submissionId);
-            this.#archive.setListed(name, changed(true), true);
-            this.#archive.setListed(name, changed(false), false);
-            const state = {
-              seenMs: now,
-              triedMs: now,
-              failures: 0,
-              waitUntilMs: null,
-              problem: null,
-              notes,
-              status: null,
-              threshold,
-            };
-            this.#archive.putSourceState(name, { ...state, serverLeader: null });
-          });
-          this.#readDatabases.set(name, piece.fingerprint);
-          break;
-        }
-      }
-    }
-  }
-
-  /** In pieces, so that the window's other questions have their turn. */
-  async #put(name: string, entries: readonly Entry[]): Promise<void> {
-    for (let at = 0; at < entries.length; at += PUT_AT_ONCE) {
-      const now = this.#options.now();
-      this.#archive.transaction(() => {
-        for (const entry of entries.slice(at, at + PUT_AT_ONCE)) this.#archive.put(name, entry, now);
-      });
-      await nextTurn();
-      this.#closed.signal.throwIfAborted();
-    }
-  }
-
-  async #checked(source: ArenaSource, signal: AbortSignal): Promise<CrusaderError | null> {
-    try {
-      if (source.place.kind === "api") return await checkApi(this.#apiAccess(source), signal);
-      // The first page tells whether it can be read.
-      for await (const _piece of readDatabase(source.place.path, () => null, signal)) break;
-      return null;
-    } catch (error) {
-      if (error instanceof CrusaderError) return error;
-      if (signal.reason instanceof DOMException && signal.reason.name === "TimeoutError") {
-        return new CrusaderError("server_unreachable", `${source.name} did not answer in time.`);
-      }
-      throw error;
-    }
-  }
-
-  #apiAccess(source: ArenaSource): ApiAccess {
-    return { name: source.name, address: placeText(source), apiKey: this.#sources.apiKeyOf(source) };
   }
 
   // Shown

@@ -26,6 +26,9 @@ const BUSY_TIMEOUT_MS = 200;
 const ROWS_AT_ONCE = 200;
 const MAX_SUBMISSIONS = 200_000;
 const MAX_EVALUATIONS = 2_000_000;
+const EVALUATIONS_AGAIN = 500n;
+/** Rows that SQLite numbers itself begin at 1. */
+const FIRST_ROW = -(2n ** 62n);
 /** Longer values are no facts. */
 const MAX_VALUE_BYTES = 8000;
 
@@ -65,7 +68,7 @@ export type DatabasePiece =
   | { kind: "evaluations"; bySubmission: Map<string, SeenEvaluation[]> }
   | { kind: "threshold"; threshold: SeenThreshold | null }
   /** The last one: all of it was read. */
-  | { kind: "end"; fingerprint: string; notes: string[] };
+  | { kind: "end"; fingerprint: string; lastEvaluation: bigint; notes: string[] };
 
 /** The file that a path means: itself, or `crusades.db` in a folder. Throws `not_found`, `unsupported`. */
 export function databaseFile(path: string): string {
@@ -88,16 +91,27 @@ export function databaseFingerprint(path: string): string {
     .join(", ");
 }
 
+export type DatabaseQuestion = {
+  /** As the entry of a submission was marked when it was last read; null: it was not. */
+  markOf: (submissionId: string) => string | null;
+  /** What the end of an earlier look said. */
+  read?: { fingerprint: string; lastEvaluation: bigint };
+  signal: AbortSignal;
+};
+
 /**
- * Everything in it that is not as `markOf` remembers it. Throws what stands in the way: `not_found`, `unsupported`,
+ * Everything in it that is not as `markOf` remembers it; of the evaluations of the same file, which are only ever added, the
+ * last ones that an earlier look saw and all after them. Throws what stands in the way: `not_found`, `unsupported`,
  * `access_denied`, `busy`, `invalid_record`; what came until then counts.
  */
 export async function* readDatabase(
   path: string,
-  markOf: (submissionId: string) => string | null,
-  signal: AbortSignal,
+  { markOf, read, signal }: DatabaseQuestion,
 ): AsyncGenerator<DatabasePiece> {
   const fingerprint = databaseFingerprint(path);
+  // The file is the same where its device and number are.
+  const isSame = read !== undefined && fileOf(read.fingerprint) === fileOf(fingerprint);
+  let lastEvaluation = isSame ? read.lastEvaluation : FIRST_ROW;
   const database = open(databaseFile(path));
   try {
     const notes: string[] = [];
@@ -130,17 +144,23 @@ export async function* readDatabase(
         [],
         signal,
         MAX_EVALUATIONS,
+        isSame ? lastEvaluation - EVALUATIONS_AGAIN : FIRST_ROW,
       )) {
         yield evaluationsPiece(rows);
+        lastEvaluation = rows.at(-1)?.row_number as bigint;
       }
     }
     yield { kind: "threshold", threshold: thresholdOf(database, notes) };
-    yield { kind: "end", fingerprint, notes };
+    yield { kind: "end", fingerprint, lastEvaluation, notes };
   } catch (error) {
     throw translated(error, path);
   } finally {
     database.close();
   }
+}
+
+function fileOf(fingerprint: string): string {
+  return fingerprint.split(" ", 2).join(" ");
 }
 
 function open(file: string): DatabaseSync {
@@ -185,13 +205,14 @@ async function* pages(
   more: readonly string[],
   signal: AbortSignal,
   maxRows: number,
+  after = FIRST_ROW,
 ): AsyncGenerator<Found[]> {
   const statement = database.prepare(
     `SELECT rowid AS row_number, ${[...columns, ...more].join(", ")} FROM ${table} WHERE rowid > ? ORDER BY rowid LIMIT ${ROWS_AT_ONCE}`,
   );
   // Larger than a number's exact integers, they would be refused.
   statement.setReadBigInts(true);
-  let last: bigint | number = -(2n ** 63n);
+  let last = after;
   for (let read = 0; read < maxRows; read += ROWS_AT_ONCE) {
     signal.throwIfAborted();
     const rows: Found[] = statement.all(last);

@@ -6,4 +6,4 @@ export {
 } from "./arena-service.ts";
 export { submissionsAsCsv } from "./csv.ts";
 export { databaseFile } from "./database-source.ts";
-export { arenaPath, bestOwnRun, boardRulesOf } from "./rules.ts";
+export { arenaPath, boardRulesOf, createArena } from "./rules.ts";

@@ -1,4 +1,5 @@
 export { PickerService } from "./picker.ts";
+export { Templates } from "./templates.ts";
 export {
   type ResolvedFile,
   untitledPath,
