@@ -127,6 +127,7 @@ test("the surface is what it was", () => {
     "submission.prepare",
     "submission.send",
     "submission.abandon",
+    "submission.changeNetwork",
     "submission.list",
     "submission.watch",
     "submission.openPayments",

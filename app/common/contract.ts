@@ -525,6 +525,10 @@ export const contract = {
       .output(submissionSchema),
     /** What was paid stays listed. `conflict` once its commitment is, or may be, on the chain. */
     abandon: procedure.input(z.object({ id: submissionIdSchema })).output(submissionSchema),
+    /** Goes on over another node of the same chain; `conflict` where it is another chain. */
+    changeNetwork: procedure
+      .input(z.object({ id: submissionIdSchema, network: networkSchema }))
+      .output(submissionSchema),
     /** The newest first. */
     list: procedure.output(z.array(submissionSchema)),
     /** The list, and again when anything of it changed. */

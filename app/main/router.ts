@@ -456,6 +456,9 @@ export function createRouter(services: Services) {
       prepare: os.submission.prepare.handler(({ input, signal }) => services.submission.prepare(input.id, signal)),
       send: os.submission.send.handler(({ input, signal }) => services.submission.send(input, signal)),
       abandon: os.submission.abandon.handler(({ input, signal }) => services.submission.abandon(input.id, signal)),
+      changeNetwork: os.submission.changeNetwork.handler(({ input: { id, network }, signal }) =>
+        services.submission.changeNetwork(id, network, signal),
+      ),
       list: os.submission.list.handler(() => services.submission.list()),
       watch: os.submission.watch.handler(({ signal }) => services.submission.watch(signal)),
       openPayments: os.submission.openPayments.handler(() => services.submission.openPayments()),

@@ -6,9 +6,11 @@ import { expect, onTestFinished, test } from "vitest";
 import type { Standings } from "../../../common/arena.ts";
 import { CrusaderError } from "../../../common/errors.ts";
 import { SUBMISSION_STEPS } from "../../../common/submission.ts";
+import { Chains } from "../chain/index.ts";
 import { UrlWatch } from "../hosting/index.ts";
 import { encryptText } from "../timelock/index.ts";
 import { type Bench, bench, orderOf, signatureOf, signed, stepOf, take, takenOf, until } from "./bench.ts";
+import type { JudgedRun } from "./index.ts";
 
 const OTHER = Buffer.from("def inner_steps(): pass\n");
 
@@ -262,4 +264,63 @@ test("a journal with a line of a newer Crusader is neither read nor gone on with
   expect(() => newer.service.list()).toThrow(/holds a line that this Crusader does not know/);
   await expect(newer.service.prepare(id)).rejects.toMatchObject({ code: "data_folder" });
   expect(readFileSync(journal, "utf8")).toBe(before);
+});
+
+test("another node of the same chain goes on with it; one of another chain does not", async () => {
+  const of = await bench();
+  const { id } = await of.service.begin(of.order);
+  await take(of, id, "stake");
+  const other = await bench();
+  const places = new Map([
+    ["practice", of.node],
+    ["ws://127.0.0.1:1", of.node],
+    ["ws://127.0.0.1:2", other.node],
+  ]);
+  const chains = new Chains({
+    resolve: (network) => {
+      const { endpoint, beacon, secondsPerBlock } = places.get(network) ?? of.node;
+      return { endpoint, beacon, secondsPerBlock };
+    },
+  });
+  onTestFinished(() => chains.close());
+  const { service } = of.open({}, () => chains);
+  await expect(service.changeNetwork(id, "ws://127.0.0.1:1")).rejects.toMatchObject({ code: "conflict" });
+  await service.abandon(id);
+
+  const elsewhere = { ...of, service, order: { ...orderOf(of.host, of.miner), network: "ws://127.0.0.1:1" as const } };
+  const begun = await service.begin(elsewhere.order);
+  await expect(service.changeNetwork(begun.id, "ws://127.0.0.1:2")).rejects.toMatchObject({
+    code: "conflict",
+    message: expect.stringMatching(/is another chain than the one/),
+  });
+  await take(elsewhere, begun.id, "stake");
+  expect((await service.changeNetwork(begun.id, "ws://127.0.0.1:3")).network).toBe("ws://127.0.0.1:3");
+  await take(elsewhere, begun.id, "transfer");
+  expect(await takenOf(of)).toEqual([3, 0]);
+});
+
+test("a laptop that was closed for hours: the node has forgotten the block's state, which is said; nothing is done twice", async () => {
+  const of = await bench();
+  const { id } = await of.service.begin(of.order);
+  await of.service.send(await signed(of, id, "stake"));
+  await of.close();
+  of.node.mine(700);
+  const { service } = of.open();
+  const now = await until(service, id, ({ problem }) => problem !== null);
+  expect([stepOf(now, "stake").state, now.problem?.hint]).toEqual([
+    "unknown",
+    expect.stringContaining("keeps an archive"),
+  ]);
+  await expect(service.prepare(id)).rejects.toMatchObject({ code: "chain_refused" });
+  expect(await takenOf(of)).toEqual([1, 0]);
+});
+
+test("a run that is deleted from the history after the fee was paid strands no fee", async () => {
+  const runs: { now: JudgedRun[] } = { now: [] };
+  const of = await bench();
+  const { id } = await of.service.begin(of.order);
+  await of.close();
+  const tidied = { ...of, ...of.open({ runsOf: () => runs.now }) };
+  await take(tidied, id, "stake");
+  expect(await takenOf(of)).toEqual([1, 0]);
 });

@@ -2,6 +2,7 @@
  * Goes on with what was sent: hands journalled bytes to a node, finds out from the chain what became of them, and follows a
  * commitment over its reveal to its evaluation. What it finds is written down; two processes may find the same.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { Inclusion, Network } from "../../../common/chain.ts";
 import { CrusaderError } from "../../../common/errors.ts";
@@ -14,13 +15,14 @@ import type { SubmissionNeeds } from "./needs.ts";
 import type { Meant, SubmissionRecord, SubmissionRecords } from "./record.ts";
 import { revealOutcome } from "./reveal.ts";
 import { evaluationOf, type Live, newLive, stateOf, unsettled } from "./shown.ts";
-import { isAlmostOut } from "./steps.ts";
+import { alphaOf, isAlmostOut } from "./steps.ts";
 
 /** The same bytes are handed over again after so many blocks without a word of them: by who did so before, and by others. */
 const RESEND_AFTER_BLOCKS = 3;
 const TAKE_OVER_AFTER_BLOCKS = 1;
 /** A node may take an extrinsic and say nothing. */
 const FIRST_WORD_WITHIN_MS = 10_000;
+const CLOSED_WITHIN_MS = 2000;
 const FIRST_RETRY_MS = 2000;
 const LONGEST_RETRY_MS = 60_000;
 /** A source of standings that has not listed it by then never will. */
@@ -64,9 +66,11 @@ export class Following {
     this.#urlWatch = needs.urlWatch ?? new UrlWatch({ now });
   }
 
-  /** Its network names another chain now: nothing of it can be found out here. */
-  leave(id: string): void {
-    this.#foreign.add(id);
+  /** Its network is another one now. */
+  takeUp(id: string): void {
+    this.#foreign.delete(id);
+    this.liveOf(id).problem = null;
+    this.start();
   }
 
   get isClosing(): boolean {
@@ -108,7 +112,7 @@ export class Following {
       try {
         const chain = await this.#needs.chains.open(network, signal === undefined ? {} : { signal });
         const head = await chain.head();
-        for (const { meant } of this.#toFollow(network)) await this.#goOn(meant.id, chain, head);
+        for (const { meant } of this.#toFollow(network)) await this.#goOnOrSay(meant.id, chain, head);
       } catch (error) {
         signal?.throwIfAborted();
         if (!(error instanceof CrusaderError)) throw error;
@@ -122,7 +126,9 @@ export class Following {
   /** Ends what goes on here. What was sent stays sent, and is found out by the next start. */
   async close(): Promise<void> {
     this.#closing.abort();
-    await Promise.allSettled([...this.#work]);
+    // A node that does not answer holds nobody up: what it would say is found out by the next start.
+    const patience = sleep(CLOSED_WITHIN_MS, undefined, { ref: false });
+    await Promise.race([Promise.allSettled([...this.#work]), patience]);
   }
 
   /** Finds out from the chain what became of all that was sent and may still change. */
@@ -197,7 +203,12 @@ export class Following {
   follow(network: Network): void {
     if (this.#followed.has(network) || this.#closing.signal.aborted) return;
     this.#followed.add(network);
-    this.#inBackground(this.#followChain(network).finally(() => this.#followed.delete(network)));
+    const work = this.#followChain(network).finally(() => {
+      this.#followed.delete(network);
+      // Something may have been begun while it ended.
+      if (this.#toFollow(network).length > 0) this.follow(network);
+    });
+    this.#inBackground(work);
   }
 
   async #followChain(network: Network): Promise<void> {
@@ -208,7 +219,7 @@ export class Following {
         const chain = await this.#needs.chains.open(network, { signal });
         for await (const head of chain.watchHead(signal)) {
           retryMs = FIRST_RETRY_MS;
-          for (const { meant } of this.#toFollow(network)) await this.#goOn(meant.id, chain, head);
+          for (const { meant } of this.#toFollow(network)) await this.#goOnOrSay(meant.id, chain, head);
           if (this.#toFollow(network).length === 0) return;
         }
       } catch (error) {
@@ -245,6 +256,18 @@ export class Following {
     return state === "committed" || (state === "open" && record.journal.prepared.length > 0);
   }
 
+  /** What stands in the way of one stands in no other's. Throws `chain_unreachable`, which is everybody's. */
+  async #goOnOrSay(id: string, chain: Chain, head: Head): Promise<void> {
+    try {
+      await this.#goOn(id, chain, head);
+    } catch (error) {
+      if (!(error instanceof CrusaderError) || error.code === "chain_unreachable") throw error;
+      const forgets = " A node that keeps an archive may still tell: go on over such a one.";
+      this.liveOf(id).problem = { message: error.message, hint: `${error.hint}${forgets}`.trim() };
+      this.#moved.advance();
+    }
+  }
+
   async #goOn(id: string, chain: Chain, head: Head): Promise<void> {
     const live = this.liveOf(id);
     const { meant } = this.#records.read(id);
@@ -264,6 +287,9 @@ export class Following {
     }
     await this.#settleFromBlocks(id, chain, head);
     const record = this.#records.read(id);
+    // At once: nodes forget what the stake was before.
+    if (stateOf(record) === "open" && finalizedOf(record.journal, "stake") !== null)
+      await alphaOf(chain, record, { records: this.#records, now: this.#now });
     if (stateOf(record) === "committed") await this.#lookForReveal(record, chain, head);
     if (stateOf(this.#records.read(id)) === "revealed") this.#lookForEvaluation(this.#records.read(id));
     this.#watchUrl(this.#records.read(id));

@@ -9,6 +9,8 @@ import {
   hexSchema,
   type Inclusion,
   inclusionSchema,
+  type Network,
+  networkSchema,
   raoSchema,
   unsignedExtrinsicSchema,
 } from "../../../common/chain.ts";
@@ -76,6 +78,8 @@ const lineSchema = z.discriminatedUnion("kind", [
   }),
   z.object({ kind: z.literal("url"), at, watched: urlWatchSchema }),
   z.object({ kind: z.literal("evaluated"), at, evaluated: evaluatedSchema }),
+  /** From here on it is reached so: another node of the same chain. */
+  z.object({ kind: z.literal("network"), at, network: networkSchema }),
   z.object({ kind: z.literal("abandoned"), at }),
 ]);
 export type JournalLine = z.infer<typeof lineSchema>;
@@ -104,6 +108,8 @@ export type Journal = {
   unrevealed: Line<"unrevealed"> | null;
   url: Line<"url">["watched"] | null;
   evaluated: Line<"evaluated">["evaluated"] | null;
+  /** Null: as it was when it began. */
+  network: Network | null;
   isAbandoned: boolean;
 };
 
@@ -156,6 +162,7 @@ export function journalOf(lines: readonly JournalLine[]): Journal {
     unrevealed: null,
     url: null,
     evaluated: null,
+    network: null,
     isAbandoned: false,
   };
   for (const line of lines) take(journal, line);
@@ -217,6 +224,9 @@ function take(journal: Journal, line: JournalLine): void {
       return;
     case "evaluated":
       journal.evaluated = line.evaluated;
+      return;
+    case "network":
+      journal.network = line.network;
       return;
     case "abandoned":
       journal.isAbandoned = true;

@@ -63,6 +63,8 @@ export type PreflightQuestion = SubmissionOrder & {
   progress: Progress | null;
   /** Whose preflight this is; null for one that has not begun. */
   submissionId: string | null;
+  /** The run that proved the file when it began: the history may have been tidied since. */
+  provenRunId: string | null;
 };
 
 /** What was found out on the way, for whoever goes on; null where it could not be. */
@@ -219,6 +221,10 @@ export class PreflightRun {
     const runs = this.#needs.runsOf(sha256);
     this.#view = { ...this.#view, runIds: runs.slice(0, MAX_SHOWN_RUNS).map(({ runId }) => runId) };
     const [last] = runs;
+    const { provenRunId } = this.#question;
+    if (last === undefined && provenRunId !== null) {
+      return pass(`Run ${provenRunId} had passed with exactly these bytes when this began.`);
+    }
     if (last === undefined) {
       return block("No simulation has judged exactly these bytes.", "Simulate the file as it is now.");
     }
@@ -568,7 +574,15 @@ export class PreflightRun {
     if (own !== null && !own.isOpen) {
       return block(`${name} is cited by another submission of yours.`, "A payment counts once: pay anew.");
     }
-    const made = own ?? (await transferAt(chain, payment));
+    const looked = own === null ? await settled(transferAt(chain, payment)) : { value: own };
+    if ("error" in looked) {
+      if (!(looked.error instanceof CrusaderError)) throw looked.error;
+      return warn(
+        `${name} could not be looked up: ${looked.error.message}`,
+        "Nodes forget: cite it only where you know.",
+      );
+    }
+    const made = looked.value;
     if (made === null)
       return block(`${name} is no transfer of stake that went through.`, "Cite another one, or pay anew.");
     if (made.coldkeyAddress !== owner) {
@@ -580,7 +594,10 @@ export class PreflightRun {
         "Pay anew.",
       );
     }
-    if (own !== null) return pass(`${name} is cited; nothing is paid again.`);
+    if (own !== null) {
+      const hint = "It counts while its alpha is at least 90 % of what the fee buys.";
+      return finding("pass", `${name} is cited; nothing is paid again.`, hint);
+    }
     return warn(
       `${name} is cited; whether a submission has used it, and whether it is enough, is not known here.`,
       "Cite it only where you know.",

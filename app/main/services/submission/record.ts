@@ -97,7 +97,8 @@ export class SubmissionRecords {
         meant.error.message.slice(0, 500),
       );
     }
-    return { meant: meant.data, journal: readJournal(join(folder, JOURNAL)) };
+    const journal = readJournal(join(folder, JOURNAL));
+    return { meant: { ...meant.data, network: journal.network ?? meant.data.network }, journal };
   }
 
   /** The submitted bytes. Throws `not_found`. */

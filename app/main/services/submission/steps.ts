@@ -5,8 +5,8 @@ import { CrusaderError } from "../../../common/errors.ts";
 import type { Preflight, SubmissionStep } from "../../../common/submission.ts";
 import type { Chain, Head } from "../chain/index.ts";
 import { encryptText, revealRound, roundTimeMs } from "../timelock/index.ts";
-import type { Attempt, Hidden } from "./journal.ts";
-import type { Meant, SubmissionRecord } from "./record.ts";
+import { type Attempt, finalizedOf, type Hidden } from "./journal.ts";
+import type { Meant, SubmissionRecord, SubmissionRecords } from "./record.ts";
 import { paymentOf, STEP_WORDS } from "./shown.ts";
 
 export const ERA_BLOCKS = 64;
@@ -40,6 +40,28 @@ export function transferCall({ burnHotkey, destinationColdkey }: FeeCall, netuid
 
 export function commitCall({ encrypted, round }: Hidden, netuid: number): ChainCall {
   return { kind: "set_commitment", netuid, encrypted, revealRound: round };
+}
+
+/**
+ * What the stake created: stake after it less stake before it, at its block; written down when it is known. Throws
+ * `chain_refused`, also where the node has forgotten that block's state.
+ */
+export async function alphaOf(
+  chain: Chain,
+  { meant, journal }: SubmissionRecord,
+  { records, now }: { records: SubmissionRecords; now: () => number },
+): Promise<bigint> {
+  if (journal.alpha !== null) return journal.alpha;
+  const stake = finalizedOf(journal, "stake");
+  const { fee, coldkeyAddress, rules } = meant;
+  if (stake === null || fee === null || coldkeyAddress === null) throw new Error("there is no stake that is final");
+  const alpha = await chain.stakeAddedBy(stake.inclusion, {
+    hotkey: fee.burnHotkey,
+    coldkey: coldkeyAddress,
+    netuid: rules.netuid,
+  });
+  records.add(meant.id, { kind: "staked", at: new Date(now()).toISOString(), alpha: String(alpha) });
+  return alpha;
 }
 
 /** Encrypts for the round that follows from the chain's own time. */

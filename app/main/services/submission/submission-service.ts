@@ -4,7 +4,7 @@
  * chain itself has said that the earlier one never will count, or the two share a nonce, of which the chain takes one.
  */
 import { isDeepStrictEqual } from "node:util";
-import type { ChainCall } from "../../../common/chain.ts";
+import type { ChainCall, Network } from "../../../common/chain.ts";
 import { codeHashOf, type Payment, packCommitment, paymentToCome } from "../../../common/commitment.ts";
 import { CrusaderError } from "../../../common/errors.ts";
 import type { ExportedFile } from "../../../common/history.ts";
@@ -35,6 +35,7 @@ import {
   unsettled,
 } from "./shown.ts";
 import {
+  alphaOf,
   commitCall,
   commitEraBlocks,
   commitmentOf,
@@ -293,6 +294,22 @@ export class SubmissionService {
     });
   }
 
+  /**
+   * Goes on with it over another node of the same chain: one that answers, or that has not forgotten the blocks it is about.
+   * Throws `conflict` where it is another chain, `chain_unreachable`, `chain_refused`; then it stays as it was.
+   */
+  async changeNetwork(id: string, network: Network, signal?: AbortSignal): Promise<Submission> {
+    const { meant } = this.#records.read(id);
+    return this.#locked(accountsOf(meant), signal, async () => {
+      if ((meant.network === "practice") !== (network === "practice")) throw otherChain({ network });
+      await this.#chainOf({ ...meant, network }, signal);
+      this.#records.add(id, { kind: "network", at: this.#time(), network });
+      this.#following.takeUp(id);
+      this.#moved.advance();
+      return this.#show(id);
+    });
+  }
+
   /** All own submissions, the newest first. Throws `data_folder`. */
   list(): Submission[] {
     const all = this.#records.all();
@@ -374,6 +391,7 @@ export class SubmissionService {
       rules: meant.rules,
       progress: meant.cited === null ? progress : null,
       submissionId: meant.id,
+      provenRunId: meant.runId,
     };
     return new PreflightRun(this.#preflights, question, signal);
   }
@@ -410,26 +428,8 @@ export class SubmissionService {
     const call =
       step === "stake"
         ? stakeCall(fee, netuid)
-        : transferCall(fee, netuid, await this.#alphaOf(chain, record, coldkeyAddress));
+        : transferCall(fee, netuid, await alphaOf(chain, record, { records: this.#records, now: this.#now }));
     return { call, signer: coldkeyAddress, hidden: null, eraBlocks: ERA_BLOCKS };
-  }
-
-  /** What the stake created: stake after it less stake before it, at its block. */
-  async #alphaOf(chain: Chain, { meant, journal }: SubmissionRecord, coldkey: string): Promise<bigint> {
-    if (journal.alpha !== null) return journal.alpha;
-    const stake = finalizedOf(journal, "stake");
-    if (stake === null || meant.fee === null) throw new Error("the stake is not final");
-    const { burnHotkey: hotkey } = meant.fee;
-    const alpha = await chain.stakeAddedBy(stake.inclusion, { hotkey, coldkey, netuid: meant.rules.netuid });
-    if (alpha <= 0n) {
-      throw new CrusaderError(
-        "chain_refused",
-        `The stake of block ${stake.inclusion.block} created no alpha, says the node.`,
-        "Use another node. The stake is yours until it is transferred.",
-      );
-    }
-    this.#records.add(meant.id, { kind: "staked", at: this.#time(), alpha: String(alpha) });
-    return alpha;
   }
 
   /** Of the call that was prepared, whatever has happened since. */
@@ -566,16 +566,13 @@ export class SubmissionService {
   }
 
   /** The chain it began on. Throws `conflict` where its network is another one by now. */
-  async #chainOf({ id, network, genesisHash }: Meant, signal: AbortSignal | undefined): Promise<Chain> {
+  async #chainOf(
+    { network, genesisHash }: Pick<Meant, "network" | "genesisHash">,
+    signal: AbortSignal | undefined,
+  ): Promise<Chain> {
     const chain = await this.#needs.chains.open(network, { signal });
-    if (chain.genesisHash === genesisHash) return chain;
-    this.#following.leave(id);
-    throw new CrusaderError(
-      "conflict",
-      `"${network}" is another chain than the one that this submission began on.`,
-      "Connect to that one, or abandon the submission. Nothing was sent.",
-      `${chain.genesisHash}, not ${genesisHash}`,
-    );
+    if (chain.genesisHash !== genesisHash) throw otherChain({ network });
+    return chain;
   }
 
   #stopWaiting({ journal }: SubmissionRecord): void {
@@ -619,7 +616,15 @@ export class SubmissionService {
 }
 
 function questionOf(order: SubmissionOrder): PreflightQuestion {
-  return { ...order, rules: null, progress: null, submissionId: null };
+  return { ...order, rules: null, progress: null, submissionId: null, provenRunId: null };
+}
+
+function otherChain({ network }: { network: Network }): CrusaderError {
+  return new CrusaderError(
+    "conflict",
+    `"${network}" is another chain than the one that this submission began on.`,
+    "Go on over a node of that one, or abandon the submission. Nothing was sent.",
+  );
 }
 
 function accountsOf({ hotkeyAddress, coldkeyAddress }: Meant): string[] {
