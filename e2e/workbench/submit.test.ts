@@ -31,7 +31,7 @@ const notifications = (page: Page) => page.getByRole("region", { name: "Notifica
 
 async function choose(page: Page, field: string, option: string | RegExp): Promise<void> {
   await submit(page).getByRole("combobox", { name: field, exact: true }).click();
-  await page.getByRole("option", { name: option }).click();
+  await page.getByRole("option", { name: option, exact: true }).click();
 }
 
 /** The file is open in the editor, and the panel shows what it would submit. */

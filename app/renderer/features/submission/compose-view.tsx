@@ -7,6 +7,7 @@ import type { PracticeMiner } from "../../../common/practice.ts";
 import { shownText } from "../../../common/shown-text.ts";
 import type { Fee, Preflight, SubmissionRequest } from "../../../common/submission.ts";
 import { blockedBy, citablePayments, paymentText } from "../../../common/submission-words.ts";
+import type { Signer } from "../../../common/wallets.ts";
 import { useConnection } from "../../client.ts";
 import { useActivity } from "../../shell/activity.ts";
 import { runCommand } from "../../shell/commands.ts";
@@ -30,6 +31,8 @@ import { usePreflight } from "./use-preflight.ts";
 import { changeForm, showView, useForm } from "./view.ts";
 
 const change = (changed: Partial<Form>) => changeForm((form) => ({ ...form, ...changed }));
+const changeHotkey = (hotkey: Signer | null) => change({ hotkey });
+const changeColdkey = (coldkey: Signer | null) => change({ coldkey });
 
 export function ComposeView() {
   const form = useForm();
@@ -82,12 +85,7 @@ export function ComposeView() {
       <section className={classes.part} aria-label="Identity">
         <h2 className={classes.title}>Identity</h2>
         {/* biome-ignore lint/a11y/useValidAriaRole: whose key, and no role of an element */}
-        <SignerPicker
-          role="hotkey"
-          network={form.network}
-          value={form.hotkey}
-          onChange={(hotkey) => change({ hotkey })}
-        />
+        <SignerPicker role="hotkey" network={form.network} value={form.hotkey} onChange={changeHotkey} />
         {preflight?.uid != null && (
           <Facts>
             <Fact name="Registered">uid {preflight.uid}</Fact>
@@ -223,12 +221,7 @@ function CostSection({ form, fee }: { form: Form; fee: Fee | null }) {
       )}
       {cited === null && (
         // biome-ignore lint/a11y/useValidAriaRole: whose key, and no role of an element
-        <SignerPicker
-          role="coldkey"
-          network={form.network}
-          value={form.coldkey}
-          onChange={(coldkey) => change({ coldkey })}
-        />
+        <SignerPicker role="coldkey" network={form.network} value={form.coldkey} onChange={changeColdkey} />
       )}
       {fee === null ? (
         <p className={classes.dim}>The preflight says whether a fee is due, and to whom.</p>
