@@ -125,7 +125,10 @@ export class NodeConnection {
       this.#isAlive = true;
     });
     this.#pings = setInterval(() => {
-      if (!this.#isAlive) return this.#end("the node stopped answering");
+      if (!this.#isAlive) {
+        this.#end("the node stopped answering");
+        return;
+      }
       this.#isAlive = false;
       socket.ping();
     }, PING_EVERY_MS);
@@ -227,8 +230,14 @@ export class NodeConnection {
 
   #read(text: string): void {
     const message = parsed(text);
-    if (message === null) return this.#end("the node sent something that is no JSON-RPC");
-    if (typeof message.method === "string") return this.#readUpdate(message.params);
+    if (message === null) {
+      this.#end("the node sent something that is no JSON-RPC");
+      return;
+    }
+    if (typeof message.method === "string") {
+      this.#readUpdate(message.params);
+      return;
+    }
     const waiting = typeof message.id === "number" ? this.#waiting.get(message.id) : undefined;
     if (waiting === undefined) return;
     if (message.error === undefined || message.error === null) waiting.resolve(message.result ?? null);

@@ -486,7 +486,7 @@ export class Runtime {
       : def.isComposite
         ? def.asComposite.fields.map(({ type }) => type)
         : null;
-    if (fields !== null && fields.every((field) => this.#shapeOf(field.toNumber()) === "empty")) return "empty";
+    if (fields?.every((field) => this.#shapeOf(field.toNumber()) === "empty")) return "empty";
     if (def.isPrimitive) return def.asPrimitive.type.toLowerCase();
     if (def.isCompact) return `Compact<${this.#shapeOf(def.asCompact.type.toNumber())}>`;
     if (def.isArray) return `[${this.#shapeOf(def.asArray.type.toNumber())}; ${def.asArray.len.toNumber()}]`;

@@ -17,7 +17,7 @@ export default function ChainEntry({ network }: { network: Network }) {
       onClick={() => runCommand("panel.submission")}
     >
       {tone === "trouble" && <IconAlertTriangle size="0.875rem" aria-label="Problem" />}
-      <span className={classes.name}>{networkName(network)}</span> {text}
+      <span className={classes.name}>{networkName(network)}</span> <span>{text}</span>
     </button>
   );
 }
