@@ -149,7 +149,18 @@ export class PracticeNode {
     for (const block of blocks) this.chain.restore(block);
     if (file !== null) {
       file.write(basics, this.chain.kept());
-      this.chain.listen({ imported: (block) => this.#keep(file, block) });
+      let appended = 0;
+      this.chain.listen({
+        imported: (block) => {
+          appended += 1;
+          this.#keep(() => file.append(block));
+        },
+        best: () => {
+          if (appended < BLOCKS_APPENDED) return;
+          appended = 0;
+          this.#keep(() => file.write(basics, this.chain.kept()));
+        },
+      });
     }
     this.#server = createServer((request, response) => {
       this.#serve(request, response).catch(() => response.destroy());
@@ -263,7 +274,11 @@ export class PracticeNode {
     this.#timer = null;
     this.breakConnections();
     await new Promise((resolve) => this.#sockets.close(resolve));
-    await new Promise((resolve) => this.#server.close(resolve));
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    // An answer that is on its way gets there; who says nothing is not waited for.
+    const timer = setTimeout(() => this.#server.closeAllConnections(), ENDING_MS);
+    await closed;
+    clearTimeout(timer);
   }
 
   #pace(): void {
@@ -307,10 +322,10 @@ export class PracticeNode {
   }
 
   /** A disk that is full ends no chain: it goes on in memory, and says so. */
-  #keep(file: ChainFile, block: KeptBlock): void {
+  #keep(write: () => void): void {
     if (this.#problem !== null) return;
     try {
-      file.append(block);
+      write();
     } catch (error) {
       if (!(error instanceof CrusaderError)) throw error;
       this.#problem = error;
@@ -378,6 +393,9 @@ const RUNTIME_APIS: readonly (readonly [string, number])[] = [
   ["StakeInfoRuntimeApi", 1],
 ];
 
+const ENDING_MS = 500;
+/** Then its file is written anew, shorter: the values of old blocks go. */
+const BLOCKS_APPENDED = 20_000;
 /** A file of the largest size that is submitted, as base64, fits. */
 const MAX_MESSAGE_BYTES = 1024 * 1024;
 

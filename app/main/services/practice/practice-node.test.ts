@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ApiPromise, WsProvider } from "@polkadot/api";
@@ -451,11 +453,12 @@ test("a chain goes on after a restart: its blocks, its values, its beacon, its f
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const { node, connection } = await startedNode({ folder });
   const { hotkey, coldkey } = await node.createMiner();
-  const { call } = committed(node, "over the restart", 3);
+  const { call } = committed(node, "over the restart", 4);
   await connection.call("author_submitExtrinsic", signed(node, hotkey, call));
   const inclusion = node.mine();
   const path = new URL(node.publish(Buffer.from("a file"))).pathname;
   node.mine();
+  node.fork(1);
   await node.stop();
 
   const again = (await startedNode({ folder })).node;
@@ -471,7 +474,7 @@ test("a chain goes on after a restart: its blocks, its values, its beacon, its f
   expect(shown(again)).toEqual(shown(node));
   expect(await (await fetch(again.filesOrigin + path)).text()).toBe("a file");
   again.mine(2);
-  expect(revealedTexts(again, hotkey.publicKey)).toEqual([["over the restart", 5n]]);
+  expect(revealedTexts(again, hotkey.publicKey)).toEqual([["over the restart", 6n]]);
   expect(freeRao(again, coldkey)).toBe(10n * TAO);
   await again.stop();
 
@@ -481,11 +484,36 @@ test("a chain goes on after a restart: its blocks, its values, its beacon, its f
   const torn = (await startedNode({ folder })).node;
   expect(torn.chain.head.hash).toBe(again.chain.block(again.chain.head.parentHash)?.hash);
   torn.mine();
-  expect(revealedTexts(torn, hotkey.publicKey)).toEqual([["over the restart", 5n]]);
+  expect(revealedTexts(torn, hotkey.publicKey)).toEqual([["over the restart", 6n]]);
   await torn.stop();
 
   writeFileSync(file, "{}");
   await expect(PracticeNode.start({ folder })).rejects.toMatchObject({ code: "data_folder" });
+});
+
+test("its end waits for nobody who says nothing", async () => {
+  const { node, connection } = await startedNode();
+  const silent = connect(node.port, "127.0.0.1");
+  await once(silent, "connect");
+  const closed = connection.closed;
+  await Promise.all([node.stop(), closed, once(silent, "close")]);
+});
+
+test("an answer can take its time, and what was taken need not be heard of again", async () => {
+  const { node, connection } = await startedNode({ faults: { answerDelayMs: 200 } });
+  const { coldkey } = await node.createMiner();
+  const asked = performance.now();
+  await connection.call("system_chain");
+  // Timers may be a little early.
+  expect(performance.now() - asked).toBeGreaterThan(190);
+  Object.assign(node.faults, { answerDelayMs: 0, mutedAfterSubmit: true });
+  const extrinsic = signed(node, coldkey, CALLS.remark());
+  const heads = await connection.call("chain_subscribeFinalizedHeads");
+  const subscription = await connection.call("author_submitAndWatchExtrinsic", extrinsic);
+  node.mine(5);
+  await connection.told(heads, 4);
+  node.faults.mutedAfterSubmit = false;
+  expect([await connection.told(subscription, 0), freeRao(node, coldkey) < 10n * TAO]).toEqual([[], true]);
 });
 
 test("blocks come by themselves at their pace, with the time of this machine", async () => {
