@@ -1,6 +1,7 @@
 /** Proofs of payment and commitment, for a dispute: what was meant, signed and found on the chain. */
 import { formatAmount } from "../../../common/format.ts";
 import type { ExportedFile } from "../../../common/history.ts";
+import { shownText } from "../../../common/shown-text.ts";
 import type { Submission } from "../../../common/submission.ts";
 import type { SubmissionRecord } from "./record.ts";
 import { STEP_WORDS } from "./shown.ts";
@@ -101,5 +102,5 @@ function section(proof: Proof): string {
 
 /** Others' words in a table. */
 function cell(text: string): string {
-  return text.replaceAll("|", "\\|").replace(/[\r\n]+/g, " ");
+  return shownText(text).replaceAll("|", "\\|");
 }

@@ -24,7 +24,8 @@ const TAKE_OVER_AFTER_BLOCKS = 1;
 const FIRST_WORD_WITHIN_MS = 10_000;
 const CLOSED_WITHIN_MS = 2000;
 const FIRST_RETRY_MS = 2000;
-const LONGEST_RETRY_MS = 60_000;
+/** A practice network may be started any moment. */
+const LONGEST_RETRY_MS = 15_000;
 /** A source of standings that has not listed it by then never will. */
 const EVALUATED_WITHIN_MS = 14 * 24 * 60 * 60 * 1000;
 

@@ -88,7 +88,7 @@ export class SubmissionRecords {
 
   #readAnew(folder: string): SubmissionRecord {
     const path = join(folder, "request.json");
-    const meant = meantSchema.safeParse(JSON.parse(readFileSync(path, "utf8")));
+    const meant = meantSchema.safeParse(readJson(path));
     if (!meant.success) {
       throw new CrusaderError(
         "data_folder",
@@ -138,5 +138,14 @@ export class SubmissionRecords {
       throw new CrusaderError("not_found", `There is no submission ${id}.`, "crusader status shows those there are.");
     }
     return folder;
+  }
+}
+
+/** Undefined for what is no JSON, or not there. */
+function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch {
+    return undefined;
   }
 }
