@@ -53,6 +53,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "Name boxes that run the production image's server, and ask whether they answer",
     load: async () => (await import("./servers.ts")).serversCommand,
   },
+  arena: {
+    summary: "Show everybody's submissions: who leads, evaluated code, what changed in it",
+    load: async () => (await import("./arena.ts")).arenaCommand,
+  },
   production: {
     summary: "Fetch the validator's source, and say what its rules changed",
     load: async () => (await import("./production.ts")).productionCommand,

@@ -1,0 +1,166 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { ArenaServerDouble, codeFor, doubleEvaluation, hashOf } from "../../../e2e/arena-server-double.ts";
+import { EXIT } from "./io.ts";
+import { runCommand } from "./main.ts";
+
+async function bench() {
+  const folder = mkdtempSync(join(tmpdir(), "crusader-arena-cli-"));
+  vi.stubEnv("CRUSADER_HOME", join(folder, "home"));
+  vi.stubEnv("BT_WALLET_PATH", join(folder, "wallets"));
+  const server = await ArenaServerDouble.start();
+  onTestFinished(async () => {
+    vi.unstubAllEnvs();
+    await server.close();
+    rmSync(folder, { recursive: true });
+  });
+  server.put(
+    {
+      submission_id: "v1_commit_1000_2",
+      miner_hotkey: "5B",
+      miner_uid: 2,
+      final_score: 55,
+      evaluations: [doubleEvaluation("e1", 55)],
+    },
+    {
+      submission_id: "v1_commit_1010_2",
+      miner_hotkey: "5B",
+      miner_uid: 2,
+      final_score: 55.1,
+      created_at: "2026-04-05T10:30:00",
+      code: `${codeFor("v1_commit_1000_2")}# one more\u202e\n`,
+    },
+    {
+      submission_id: "v1_commit_1020_3",
+      status: "failed_evaluation",
+      final_score: null,
+      error_message: "loss_mismatch\u001b[2J",
+      code: null,
+    },
+  );
+  await crusader("add", "main", server.address);
+  return { folder, server };
+}
+
+async function crusader(...args: string[]) {
+  let [stdout, stderr] = ["", ""];
+  const io = {
+    stdout: { write: (text: string) => (stdout += text) },
+    stderr: { write: (text: string) => (stderr += text) },
+  };
+  return { exitCode: await runCommand(["arena", ...args], io), stdout, stderr };
+}
+
+test("the leaderboard, with the server and without it", async () => {
+  const { server } = await bench();
+  const withoutTime = ({ stdout, ...rest }: Awaited<ReturnType<typeof crusader>>) => ({
+    ...rest,
+    stdout: stdout.replace(/seen .* UTC/, "seen"),
+  });
+  const online = withoutTime(await crusader("leaderboard"));
+  expect(online).toEqual({
+    exitCode: EXIT.passed,
+    stderr: "",
+    stdout: [
+      "place  by score      MFU  runs  uid  hotkey  submission        created",
+      "    1         2  55.00 %     1    2  5B      v1_commit_1000_2  2026-04-05 10:00 UTC",
+      "    2         1  55.10 %     0    2  5B      v1_commit_1010_2  2026-04-05 10:30 UTC",
+      "",
+      "main, seen: 2 of 2.",
+      "To lead now: more than 60.25 %, the leader and 9.55 % at block 1,100.",
+      "The winner gets 0 % of the miners' emission: 100 % is burned.",
+      "The source itself names v1_commit_1010_2 as place 1; by the leader rule it is v1_commit_1000_2.",
+      "",
+    ].join("\n"),
+  });
+  await server.close();
+  expect(withoutTime(await crusader("leaderboard", "--offline"))).toEqual(online);
+  const away = await crusader("leaderboard");
+  expect([away.exitCode, withoutTime(away).stdout]).toEqual([EXIT.passed, online.stdout]);
+  expect(away.stderr).toMatch(/cannot be read: nothing listens there\. Shown is what was seen .* UTC\.\n$/);
+});
+
+test("a submission, its code and a diff, with nothing that a terminal obeys", async () => {
+  const { folder } = await bench();
+  const shown = await crusader("show", "v1_commit_1010_2");
+  expect(shown.stdout).toContain("8 lines, 1 hidden character; what was committed");
+  expect(shown.stdout).toContain("before it   v1_commit_1000_2");
+  const failed = await crusader("show", "v1_commit_1020_3");
+  expect(failed.stdout).toContain("error       loss_mismatch\ufffd[2J\n");
+  expect((await crusader("code", "v1_commit_1010_2", "--offline")).stdout).toBe(
+    `${codeFor("v1_commit_1000_2")}# one more\ufffd\n`,
+  );
+  const file = join(folder, "theirs.py");
+  expect((await crusader("code", "v1_commit_1000_2", "--output", file)).stderr).toContain("is another's code");
+  expect(readFileSync(file, "utf8")).toBe(codeFor("v1_commit_1000_2"));
+  const diff = await crusader("diff", "leader", "v1_commit_1010_2", "--json");
+  expect([diff.exitCode, JSON.parse(diff.stdout)]).toEqual([
+    EXIT.problemFound,
+    {
+      a: { title: "v1_commit_1000_2 (leader)", sha256: hashOf(codeFor("v1_commit_1000_2")) },
+      b: { title: "v1_commit_1010_2", sha256: hashOf(`${codeFor("v1_commit_1000_2")}# one more\u202e\n`) },
+      identical: false,
+      diff: expect.stringContaining("+# one more\ufffd"),
+    },
+  ]);
+  expect(await crusader("diff", file, "v1_commit_1000_2")).toMatchObject({ exitCode: EXIT.passed });
+  expect(await crusader("show", "none")).toMatchObject({ exitCode: EXIT.usage });
+  expect(await crusader("code", "v1_commit_1020_3")).toMatchObject({ exitCode: EXIT.usage });
+});
+
+test("what was copied from the arena is refused without a sandbox", async () => {
+  const { folder } = await bench();
+  const file = join(folder, "theirs.py");
+  await crusader("code", "v1_commit_1000_2", "--output", file);
+  writeFileSync(file, "# changed\n");
+  let stderr = "";
+  const io = { stdout: { write: () => true }, stderr: { write: (text: string) => (stderr += text) } };
+  expect(await runCommand(["simulate", file, "--no-sandbox"], io)).toBe(EXIT.environment);
+  expect(stderr).toContain("This is another's code (submission v1_commit_1000_2 of main, ");
+});
+
+test("search and export", async () => {
+  const { server, folder } = await bench();
+  const found = await crusader("search", "one", "more");
+  expect(found.stdout.split("\n").at(-2)).toBe("1 of 1 submission.");
+  await server.close();
+  const file = join(folder, "arena.json");
+  const exported = await crusader("export", "--with-code", "--output", file);
+  expect([
+    exported.exitCode,
+    exported.stderr.includes("cannot be read"),
+    exported.stderr.includes("Shown is what was seen"),
+  ]).toEqual([EXIT.passed, true, true]);
+  const { submissions } = JSON.parse(readFileSync(file, "utf8"));
+  expect(
+    submissions.map(({ submissionId, code }: { submissionId: string; code?: string }) => [submissionId, code?.length]),
+  ).toEqual([
+    ["v1_commit_1000_2", codeFor("v1_commit_1000_2").length],
+    ["v1_commit_1010_2", codeFor("v1_commit_1000_2").length + 12],
+    ["v1_commit_1020_3", undefined],
+  ]);
+  expect((await crusader("export", "--output", file, "--offline")).exitCode).toBe(EXIT.usage);
+});
+
+test("sources: named, checked, removed; a key comes from a file and is shown nowhere", async () => {
+  const { server, folder } = await bench();
+  const key = join(folder, "key");
+  writeFileSync(key, "secret-key-1\n");
+  server.apiKey = "secret-key-1";
+  expect((await crusader("leaderboard")).exitCode).toBe(EXIT.environment);
+  const added = await crusader("add", "main", server.address, "--key-file", key, "--replace");
+  expect([added.exitCode, added.stdout.includes("secret-key-1"), added.stdout.includes("kept")]).toEqual([
+    EXIT.passed,
+    false,
+    true,
+  ]);
+  expect((await crusader("check")).stdout).toMatch(/^answers {2}main, in \d+ ms\n$/);
+  expect((await crusader("add", "x", "ftp://x")).exitCode).toBe(EXIT.usage);
+  expect((await crusader("add", "x", join(folder, "none.db"))).exitCode).toBe(EXIT.usage);
+  expect((await crusader("remove", "main", "--forget")).stdout).toContain("No sources are named.");
+  expect((await crusader("leaderboard")).exitCode).toBe(EXIT.usage);
+  expect((await crusader("leader")).exitCode).toBe(EXIT.usage);
+  expect((await crusader("--help")).exitCode).toBe(EXIT.passed);
+});
