@@ -194,7 +194,7 @@ function Reveal({
         </Fact>
         <Fact name="Round">
           <span className="number">
-            {formatInteger(round)}, published {shownTime(time)}
+            {formatInteger(round)}, {awaits ? "due" : "published"} {shownTime(time)}
           </span>
         </Fact>
         {revealedBlock !== null && (
@@ -226,7 +226,7 @@ function Reveal({
         <Fact name="Evaluation">
           {evaluated === null ? (
             network === "practice" ? (
-              "nobody evaluates on the practice network: this is its end"
+              "nobody evaluates on the practice network"
             ) : (
               "no source of the arena knows it yet"
             )

@@ -40,9 +40,8 @@ async function tell(before: readonly Submission[], after: readonly Submission[])
 export function submissionSummary({ list }: Submissions): string | null {
   const count = (state: Submission["state"]) => list?.filter((one) => one.state === state).length ?? 0;
   const [open, committed] = [count("open"), count("committed")];
-  const parts = [
-    ...(open === 0 ? [] : [`${open} ${open === 1 ? "submission" : "submissions"} on the way`]),
-    ...(committed === 0 ? [] : [`${committed} not revealed yet`]),
-  ];
-  return parts.length === 0 ? null : parts.join(", ");
+  if (open + committed === 0) return null;
+  const submissions = open + committed === 1 ? "submission" : "submissions";
+  if (open === 0) return `${committed} ${submissions} not revealed yet`;
+  return `${open + committed} ${submissions} on the way`;
 }
