@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { type WebSocket, WebSocketServer } from "ws";
+import { WebSocket, WebSocketServer } from "ws";
 import type { ChainCall, Network, UnsignedExtrinsic } from "../../../common/chain.ts";
 import { type PracticeKey, PracticeNode, type PracticeNodeOptions } from "../practice/index.ts";
 import { decryptText, encryptText, isSignatureOf, QUICKNET, revealRound, roundTimeMs } from "../timelock/index.ts";
@@ -478,6 +478,32 @@ test("the connection comes back by itself, and reads do not notice", async () =>
   const head = first(chain.watchHead(undefined), ({ block }) => block === 1);
   node.mine();
   expect(await head).toMatchObject({ block: 1 });
+});
+
+test("a connection that nobody uses is let go, and is there again when it is asked for", async () => {
+  const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+  onTestFinished(() => server.close());
+  const node = await startNode();
+  const gone = Promise.withResolvers<void>();
+  // Between the two, to see the connection end.
+  server.on("connection", (socket) => {
+    const behind = new WebSocket(node.endpoint);
+    const early: string[] = [];
+    socket.on("message", (data) =>
+      behind.readyState === behind.OPEN ? behind.send(String(data)) : early.push(String(data)),
+    );
+    behind.on("open", () => early.map((data) => behind.send(data)));
+    behind.on("message", (data) => socket.send(String(data)));
+    socket.on("close", () => {
+      behind.close();
+      gone.resolve();
+    });
+  });
+  const { port } = server.address() as { port: number };
+  const chains = chainsAt(() => `ws://127.0.0.1:${port}`, { limits: { unusedMs: 50 } });
+  const chain = await chains.open("local");
+  await gone.promise;
+  expect(await chain.blockHashOf(0)).toBe(chain.genesisHash);
 });
 
 test("an extrinsic that a node took before the connection broke is found again", async () => {

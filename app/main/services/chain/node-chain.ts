@@ -93,7 +93,12 @@ export class NodeChain implements Chain {
     let shown = "";
     for await (const status of this.#link.watch(signal)) {
       if (status.state !== "connected" || status.block === null) continue;
-      const head = await this.head();
+      const head = await this.head().catch((error) => {
+        // The connection that comes next brings the next head.
+        if (error instanceof CrusaderError && error.code === "chain_unreachable") return null;
+        throw error;
+      });
+      if (head === null) continue;
       const key = `${head.blockHash} ${head.finalizedHash}`;
       if (key !== shown) yield head;
       shown = key;
@@ -300,6 +305,15 @@ export class NodeChain implements Chain {
   }
 
   async *send(extrinsic: string, signal: AbortSignal | undefined): AsyncGenerator<SendUpdate> {
+    const release = this.#link.hold();
+    try {
+      yield* this.#watchSent(extrinsic, signal);
+    } finally {
+      release();
+    }
+  }
+
+  async *#watchSent(extrinsic: string, signal: AbortSignal | undefined): AsyncGenerator<SendUpdate> {
     const hash = toHex(blake2_256(hexBytes(extrinsic)));
     const node = await this.#link.use(signal).catch((error) => {
       throw chainError(error, this.endpoint);
@@ -395,6 +409,15 @@ export class NodeChain implements Chain {
   }
 
   async #ask<T>(work: (node: Established) => Promise<T>): Promise<T> {
+    const release = this.#link.hold();
+    try {
+      return await this.#tryTwice(work);
+    } finally {
+      release();
+    }
+  }
+
+  async #tryTwice<T>(work: (node: Established) => Promise<T>): Promise<T> {
     for (let isFirst = true; ; isFirst = false) {
       try {
         const node = await this.#link.use();

@@ -115,7 +115,10 @@ export class NodeConnection {
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
-    socket.on("message", (data, isBinary) => this.#read(isBinary ? "" : String(data)));
+    socket.on("message", (data, isBinary) => {
+      this.#isAlive = true;
+      this.#read(isBinary ? "" : String(data));
+    });
     socket.on("close", (code, reason) => {
       const said = shownText(String(reason)).slice(0, MAX_SAID_CHARACTERS);
       this.#end(`the connection was closed (${code}${said === "" ? "" : `: ${said}`})`);

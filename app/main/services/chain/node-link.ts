@@ -22,6 +22,7 @@ const LAST_PAUSE_MS = 30_000;
 /** To nodes that somebody on this machine starts and stops. */
 const LAST_PAUSE_AT_HOME_MS = 2_000;
 const METADATA_TIMEOUT_MS = 30_000;
+const UNUSED = "nobody used the connection";
 const MAX_KEPT_VERSIONS = 64;
 
 export type LinkLimits = {
@@ -30,8 +31,10 @@ export type LinkLimits = {
   requestMs: number;
   /** Without a new block; null: by the time of a block. */
   silenceMs: number | null;
+  /** After so long a connection that nobody uses is let go. */
+  unusedMs: number;
 };
-export const DEFAULT_LIMITS: LinkLimits = { openMs: 20_000, requestMs: 15_000, silenceMs: null };
+export const DEFAULT_LIMITS: LinkLimits = { openMs: 20_000, requestMs: 15_000, silenceMs: null, unusedMs: 300_000 };
 
 export type LinkOptions = {
   network: Network;
@@ -167,9 +170,10 @@ export class NodeLink {
   readonly #running: Promise<void>;
   #established: Established | null = null;
   #failure: unknown = null;
-  #attempts = 0;
-  /** Who waits for a connection or watches it. */
+  #failedAttempts = 0;
+  /** Who waits for a connection, uses or watches it. */
   #users = 0;
+  #unusedSince = performance.now();
   #waiting = 0;
   #endpoint = "";
   /** What the first connection said. */
@@ -194,17 +198,16 @@ export class NodeLink {
   /** The connection, made if there is none; rejects with the cause where the attempt fails. */
   async use(signal?: AbortSignal): Promise<Established> {
     const untilMs = performance.now() + this.#options.limits.openMs;
-    const firstOwnAttempt = this.#attempts + 1;
+    const failedBefore = this.#failedAttempts;
     this.#waiting += 1;
-    this.#users += 1;
-    this.#revision.advance();
+    const release = this.hold();
     try {
       for (;;) {
         const seen = this.#revision.number;
         signal?.throwIfAborted();
         if (this.#over !== null) throw this.#over;
         if (this.#established?.connection.isOpen === true) return this.#established;
-        if (this.#failure !== null && this.#attempts >= firstOwnAttempt) throw this.#failure;
+        if (this.#failedAttempts > failedBefore) throw this.#failure;
         const leftMs = untilMs - performance.now();
         if (leftMs <= 0) throw this.#tooSlow();
         await this.#revision.next(seen, signal, leftMs);
@@ -214,8 +217,21 @@ export class NodeLink {
       throw new CrusaderError("cancelled", "The connection to the chain was given up.");
     } finally {
       this.#waiting -= 1;
-      this.#users -= 1;
+      release();
     }
+  }
+
+  /** Keeps the connection wanted until the function that it returns is called. */
+  hold(): () => void {
+    this.#users += 1;
+    this.#revision.advance();
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      this.#users -= 1;
+      this.#unusedSince = performance.now();
+    };
   }
 
   status(): ChainStatus {
@@ -258,8 +274,7 @@ export class NodeLink {
 
   /** How it stands, and again with each change; keeps the connection wanted. */
   async *watch(signal: AbortSignal | undefined): AsyncGenerator<ChainStatus> {
-    this.#users += 1;
-    this.#revision.advance();
+    const release = this.hold();
     let shown = "";
     try {
       while (signal?.aborted !== true && !this.#closing.signal.aborted) {
@@ -273,7 +288,7 @@ export class NodeLink {
         await this.#revision.next(seen, signal);
       }
     } finally {
-      this.#users -= 1;
+      release();
     }
   }
 
@@ -308,18 +323,22 @@ export class NodeLink {
         const established = await this.#attempt();
         pauseMs = FIRST_PAUSE_MS;
         const reason = await this.#follow(established);
-        this.#failure = new CrusaderError(
-          "chain_unreachable",
-          `The connection to ${this.#endpoint} broke off.`,
-          "It is made again as soon as the node answers.",
-          reason,
-        );
+        // Whoever waits now waits for the next attempt: this one did not fail.
+        this.#failure =
+          reason === UNUSED
+            ? null
+            : new CrusaderError(
+                "chain_unreachable",
+                `The connection to ${this.#endpoint} broke off.`,
+                "It is made again as soon as the node answers.",
+                reason,
+              );
       } catch (error) {
         this.#failure = chainError(error, this.#endpoint);
+        this.#failedAttempts += 1;
         pauseMs = Math.min(pauseMs * 2, isAtHome ? LAST_PAUSE_AT_HOME_MS : LAST_PAUSE_MS);
       }
       this.#established = null;
-      this.#attempts += 1;
       this.#revision.advance();
       // Who asks now need not wait for the end of a long pause, but nobody makes it a loop.
       await new Revision().next(0, signal, Math.min(pauseMs, FIRST_PAUSE_MS) / 2);
@@ -420,13 +439,19 @@ export class NodeLink {
       silenceMs,
     );
     timer.unref();
+    const unused = setInterval(() => {
+      if (this.#users > 0 || performance.now() - this.#unusedSince < this.#options.limits.unusedMs) return;
+      cause = UNUSED;
+      connection.close();
+    }, this.#options.limits.unusedMs);
+    unused.unref();
     this.#established = established;
     this.#failure = null;
-    this.#attempts += 1;
     this.#revision.advance();
     await unlessSlow(() => this.#readHealth(established)).catch(failed);
     const reason = await connection.ended;
     clearInterval(timer);
+    clearInterval(unused);
     return cause === "" ? reason : cause;
   }
 
