@@ -1,0 +1,84 @@
+/** A submission in the window that no key file of this machine signs: a browser's extension pays, another machine commits. */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { readKey, signPayload } from "../../app/main/services/wallets/index.ts";
+import { extensionScript } from "./extension-double.ts";
+import { barriersInEveryTheme, command, panel, putFile } from "./harness.ts";
+import { inBrowser } from "./in-browser.ts";
+
+/** The scripted judge goes by the first word, production's scan by the whole. */
+const JUDGED = `pass\n${readFileSync(new URL("../../templates/single.py", import.meta.url), "utf8")}`;
+const PRODUCTION = new URL("../../hparams/production-2026-04.json", import.meta.url);
+/** What is prepared can be signed for 64 blocks. */
+const SECONDS_PER_BLOCK = 1;
+const WALK_TIMEOUT_MS = 300_000;
+
+const { start } = inBrowser();
+
+test("an extension pays the fee, another machine signs the commitment", { timeout: WALK_TIMEOUT_MS }, async () => {
+  const workbench = await start({
+    prepare: (dataFolder) => {
+      mkdirSync(join(dataFolder, "hparams"));
+      const quick = { ...JSON.parse(readFileSync(PRODUCTION, "utf8")), reveal_blocks: 12 };
+      writeFileSync(join(dataFolder, "hparams", "quick.json"), JSON.stringify(quick));
+    },
+  });
+  const { services } = workbench;
+  const path = putFile(workbench, "train.py", JUDGED);
+  await services.practice.start(SECONDS_PER_BLOCK);
+  const { coldkeyAddress, hotkeyAddress } = await services.practice.createMiner({ wallet: "w", hotkey: "h" });
+  const { url } = await services.practice.publish(Buffer.from(JUDGED));
+  const { runId } = await services.runs.start({
+    path,
+    sandbox: "none",
+    profile: "rehearsal",
+    backend: "scripted",
+    repeats: 1,
+  });
+  for await (const { result } of services.runs.follow(runId, 0, undefined)) if (result !== null) break;
+  await services.submission.begin({
+    profile: "quick",
+    network: "practice",
+    url,
+    hotkey: { kind: "cold", address: hotkeyAddress },
+    coldkey: { kind: "extension", address: coldkeyAddress },
+    payment: null,
+    read: async () => ({ fileName: "train.py", bytes: Buffer.from(JUDGED) }),
+  });
+
+  const page = await workbench.open();
+  const keys = join(services.dataFolder, "practice", "wallets", "w");
+  const { secretSeed } = JSON.parse(readFileSync(join(keys, "coldkey"), "utf8"));
+  const seed = [...Buffer.from(secretSeed.slice(2), "hex")];
+  await page.evaluate(await extensionScript({ name: "talisman", accounts: [{ name: "Paying", seed, prefix: 42 }] }));
+  await command(page, "Own submissions");
+  const submit = panel(page, "submission");
+  await submit.getByRole("button", { name: /^Go on/ }).click();
+  const step = (name: string) => submit.locator(`[data-step="${name}"]`);
+  await step("stake").getByText("No connected extension shows this account.").waitFor();
+  await step("stake").getByRole("button", { name: "Connect talisman" }).click();
+  await step("stake").getByRole("button", { name: "Sign and pay 0.05 TAO" }).click();
+  await step("transfer").getByRole("button", { name: "Sign and transfer the stake" }).click();
+
+  await step("commit").getByRole("heading", { name: "1. On the machine with the key" }).waitFor();
+  expect(await barriersInEveryTheme(workbench, page)).toEqual([]);
+  await step("commit").getByRole("button", { name: "Copy the script" }).click();
+  const script = await page.evaluate<string>("navigator.clipboard.readText()");
+  const payload = Buffer.from(/fromhex\("([0-9a-f]+)"\)/.exec(script)?.[1] ?? "", "hex");
+  // The script itself: signers.test.ts.
+  const signature = await signPayload(await readKey(join(keys, "hotkeys", "h"), null), payload);
+  const answer = step("commit").getByLabel("Signature, or the whole signed extrinsic");
+  const use = step("commit").getByRole("button", { name: "Use this signature" });
+  await answer.fill(`0x00${Buffer.from(signature.subarray(1)).toString("hex")}`);
+  await use.click();
+  await step("commit")
+    .getByText(/That is no signature by/)
+    .waitFor();
+  await answer.fill(`0x${Buffer.from(signature).toString("hex")}`);
+  await use.click();
+  await submit.getByRole("region", { name: "Reveal and evaluation" }).getByText("revealed", { exact: true }).waitFor();
+  const [submission] = services.submission.list();
+  expect(submission).toMatchObject({ state: "revealed", url, hotkeyAddress, problem: null });
+  expect(workbench.complaints).toEqual([]);
+});
