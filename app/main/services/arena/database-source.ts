@@ -85,10 +85,15 @@ export function databaseFile(path: string): string {
 /** Differs whenever something was written, or another file took its place. Throws as `databaseFile`. */
 export function databaseFingerprint(path: string): string {
   const file = databaseFile(path);
-  return ["", "-wal"]
-    .map((suffix) => statOf(file + suffix))
-    .map((found) => (found === undefined ? "none" : `${found.dev} ${found.ino} ${found.mtimeMs} ${found.size}`))
-    .join(", ");
+  return (
+    ["", "-wal"]
+      .map((suffix) => statOf(file + suffix))
+      // An empty log comes and goes with whoever reads.
+      .map((found) =>
+        found === undefined || found.size === 0 ? "none" : `${found.dev} ${found.ino} ${found.mtimeMs} ${found.size}`,
+      )
+      .join(", ")
+  );
 }
 
 export type DatabaseQuestion = {

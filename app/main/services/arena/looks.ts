@@ -37,7 +37,7 @@ const LONGEST_ASKED_PAUSE_MS = 60 * 60_000;
 const MORE_DETAILS_MS = 5000;
 const DETAILS_AT_ONCE = 40;
 const CODE_AGAIN_MS = 60 * 60_000;
-const PUT_AT_ONCE = 100;
+const PUT_AT_ONCE = 50;
 const CHECK_TIMEOUT_MS = 20_000;
 /** At most one part in 20 of the time goes into reading a database that is always written. */
 const LOOKING_SHARE = 20;
