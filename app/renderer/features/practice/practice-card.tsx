@@ -18,6 +18,8 @@ const PACES = [0.5, 1, DEFAULT_SECONDS_PER_BLOCK, 12];
 /** `onMiner`: what is done with a throwaway miner that was made. */
 export function PracticeCard({ onMiner }: { onMiner: (miner: PracticeMiner) => void }) {
   const { status, error } = usePractice();
+  // Here, as what it does puts another part in its place.
+  const { failed, ...action } = useAction();
   const titleId = useId();
   return (
     <section className={classes.card} aria-labelledby={titleId}>
@@ -26,8 +28,9 @@ export function PracticeCard({ onMiner }: { onMiner: (miner: PracticeMiner) => v
       </h3>
       {status === null && error === null && <Loading what="Asking for the practice network" />}
       {status === null && error !== null && <ErrorState error={error} />}
-      {status?.state === "stopped" && <Stopped status={status} />}
-      {status?.state === "running" && <Running status={status} onMiner={onMiner} />}
+      {status?.state === "stopped" && <Stopped status={status} {...action} />}
+      {status?.state === "running" && <Running status={status} onMiner={onMiner} {...action} />}
+      {failed !== null && <ErrorState error={failed} />}
     </section>
   );
 }
@@ -49,22 +52,23 @@ function usePractice(): { status: PracticeStatus | null; error: CrusaderError | 
   return { status, error };
 }
 
+type ActionProps = { run: (what: string, action: () => Promise<unknown>) => void; working: string | null };
+
 /** One thing at a time is done; what failed stays until the next. */
 function useAction() {
   const [working, setWorking] = useState<string | null>(null);
-  const [error, setError] = useState<CrusaderError | null>(null);
+  const [failed, setFailed] = useState<CrusaderError | null>(null);
   const run = (what: string, action: () => Promise<unknown>) => {
     setWorking(what);
-    setError(null);
+    setFailed(null);
     action()
-      .catch((thrown: unknown) => setError(asCrusaderError(thrown)))
+      .catch((thrown: unknown) => setFailed(asCrusaderError(thrown)))
       .finally(() => setWorking(null));
   };
-  return { working, error, run };
+  return { working, failed, run };
 }
 
-function Stopped({ status }: { status: PracticeStatus }) {
-  const { working, error, run } = useAction();
+function Stopped({ status, run, working }: ActionProps & { status: PracticeStatus }) {
   const [pace, setPace] = useState(String(DEFAULT_SECONDS_PER_BLOCK));
   return (
     <>
@@ -91,13 +95,13 @@ function Stopped({ status }: { status: PracticeStatus }) {
         </Button>
         {status.hasChain && <Reset run={run} working={working} />}
       </div>
-      {error !== null && <ErrorState error={error} />}
     </>
   );
 }
 
-function Running({ status, onMiner }: { status: PracticeStatus; onMiner: (miner: PracticeMiner) => void }) {
-  const { working, error, run } = useAction();
+type OnMiner = (miner: PracticeMiner) => void;
+
+function Running({ status, onMiner, run, working }: ActionProps & { status: PracticeStatus; onMiner: OnMiner }) {
   const { block, finalizedBlock, secondsPerBlock, netuid, endpoint, isOwn, problem } = status;
   return (
     <>
@@ -127,14 +131,11 @@ function Running({ status, onMiner }: { status: PracticeStatus; onMiner: (miner:
         </Button>
         <Reset run={run} working={working} />
       </div>
-      {error !== null && <ErrorState error={error} />}
     </>
   );
 }
 
-type ActionProps = { run: (what: string, action: () => Promise<unknown>) => void; working: string | null };
-
-function MinerForm({ run, working, onMiner }: ActionProps & { onMiner: (miner: PracticeMiner) => void }) {
+function MinerForm({ run, working, onMiner }: ActionProps & { onMiner: OnMiner }) {
   const [wallet, setWallet] = useState("practice");
   const [hotkey, setHotkey] = useState("miner");
   const create = (event: FormEvent) => {
