@@ -427,11 +427,21 @@ async function commitmentOf(chain: Chain): Promise<ChainCall> {
 }
 
 test("calls with other numbers than the known runtime's are said to be so", async () => {
-  const { chains, chain } = await bench({ faults: { callIndexOffset: 1 } });
+  const { node, chains, chain } = await bench({ faults: { callIndexOffset: 1 } });
   const difference = "Commitments.set_commitment is call 18.1 here, and 18.0 in the known runtime.";
   expect(await chain.runtime()).toMatchObject({ isKnown: false, differences: [difference] });
   const { problem: shown } = await first(chains.watch("practice", undefined), ({ problem }) => problem !== null);
   expect(shown?.message).toBe(difference);
+
+  // Of the known runtime it is a lie: the version is signed, so no chain of another one would take it.
+  const { hotkey } = await node.createMiner();
+  const call = await commitment(chain);
+  await expect(chain.prepare(call, hotkey.address)).rejects.toMatchObject(
+    problem("chain_refused", /^The node tells of runtime 343 what is not so/),
+  );
+  node.upgrade();
+  await first(chains.watch("practice", undefined), ({ specVersion }) => specVersion === 344);
+  expect((await chain.prepare(call, hotkey.address)).payload.method).toMatch(/^0x1201/);
 });
 
 test("nothing is signed that is not known, whatever else can be read", async () => {

@@ -244,6 +244,14 @@ export class Runtime {
   async method(call: ChainCall): Promise<string> {
     const index = this.#callIndex(call.kind);
     if (index === null) throw changedRuntime(`It has no ${PALLET_OF[call.kind]}.${call.kind}.`);
+    // The version is signed, so that a node cannot tell another one than the chain's: of the known one it can tell no lie.
+    if (this.version.specVersion === KNOWN_RUNTIME.specVersion && index.join(".") !== KNOWN_RUNTIME.calls[call.kind]) {
+      throw new CrusaderError(
+        "chain_refused",
+        `The node tells of runtime ${KNOWN_RUNTIME.specVersion} what is not so: ${PALLET_OF[call.kind]}.${call.kind} is call ${KNOWN_RUNTIME.calls[call.kind]} there, not ${index.join(".")}.`,
+        "Choose another node. Nothing was signed or sent.",
+      );
+    }
     const expected = toHex(Buffer.concat([Buffer.from(index), ...(await this.#argumentBytes(call))]));
     let decoded: ChainCall | null = null;
     try {
