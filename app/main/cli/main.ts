@@ -33,6 +33,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "Submit a proven train.py: look, pay, commit, and follow it until it is revealed",
     load: async () => (await import("./submit.ts")).submitCommand,
   },
+  gist: {
+    summary: "Publish a file as a secret gist, and print the URL to submit",
+    load: async () => (await import("./gist.ts")).gistCommand,
+  },
   status: {
     summary: "Show how own submissions stand, and export their proofs of payment",
     load: async () => (await import("./status.ts")).statusCommand,

@@ -1,5 +1,4 @@
 /** `crusader submit`: from a proven file to a commitment that reveals, on the terminal. */
-import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
 import { addressSchema, type Network, networkSchema } from "../../common/chain.ts";
@@ -13,6 +12,7 @@ import type { SubmissionOrder } from "../services/submission/index.ts";
 import { type CommandIo, EXIT } from "./io.ts";
 import { type Keyboard, ownKeyboard } from "./keyboard.ts";
 import { withCancelOnInterrupt } from "./setup.ts";
+import { readSource } from "./source-file.ts";
 import { describeDryRun, describePreflight, describeSubmission } from "./submission-words.ts";
 import { resumeHint, SubmitSession, WaitsForSignature } from "./submit-session.ts";
 import { paintFor, safeJson } from "./terminal.ts";
@@ -151,7 +151,7 @@ async function orderOf(options: Options, services: Services): Promise<Submission
   const place = network === "practice" ? "practice" : "bittensor";
   const listed = services.wallets.list();
   return {
-    read: async () => ({ fileName: basename(file), bytes: readCode(file) }),
+    read: async () => ({ fileName: basename(file), bytes: await readCode(file) }),
     profile: options.profile ?? (await productionProfile(services)),
     network,
     url,
@@ -206,12 +206,10 @@ async function productionProfile({ hparams }: Services): Promise<string> {
   throw new CrusaderError("not_found", "There is no production profile.", "Name one: --hparams NAME.");
 }
 
-function readCode(file: string): Uint8Array {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    throw new CrusaderError("not_found", `${file} cannot be read.`, "", (error as Error).message);
-  }
+async function readCode(file: string): Promise<Uint8Array> {
+  const source = await readSource(file);
+  if (source instanceof CrusaderError) throw source;
+  return source;
 }
 
 function optionsOf(values: ReturnType<typeof parse>["values"], positionals: readonly string[]) {

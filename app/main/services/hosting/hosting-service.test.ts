@@ -70,7 +70,7 @@ test("without a token nothing is asked; it can be given and taken", async () => 
     {
       code: "usage",
       message: "There is no token for GitHub.",
-      hint: "Give Crusader one that may write gists.",
+      hint: "Give Crusader one that may write gists: beside the URL in the panel Submit, or with `crusader gist token`.",
       detail: "",
     },
     [],

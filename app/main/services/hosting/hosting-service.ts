@@ -87,7 +87,11 @@ export class HostingService {
     }
     const token = this.#options.secrets.read(TOKEN_SECRET);
     if (token === null) {
-      throw new CrusaderError("usage", "There is no token for GitHub.", "Give Crusader one that may write gists.");
+      throw new CrusaderError(
+        "usage",
+        "There is no token for GitHub.",
+        "Give Crusader one that may write gists: beside the URL in the panel Submit, or with `crusader gist token`.",
+      );
     }
     const request = { token, fileName, text: Buffer.from(bytes).toString("utf8"), description, signal };
     const gist = await (gistId === null ? this.#gists.create(request) : this.#gists.update(gistId, request));
