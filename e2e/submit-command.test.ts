@@ -11,7 +11,7 @@ import { ScriptedBackend } from "../app/main/services/simulation/scripted-backen
 import { readKey, signPayload } from "../app/main/services/wallets/index.ts";
 
 const TEMPLATE = new URL("../templates/single.py", import.meta.url);
-const IN_TIME_MS = 180_000;
+const IN_TIME_MS = 300_000;
 
 /** A data folder with a practice network, a miner on it, and a file that a run has passed and that lies at `url`. */
 async function bench() {
