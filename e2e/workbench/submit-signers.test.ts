@@ -4,14 +4,14 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { readKey, signPayload } from "../../app/main/services/wallets/index.ts";
 import { extensionScript } from "./extension-double.ts";
-import { barriersInEveryTheme, command, panel, putFile } from "./harness.ts";
+import { barriersInEveryTheme, command, panel, putFile, settled } from "./harness.ts";
 import { inBrowser } from "./in-browser.ts";
 
 /** The scripted judge goes by the first word, production's scan by the whole. */
 const JUDGED = `pass\n${readFileSync(new URL("../../templates/single.py", import.meta.url), "utf8")}`;
 const PRODUCTION = new URL("../../hparams/production-2026-04.json", import.meta.url);
 /** What is prepared can be signed for 64 blocks. */
-const SECONDS_PER_BLOCK = 1;
+const SECONDS_PER_BLOCK = 2;
 const WALK_TIMEOUT_MS = 300_000;
 
 const { start } = inBrowser();
@@ -20,8 +20,8 @@ test("an extension pays the fee, another machine signs the commitment", { timeou
   const workbench = await start({
     prepare: (dataFolder) => {
       mkdirSync(join(dataFolder, "hparams"));
-      const quick = { ...JSON.parse(readFileSync(PRODUCTION, "utf8")), reveal_blocks: 12 };
-      writeFileSync(join(dataFolder, "hparams", "quick.json"), JSON.stringify(quick));
+      const patient = { ...JSON.parse(readFileSync(PRODUCTION, "utf8")), reveal_blocks: 300 };
+      writeFileSync(join(dataFolder, "hparams", "patient.json"), JSON.stringify(patient));
     },
   });
   const { services } = workbench;
@@ -38,7 +38,7 @@ test("an extension pays the fee, another machine signs the commitment", { timeou
   });
   for await (const { result } of services.runs.follow(runId, 0, undefined)) if (result !== null) break;
   await services.submission.begin({
-    profile: "quick",
+    profile: "patient",
     network: "practice",
     url,
     hotkey: { kind: "cold", address: hotkeyAddress },
@@ -77,8 +77,8 @@ test("an extension pays the fee, another machine signs the commitment", { timeou
     .waitFor();
   await answer.fill(`0x${Buffer.from(signature).toString("hex")}`);
   await use.click();
-  await submit.getByRole("region", { name: "Reveal and evaluation" }).getByText("revealed", { exact: true }).waitFor();
-  const [submission] = services.submission.list();
-  expect(submission).toMatchObject({ state: "revealed", url, hotkeyAddress, problem: null });
+  await submit.getByRole("region", { name: "Reveal and evaluation" }).waitFor();
+  const committed = { state: "committed", url, hotkeyAddress, problem: null };
+  await settled(() => services.submission.list()).toEqual([expect.objectContaining(committed)]);
   expect(workbench.complaints).toEqual([]);
 });
