@@ -175,6 +175,8 @@ test("a commitment is prepared, signed, sent, included, finalized and revealed",
     decoded: unsigned.decoded,
   });
 
+  expect((await chain.readExtrinsic(extrinsic, 64)).lifetime).toEqual({ firstBlock: 65, lastBlock: 127 });
+
   const updates = await sent(node, chain, extrinsic);
   const blockHash = (await chain.blockHashOf(2)) ?? "";
   const inclusion = { blockHash, block: 2, index: 1, finalized: false, failure: null };

@@ -182,8 +182,11 @@ export interface Chain {
    * what was prepared, and `chain_refused` where the runtime has changed since. Sends nothing.
    */
   assemble(unsigned: UnsignedExtrinsic, signed: Signed): Promise<AssembledExtrinsic>;
-  /** What an extrinsic says of itself. `usage` for what is none. Its signature is not checked; `assemble` does that. */
-  readExtrinsic(extrinsic: string): Promise<ReadExtrinsic>;
+  /**
+   * What an extrinsic says of itself. `usage` for what is none. Its signature is not checked; `assemble` does that. An era is
+   * written as a place in a cycle: the span is the one that `nearBlock` is in, by default the newest block.
+   */
+  readExtrinsic(extrinsic: string, nearBlock?: number): Promise<ReadExtrinsic>;
 
   /** Hands it to the node. Ends with `signal`, which takes nothing back: it may be included all the same. */
   send(extrinsic: string, signal: AbortSignal | undefined): AsyncGenerator<SendUpdate>;

@@ -295,11 +295,11 @@ export class NodeChain implements Chain {
     });
   }
 
-  readExtrinsic(extrinsic: string): Promise<ReadExtrinsic> {
+  readExtrinsic(extrinsic: string, nearBlock?: number): Promise<ReadExtrinsic> {
     return this.#ask(async (node) => {
       const [bestHash] = await this.#tips(node);
       const [best, runtime] = await Promise.all([this.#header(node, bestHash), node.runtimeOn(bestHash)]);
-      const { era: _, signature: __, ...read } = runtime.readExtrinsic(hexBytes(extrinsic), best.block);
+      const { era: _, signature: __, ...read } = runtime.readExtrinsic(hexBytes(extrinsic), nearBlock ?? best.block);
       return read;
     });
   }

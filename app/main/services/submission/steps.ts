@@ -108,7 +108,7 @@ export async function refuseOtherThanMeant(
   { payload, nonce, firstBlock, lastBlock }: UnsignedExtrinsic,
   hash: string,
 ): Promise<void> {
-  const read = await chain.readExtrinsic(extrinsic);
+  const read = await chain.readExtrinsic(extrinsic, firstBlock);
   const isMeant =
     read.hash === hash &&
     read.signer === payload.address &&
