@@ -285,7 +285,11 @@ test("another node of the same chain goes on with it; one of another chain does 
   onTestFinished(() => chains.close());
   const { service } = of.open({}, () => chains);
   await expect(service.changeNetwork(id, "ws://127.0.0.1:1")).rejects.toMatchObject({ code: "conflict" });
-  await service.abandon(id);
+  // The stake that is left is said, and whose it is.
+  expect((await service.abandon(id)).problem).toMatchObject({
+    message: expect.stringMatching(/^0\.05 TAO \(50,000,000 rao\) were staked for the fee and not transferred/),
+    hint: expect.stringContaining(of.node.burn.hotkey.address),
+  });
 
   const elsewhere = { ...of, service, order: { ...orderOf(of.host, of.miner), network: "ws://127.0.0.1:1" as const } };
   const begun = await service.begin(elsewhere.order);
@@ -323,4 +327,52 @@ test("a run that is deleted from the history after the fee was paid strands no f
   const tidied = { ...of, ...of.open({ runsOf: () => runs.now }) };
   await take(tidied, id, "stake");
   expect(await takenOf(of)).toEqual([1, 0]);
+});
+
+test("a runtime that changes between preparing and sending: nothing is sent, and it is prepared for the new one", async () => {
+  const of = await bench();
+  const { id } = await of.service.begin(of.order);
+  const answer = await signed(of, id, "stake");
+  of.node.upgrade();
+  of.node.mine(1);
+  await expect(of.service.send(answer)).rejects.toMatchObject({ code: "chain_refused" });
+  expect(await takenOf(of)).toEqual([0, 0]);
+  const again = await take(of, id, "stake");
+  expect([stepOf(again, "stake").state, await takenOf(of)]).toEqual(["finalized", [1, 0]]);
+});
+
+test("a signature that comes after its blocks, or after the round is out, is not sent", async () => {
+  const of = await bench();
+  const { id } = await of.service.begin(of.order);
+  const late = await signed(of, id, "stake");
+  of.node.mine(70);
+  await expect(of.service.send(late)).rejects.toMatchObject({
+    code: "conflict",
+    message: expect.stringMatching(/^It was prepared for blocks up to \d+, and the chain is at 71/),
+  });
+  await take(of, id, "stake");
+  await take(of, id, "transfer");
+  const before = await signed(of, id, "commit");
+  of.node.mine(18);
+  await expect(of.service.send(before)).rejects.toMatchObject({
+    code: "conflict",
+    message: "The round that would reveal it is out, or about to be. Nothing was sent.",
+  });
+  const first = of.service.list()[0]?.commitment;
+  const { commitment, reveal } = await take(of, id, "commit");
+  const untilRevealMs = Date.parse(reveal?.time ?? "") - of.node.chain.head.timestampMs;
+  expect([commitment === first, untilRevealMs > 150_000, await takenOf(of)]).toEqual([true, true, [2, 1]]);
+});
+
+test("a submission that cannot be found out holds up no other", async () => {
+  const of = await bench();
+  const { id } = await of.service.begin(of.order);
+  await of.service.send(await signed(of, id, "stake"));
+  await of.close();
+  of.node.mine(700);
+  const other = { ...of, ...of.open(), miner: await of.node.createMiner() };
+  const { id: second } = await other.service.begin(orderOf(of.host, other.miner));
+  const done = await take(other, second, "stake");
+  const stuck = other.service.list().find((submission) => submission.id === id);
+  expect([stepOf(done, "stake").state, stuck?.problem]).toEqual(["finalized", expect.anything()]);
 });

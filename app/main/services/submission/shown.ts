@@ -2,6 +2,7 @@
 import type { Standings } from "../../../common/arena.ts";
 import type { Network } from "../../../common/chain.ts";
 import { codeHashOf } from "../../../common/commitment.ts";
+import { formatAmount } from "../../../common/format.ts";
 import type { OpenPayment, ShownStep, Submission, SubmissionStep } from "../../../common/submission.ts";
 import { type Attempt, attemptsOf, finalizedOf, isSettled } from "./journal.ts";
 import type { Meant, SubmissionRecord } from "./record.ts";
@@ -238,6 +239,7 @@ function problemOf(record: SubmissionRecord, state: Submission["state"], live: L
     return { message: UNREVEALED[journal.unrevealed.state], hint: `Submit again, under a new URL.${paid}` };
   }
   if (live.problem !== null && state !== "evaluated") return live.problem;
+  if (state === "abandoned") return leftStake(record);
   const step = state === "open" ? currentStep(record) : null;
   const last = step === null ? undefined : attemptsOf(journal, step).at(-1);
   if (step === null || last === undefined || journal.waiting[step] !== undefined) return null;
@@ -258,6 +260,18 @@ function problemOf(record: SubmissionRecord, state: Submission["state"], live: L
     return { message: `The ${STEP_WORDS[step]} is in no block: ${last.gone}`, hint: "Prepare it again." };
   }
   return null;
+}
+
+/** A stake that was made and never transferred is still its coldkey's own. */
+function leftStake({ meant, journal }: SubmissionRecord): Submission["problem"] {
+  const { fee, rules } = meant;
+  const isLeft =
+    finalizedOf(journal, "stake") !== null && attemptsOf(journal, "transfer").every(({ gone }) => gone !== null);
+  if (fee === null || !isLeft) return null;
+  return {
+    message: `${formatAmount(fee.amountRao)} were staked for the fee and not transferred: the stake is the coldkey's own.`,
+    hint: `It can be taken back with btcli stake remove: subnet ${rules.netuid}, hotkey ${fee.burnHotkey}.`,
+  };
 }
 
 export const STEP_WORDS: Readonly<Record<SubmissionStep, string>> = {

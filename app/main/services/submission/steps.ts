@@ -115,8 +115,9 @@ export async function refuseOtherThanMeant(
     read.nonce === nonce &&
     read.tipRao === 0n &&
     read.method.toLowerCase() === payload.method.toLowerCase() &&
-    read.lifetime?.firstBlock === firstBlock &&
-    read.lifetime.lastBlock === lastBlock;
+    // Where it begins is told by the chain's newest block, which moves on.
+    read.lifetime !== null &&
+    read.lifetime.lastBlock - read.lifetime.firstBlock === lastBlock - firstBlock;
   if (isMeant) return;
   throw new CrusaderError(
     "signature_refused",

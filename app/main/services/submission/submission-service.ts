@@ -239,6 +239,7 @@ export class SubmissionService {
         throw new CrusaderError("conflict", `The ${STEP_WORDS[step]} waits for no signature.`, "Prepare it again.");
       }
       const { unsigned, hidden } = prepared;
+      refuseTooLate(meant, unsigned, hidden, await chain.head());
       const { extrinsic, hash } = await chain.assemble(unsigned, signed);
       await refuseOtherThanMeant(chain, extrinsic, unsigned, hash);
       await this.#refuseOtherCall(chain, record, step, unsigned.call, hidden);
