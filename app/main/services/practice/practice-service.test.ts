@@ -117,6 +117,18 @@ test("a process that was killed leaves a note that misleads nobody", async () =>
   expect((await service().start(PACE_SECONDS)).isOwn).toBe(true);
 });
 
+test("one that is just ending elsewhere is waited for", async () => {
+  const { service } = bench();
+  const [own, other] = [service(), service()];
+  await own.start(PACE_SECONDS);
+  // Not awaited: it is stopped, and still has its lock.
+  const ending = own.close();
+  expect((await other.start(PACE_SECONDS)).isOwn).toBe(true);
+  await ending;
+  expect(await own.reset()).toEqual(STOPPED);
+  expect(await other.status()).toEqual(STOPPED);
+});
+
 test("who does not have the token may not ask, nor may a page", async () => {
   const { dataFolder, service } = bench();
   const own = service();

@@ -64,6 +64,13 @@ const NOT_RUNNING = new CrusaderError(
   "The practice network is not running.",
   "Start it: in the panel Submit, or with `crusader practice start`.",
 );
+const IN_USE = new CrusaderError(
+  "busy",
+  "Another process holds the practice network, and does not answer or has just started it.",
+  "End that process, or stop it there first.",
+);
+const LOCK_WITHIN_MS = 15_000;
+const LOCK_RETRY_MS = 50;
 
 export class PracticeService {
   readonly #folder: string;
@@ -135,13 +142,12 @@ export class PracticeService {
 
   /**
    * Goes on with the chain there is, or begins one. Where another process runs it, that stays so. Null: as the last time, at
-   * first 2 seconds. Throws `data_folder`, `disk_full`.
+   * first 2 seconds. Throws `busy`, `data_folder`, `disk_full`.
    */
   async start(secondsPerBlock: number | null = null): Promise<PracticeStatus> {
     await this.#alone(async () => {
       if (this.#own !== null) return;
-      ensureFolder(this.#folder);
-      const release = tryLockFile(join(this.#folder, "node.lock"));
+      const release = await this.#lock();
       if (release === null) return;
       try {
         await this.#startOwn(secondsPerBlock, release);
@@ -165,11 +171,8 @@ export class PracticeService {
   async reset(): Promise<PracticeStatus> {
     await this.stop();
     await this.#alone(async () => {
-      ensureFolder(this.#folder);
-      const release = tryLockFile(join(this.#folder, "node.lock"));
-      if (release === null) {
-        throw new CrusaderError("busy", "The practice network is in use by another process.", "Stop it there first.");
-      }
+      const release = await this.#lock();
+      if (release === null) throw IN_USE;
       const parts = [join(this.#folder, CHAIN_FILE), join(this.#folder, HOSTED_FOLDER), this.#walletsFolder];
       for (const part of parts) rmSync(part, { recursive: true, force: true });
       release();
@@ -199,6 +202,20 @@ export class PracticeService {
   /** Stops it where this process runs it. */
   async close(): Promise<void> {
     await this.#alone(() => this.#stopOwn());
+  }
+
+  /** Null: another process runs it. One that is just starting or ending is waited for; throws `busy` where that takes too long. */
+  async #lock(): Promise<(() => void) | null> {
+    ensureFolder(this.#folder);
+    const giveUpAt = performance.now() + LOCK_WITHIN_MS;
+    for (;;) {
+      const release = tryLockFile(join(this.#folder, "node.lock"));
+      if (release !== null) return release;
+      const { running } = this.#file.read();
+      if (running !== null && (await this.#heightOf(running)) !== null) return null;
+      if (performance.now() > giveUpAt) throw IN_USE;
+      await new Revision().next(0, undefined, LOCK_RETRY_MS);
+    }
   }
 
   async #running(): Promise<Running> {
