@@ -7,7 +7,7 @@ import { createServices, type Services } from "../router/services.ts";
 import { dataFolder } from "../services/settings/index.ts";
 import { type CommandIo, EXIT } from "./io.ts";
 import { withCancelOnInterrupt } from "./setup.ts";
-import { describeSubmission, renderSubmissions } from "./submission-words.ts";
+import { describeSubmission, renderSubmissions } from "./submission-report.ts";
 import { paintFor, safeJson } from "./terminal.ts";
 
 const HELP = `Lists own submissions, the newest first, as they were last seen; names one to see its steps.

@@ -10,7 +10,7 @@ import type { WalletService } from "../services/wallets/index.ts";
 import type { CommandIo } from "./io.ts";
 import { type Keyboard, readLine } from "./keyboard.ts";
 import { ProgressLine } from "./progress.ts";
-import { describePreflight, describeReview, revealText, signerText } from "./submission-words.ts";
+import { describePreflight, describeReview, revealText, signerText } from "./submission-report.ts";
 import { paintFor } from "./terminal.ts";
 
 const PASSWORD_TRIES = 3;

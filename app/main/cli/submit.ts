@@ -13,7 +13,7 @@ import { type CommandIo, EXIT } from "./io.ts";
 import { type Keyboard, ownKeyboard } from "./keyboard.ts";
 import { withCancelOnInterrupt } from "./setup.ts";
 import { readSource } from "./source-file.ts";
-import { describeDryRun, describePreflight, describeSubmission } from "./submission-words.ts";
+import { describeDryRun, describePreflight, describeSubmission } from "./submission-report.ts";
 import { resumeHint, SubmitSession, WaitsForSignature } from "./submit-session.ts";
 import { paintFor, safeJson } from "./terminal.ts";
 
