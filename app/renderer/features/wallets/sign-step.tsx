@@ -260,8 +260,8 @@ function ColdSigner({
     >
       <h3 className={classes.title}>1. On the machine with the key</h3>
       <p>
-        Read this script, save it there as {SCRIPT_NAME} and run it. It needs bittensor-wallet and no network, and
-        prints the signature.
+        Read this script, which says what is signed; save it there as {SCRIPT_NAME} and run it. It needs
+        bittensor-wallet and no network, and prints the signature. What is signed too late is prepared anew.
       </p>
       <CopyText text={signingScript(unsigned)} what="the script" />
       <CopyText text={scriptCommand(unsigned)} what="the command" />
