@@ -4,7 +4,7 @@
  */
 import { CrusaderError } from "../../../common/errors.ts";
 import { shownText } from "../../../common/shown-text.ts";
-import { type Answer, ask, RequestProblem } from "../servers/index.ts";
+import { type Answer, ask, RequestProblem, withoutToken } from "../servers/index.ts";
 import {
   codeOf,
   isRow,
@@ -25,6 +25,7 @@ import {
 import type { Validator } from "./archive.ts";
 
 const REQUEST_TIMEOUT_MS = 20_000;
+const MIN_KEY_CHARACTERS = 8;
 /** Requests that go on at a time. */
 const AT_ONCE = 4;
 /** As many as the server gives at most. */
@@ -234,7 +235,8 @@ async function get(
   if (isUnchanged) return { status: 304, value: undefined, problem: null, validator: null, waitSeconds: null };
   if (answer.status !== 200) return failed(statusProblem(access, answer), answer);
   try {
-    const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(answer.body));
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(answer.body);
+    const value: unknown = JSON.parse(withoutKey(text, access));
     // A header's value that cannot be sent back is none.
     const sendable = (header: string | null) =>
       header !== null && /^[\x20-\x7e]{1,200}$/.test(header) ? header : null;
@@ -242,10 +244,15 @@ async function get(
     const isNone = validator.etag === null && validator.lastModified === null;
     return { status: 200, value, problem: null, validator: isNone ? null : validator, waitSeconds: null };
   } catch {
-    const begins = answer.body.subarray(0, 200).toString("utf8");
+    const begins = withoutKey(answer.body.subarray(0, 200).toString("utf8"), access);
     const what = /^\s*</.test(begins) ? "It answered with a page, where JSON belongs." : "Its answer is no JSON.";
     return failed(refused(access, what, HINT_ADDRESS, shownText(begins)), answer);
   }
+}
+
+/** A server may repeat what it was sent, and it must not be kept. A key that is a common word cannot be told from others. */
+function withoutKey(text: string, { apiKey }: ApiAccess): string {
+  return apiKey === null || apiKey.length < MIN_KEY_CHARACTERS ? text : withoutToken(text, apiKey);
 }
 
 const HINT_ADDRESS = "Check that the address is that of a validator's API. What was kept before is still shown.";

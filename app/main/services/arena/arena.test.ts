@@ -489,6 +489,17 @@ test("an API key is sent to its address, is kept among the secrets, and goes wit
   const [source] = await arena.refresh();
   expect([source?.problem, new Set(server.requests.map(({ apiKey }) => apiKey))]).toEqual([null, new Set(["key-1"])]);
   expect(readFileSync(join(dataFolder, "arena-sources.json"), "utf8")).not.toContain("key-1");
+  // A server that repeats it is not repeated.
+  arena.add({ name: "main", place }, "key-1-and-more", { replace: true });
+  server.apiKey = "key-1-and-more";
+  server.put({ submission_id: "echo", miner_hotkey: "your key: key-1-and-more", final_score: 99 });
+  await arena.refresh();
+  expect(arena.submission({ source: "main", submissionId: "echo" }).submission.hotkey).toBe("your key: <token>");
+  server.faults.set("*", { kind: "body", body: "<p>key-1-and-more" });
+  expect((await arena.refresh())[0]?.problem?.detail).toBe("<p><token>");
+  server.faults.clear();
+  server.apiKey = "key-1";
+  arena.add({ name: "main", place }, "key-1", { replace: true });
   expect(() => arena.add({ name: "main", place }, null)).toThrow(/There is a source named main already/);
   expect(arena.add({ name: "main", place }, null, { replace: true, keepApiKey: true })[0]?.hasApiKey).toBe(true);
   const elsewhere = { kind: "api" as const, address: "http://thief.example" };
