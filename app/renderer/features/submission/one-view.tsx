@@ -1,5 +1,5 @@
 /** One submission: the step that is a person's to sign, what the chain did, and what became of it. */
-import { Button, Modal } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { IconAlertTriangle, IconArrowLeft } from "@tabler/icons-react";
 import { useCallback, useEffect, useState } from "react";
 import type { CrusaderError } from "../../../common/errors.ts";
@@ -20,7 +20,6 @@ import {
 } from "../../../common/submission-words.ts";
 import { client, useConnection } from "../../client.ts";
 import { asCrusaderError } from "../../connection.ts";
-import { notifyError } from "../../shell/notifications.ts";
 import { EmptyState, ErrorState, Loading } from "../../shell/ui/states.tsx";
 import { showRun } from "../history/actions.ts";
 import { SignStep } from "../wallets/index.ts";
@@ -28,6 +27,7 @@ import { DecodedCall } from "./decoded-call.tsx";
 import { ExportButtons } from "./export-buttons.tsx";
 import { CopiedFact, Fact, Facts } from "./facts.tsx";
 import { FeeFacts } from "./fee-facts.tsx";
+import { Abandon, AnotherNode } from "./one-actions.tsx";
 import { PageHeading } from "./page-heading.tsx";
 import { StateMark } from "./state-mark.tsx";
 import classes from "./submission.module.css";
@@ -247,6 +247,7 @@ function Reveal({
 
 function About({ submission }: { submission: Submission }) {
   const { id, createdAt, profile, netuid, sha256, runId, hotkeyAddress, fee, payment, state, reveal, url } = submission;
+  const isUnderway = state === "open" || state === "committed" || state === "revealed";
   return (
     <section className={classes.part} aria-label="Proof">
       <h3 className={classes.title}>Proof</h3>
@@ -278,35 +279,9 @@ function About({ submission }: { submission: Submission }) {
       </Facts>
       <div className={classes.line}>
         <ExportButtons ids={[id]} />
+        {isUnderway && submission.network !== "practice" && <AnotherNode id={id} network={submission.network} />}
         {state === "open" && <Abandon id={id} isPaid={payment !== null} />}
       </div>
     </section>
-  );
-}
-
-function Abandon({ id, isPaid }: { id: string; isPaid: boolean }) {
-  const [isAsked, setAsked] = useState(false);
-  const abandon = async () => {
-    await client.submission.abandon({ id });
-    setAsked(false);
-  };
-  return (
-    <>
-      <Button onClick={() => setAsked(true)}>Abandon</Button>
-      <Modal opened={isAsked} onClose={() => setAsked(false)} title="Abandon the submission">
-        <div className={classes.part}>
-          <p>
-            No further step of it is signed. What is on the chain stays there
-            {isPaid ? "; the payment can be cited by a later submission." : "."}
-          </p>
-          <div className={classes.line}>
-            <Button variant="filled" onClick={() => abandon().catch((thrown: unknown) => notifyError(thrown))}>
-              Abandon it
-            </Button>
-            <Button onClick={() => setAsked(false)}>Keep it</Button>
-          </div>
-        </div>
-      </Modal>
-    </>
   );
 }
