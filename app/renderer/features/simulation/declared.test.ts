@@ -42,6 +42,18 @@ test("another's code says where it was imported from", async () => {
   expect((await readDeclared(imported, { kind: "run", runId: "2" })).origin).toEqual(origin);
 });
 
+test("a submission of the arena is another's code", async () => {
+  const { client } = scanning(() => null);
+  const seenAt = "2026-11-20T10:00:00.000Z";
+  const submission = async () => ({ code: { text: "theirs" }, codeProblem: "", seenAt });
+  const withArena = { ...client, arena: { submission } } as unknown as typeof client;
+  const reference = { source: "public", submissionId: "v1_1" };
+  expect((await readDeclared(withArena, { kind: "submission", ...reference })).origin).toEqual({
+    ...reference,
+    seenAt,
+  });
+});
+
 test("an unchanged copy of another's code is still another's", async () => {
   const origin = { runId: "7", importedAt: "2026-11-20T10:00:00.000Z" };
   const { client } = scanning(() => null);

@@ -1,5 +1,6 @@
 /** What a file says of itself before it runs: the ranks it declares, and what the scan finds. */
 import type { Client } from "../../../common/contract.ts";
+import { CrusaderError } from "../../../common/errors.ts";
 import type { CodeOrigin } from "../../../common/runs.ts";
 import type { ScanReport } from "../../../common/scan.ts";
 import type { Target } from "../../../common/simulation.ts";
@@ -8,6 +9,7 @@ import type { FileReference } from "../../../common/workspace.ts";
 type Reading = {
   workspace: Pick<Client["workspace"], "read" | "readTemplate">;
   runs: Pick<Client["runs"], "source" | "originOf">;
+  arena: Pick<Client["arena"], "submission">;
   scan: Client["scan"];
 };
 
@@ -50,5 +52,11 @@ async function codeOf(
       return client.workspace.readTemplate({ name: target.name }, options);
     case "run":
       return client.runs.source({ runId: target.runId }, options);
+    case "submission": {
+      const { source, submissionId } = target;
+      const { code, codeProblem, seenAt } = await client.arena.submission({ source, submissionId }, options);
+      if (code === null) throw new CrusaderError("not_found", codeProblem);
+      return { text: code.text, origin: { source, submissionId, seenAt } };
+    }
   }
 }
