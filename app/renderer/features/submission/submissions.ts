@@ -18,6 +18,11 @@ export function useSubmissions(): Submissions {
   return useStore(known);
 }
 
+/** Newest first; none before they were told. */
+export function knownSubmissions(): readonly Submission[] {
+  return known.getState().list ?? [];
+}
+
 /** Returns the function that stops it. */
 export function followSubmissions(): () => void {
   return followStream((signal) => client.submission.watch(undefined, { signal }), {
