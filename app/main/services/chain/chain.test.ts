@@ -93,6 +93,7 @@ test("what there is to read of a chain", async () => {
     transactionVersion: 1,
     isKnown: true,
     differences: [],
+    refusals: [],
   });
   expect(await chain.health()).toEqual({ peers: 8, isSyncing: false });
   expect(await chain.blockHashOf(4)).toBeNull();
@@ -431,7 +432,7 @@ async function commitmentOf(chain: Chain): Promise<ChainCall> {
 test("calls with other numbers than the known runtime's are said to be so", async () => {
   const { node, chains, chain } = await bench({ faults: { callIndexOffset: 1 } });
   const difference = "Commitments.set_commitment is call 18.1 here, and 18.0 in the known runtime.";
-  expect(await chain.runtime()).toMatchObject({ isKnown: false, differences: [difference] });
+  expect(await chain.runtime()).toMatchObject({ isKnown: false, differences: [difference], refusals: [difference] });
   const { problem: shown } = await first(chains.watch("practice", undefined), ({ problem }) => problem !== null);
   expect(shown?.message).toBe(difference);
 

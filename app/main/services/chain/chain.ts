@@ -42,6 +42,8 @@ export type RuntimeFacts = {
   isKnown: boolean;
   /** What differs from it in the calls and reads that Crusader makes, each in a sentence; empty where nothing does. */
   differences: string[];
+  /** Those of them for which nothing is prepared: a call is missing, or the node lies about the known runtime. */
+  refusals: string[];
 };
 
 export type Balance = { freeRao: bigint; reservedRao: bigint; frozenRao: bigint };

@@ -65,6 +65,7 @@ export class NodeChain implements Chain {
         ...runtime.version,
         isKnown: runtime.version.specVersion === KNOWN_RUNTIME.specVersion && differences.length === 0,
         differences,
+        refusals: runtime.refusals(),
       };
     });
   }

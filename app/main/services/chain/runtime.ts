@@ -201,6 +201,16 @@ export class Runtime {
     });
   }
 
+  /**
+   * Those of `differences` for which `method` refuses. A newer runtime may number its calls anew: its metadata is gone by,
+   * and the version is signed.
+   */
+  refusals(): string[] {
+    const isMissing = (kind: string) => this.#callIndex(kind as ChainCall["kind"]) === null;
+    const cannotBe = this.version.specVersion === KNOWN_RUNTIME.specVersion;
+    return cannotBe || Object.keys(KNOWN_RUNTIME.calls).some(isMissing) ? this.differences() : [];
+  }
+
   /** Throws `chain_refused` where something is signed in this runtime that Crusader does not know. */
   checkExtensions(): void {
     const { extrinsic } = this.#metadata.asV14;

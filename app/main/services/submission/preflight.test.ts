@@ -149,6 +149,12 @@ const CASES: Case[] = [
     },
   },
   {
+    name: "a node that lies about the known runtime",
+    id: "node",
+    says: /spec 343: Commitments\.set_commitment is call 18\.1 here, and 18\.0 in the known runtime\.$/,
+    options: { faults: { callIndexOffset: 1 } },
+  },
+  {
     name: "pulses that do not arrive",
     id: "drand",
     says: /pulses do not arrive, and nothing is revealed/,
@@ -201,6 +207,18 @@ const CASES: Case[] = [
     options: { profile: { payment: { enabled: true, fee_rao: 20_000_000_000 } } },
   },
 ];
+
+test("a newer runtime that numbers its calls anew is said to be so, and gone by", async () => {
+  const of = await bench({ faults: { callIndexOffset: 1 } });
+  of.node.upgrade();
+  const node = checkOf(await lastOf(of.service.preflight(of.order)), "node");
+  expect(node).toMatchObject({
+    state: "warn",
+    message: expect.stringMatching(
+      /spec 344, which is not the one .* Commitments\.set_commitment is call 18\.1 here, and 18\.0 in the known/,
+    ),
+  });
+});
 
 test.each(CASES)("blocked: $name", async ({ id, says, options, before, order }) => {
   const of = await bench(options);

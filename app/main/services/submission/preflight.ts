@@ -370,10 +370,13 @@ export class PreflightRun {
         "The chain, or this node's part of it, is in trouble: wait, or use another node.",
       );
     }
-    if (runtime.differences.length > 0) return block(`${where}: ${runtime.differences.join(" ")}`, "Update Crusader.");
+    if (runtime.refusals.length > 0) {
+      return block(`${where}: ${runtime.refusals.join(" ")}`, "Update Crusader, or use another node.");
+    }
     if (!runtime.isKnown) {
+      const told = runtime.differences.length > 0 ? runtime.differences.join(" ") : "Its calls have the same numbers.";
       return warn(
-        `${where}, which is not the one that Crusader was tested with; the calls and reads it makes are the same.`,
+        `${where}, which is not the one that Crusader was tested with. ${told}`,
         "Read each step before it is signed.",
       );
     }
