@@ -26,6 +26,7 @@ import { VALIDATOR_CODES, type ValidatorCode } from "../../../common/events.ts";
 import {
   blockOfDecayed,
   passesAtBlock,
+  type Ranked,
   rankBoard,
   scoreToPass,
   type ThresholdRules,
@@ -84,6 +85,8 @@ export type DiffedSide =
   | { kind: "previous" }
   | { kind: "bytes"; title: string; bytes: Uint8Array };
 
+type RankedSubmission = Ranked<KeptSubmission & { score: number }>;
+
 const POLL_EVERY_MS = 30_000;
 const DIFF_TIMEOUT_MS = 2000;
 const OWN_HOTKEYS_FOR_MS = 5000;
@@ -104,6 +107,7 @@ export class ArenaService implements Standings {
   readonly #changed = new Revision();
   readonly #looks: Looks;
   readonly #lookEveryMs: number;
+  readonly #rankings = new Map<string, { of: string; ranked: readonly RankedSubmission[] }>();
   #hotkeys: { addresses: ReadonlySet<string>; untilMs: number } = { addresses: new Set(), untilMs: 0 };
 
   constructor({
@@ -630,10 +634,18 @@ export class ArenaService implements Standings {
     };
   }
 
-  /** Without a profile: by the threshold that the source names. */
-  #ranked(source: string) {
+  /** Without a profile: by the threshold that the source names. Kept until something changes, as lists ask it for each of their rows. */
+  #ranked(source: string): readonly RankedSubmission[] {
+    const of = `${this.#changed.number} ${this.#archive.othersVersion()}`;
+    const known = this.#rankings.get(source);
+    if (known?.of === of) return known.ranked;
     const { threshold } = this.#archive.sourceState(source);
-    return rankBoard(this.#archive.finished(source).filter(isListed), threshold?.decayed ?? threshold?.current ?? 0);
+    const ranked = rankBoard(
+      this.#archive.finished(source).filter(isListed),
+      threshold?.decayed ?? threshold?.current ?? 0,
+    );
+    this.#rankings.set(source, { of, ranked });
+    return ranked;
   }
 
   #leaderOf(source: string) {
