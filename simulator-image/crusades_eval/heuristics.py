@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from .lints import Function, Unit, keyword_of, receiver_chain, results, root_name, row_slice
@@ -73,8 +74,9 @@ def warm_up_branch(file: File) -> Iterator[Found]:
                         yield Found(node, sentence, LIKELY)
                         break
             case ast.If(test=test) | ast.IfExp(test=test) | ast.While(test=test):
-                if isinstance(test, ast.BinOp) and is_step_count(file, test, unit):
-                    yield Found(test, sentence, LIKELY)
+                for part in parts_of(test):
+                    if isinstance(part, ast.BinOp) and is_step_count(file, part, unit):
+                        yield Found(part, sentence, LIKELY)
             case ast.Subscript(value=value, slice=index):
                 chosen = file.program.value_of(value, unit)
                 display = isinstance(chosen, ast.Dict | ast.Tuple | ast.List)
@@ -92,10 +94,25 @@ def warm_up_branch(file: File) -> Iterator[Found]:
                     yield Found(node, sentence, LIKELY)
 
 
+def parts_of(test: ast.expr) -> Iterator[ast.expr]:
+    """What a condition is put together of by `and`, `or` and `not`."""
+    waiting = [test]
+    while waiting:
+        match waiting.pop():
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                waiting.append(operand)
+            case ast.BoolOp(values=values):
+                waiting += values
+            case part:
+                yield part
+
+
 def is_step_count(file: File, node: ast.expr, unit: Unit) -> bool:
     """Whether the value is num_steps, or is computed of nothing but it and numbers."""
     if not file.tags(node, unit) & STEPS:
         return False
+    if isinstance(node, ast.Call) and called_name(node) in ("len", "sum"):
+        return True
     names = [*names_in(node)]
     return bool(names) and all(
         file.tags(name, unit) == STEPS or number(file.program.value_of(name, unit)) is not None
@@ -112,7 +129,7 @@ def tells(file: File, count: ast.expr, other: ast.expr, unit: Unit) -> bool:
         return True
     known = number(value)
     # No call asks for fewer than two steps, so that only says that there are some.
-    return known is not None and (known > 1 or not isinstance(count, ast.Name))
+    return known is not None and (known > 1 or isinstance(count, ast.BinOp))
 
 
 MUTATORS = frozenset(
@@ -151,11 +168,19 @@ def kept_writes(file: File) -> Iterator[Kept]:
     for call, unit in file.calls:
         if not file.in_function(unit) or not isinstance(call.func, ast.Attribute):
             continue
-        if call.func.attr in MUTATORS:
+        if call.func.attr in ("register_buffer", "register_parameter") and file.tags(call.func.value, unit) & MODEL:
+            name = f"{root_name(call.func.value)}.{call.func.attr}"
+            yield Kept(call, name, ast.Tuple(elts=call.args, ctx=ast.Load()), unit, counts=False)
+        elif call.func.attr in MUTATORS:
             place = ast.Subscript(value=call.func.value, slice=ast.Constant(value=0), ctx=ast.Store())
             name = kept_name(file, place, unit, lasting_classes)
             if name is not None:
-                yield Kept(call, name, ast.Tuple(elts=call.args, ctx=ast.Load()), unit, counts=False)
+                advances = call.func.attr in ("send", "pop", "popleft") and all(
+                    is_constant(one, None) for one in call.args
+                )
+                constant = bool(call.args) and all(isinstance(one, ast.Constant) for one in call.args)
+                grows = call.func.attr in ("append", "add", "extend", "insert") and constant
+                yield Kept(call, name, ast.Tuple(elts=call.args, ctx=ast.Load()), unit, counts=advances or grows)
         elif call.func.attr == "__next__" and is_lasting(file, call.func.value, unit):
             yield Kept(call, root_name(call.func.value), None, unit, counts=True)
 
@@ -163,7 +188,8 @@ def kept_writes(file: File) -> Iterator[Kept]:
 def kept_name(file: File, target: ast.expr, unit: Unit, lasting_classes: set[Unit]) -> str | None:
     """What outlives the call there, None where nothing does."""
     if isinstance(target, ast.Name):
-        return target.id if target.id in file.flow.shared[unit] else None
+        enclosed = target.id in file.flow.enclosed[unit] and file.is_called_at_import(unit)
+        return target.id if enclosed or target.id in file.flow.shared[unit] else None
     if not isinstance(target, ast.Attribute | ast.Subscript):
         return None
     root: ast.AST = target
@@ -301,10 +327,11 @@ def kept_state(file: File) -> Iterator[Found]:
         )
     for node, unit in file.of(ast.FunctionDef):
         cached = [one for one in node.decorator_list if decorator_name(one) in ("cache", "lru_cache")]
-        given = [
-            argument for argument in node.args.args if file.flow.named(unit_of(file, node), argument.arg) & OF_THE_CALL
-        ]
-        if cached and given:
+        if not cached:
+            continue
+        holder = file.unit_by_node.get(id(node), unit)
+        given = [argument for argument in node.args.args if file.flow.named(holder, argument.arg) & OF_THE_CALL]
+        if given:
             yield Found(
                 cached[0],
                 f"`{node.name}` remembers what it gave for data, weights or results: what the warm-up computed can "
@@ -312,11 +339,6 @@ def kept_state(file: File) -> Iterator[Found]:
                 LIKELY,
                 (given[0],),
             )
-        del unit
-
-
-def unit_of(file: File, node: ast.AST) -> Unit:
-    return next((unit for unit in file.program.every_unit if unit.node is node), file.flow.unit_of[id(node)])
 
 
 def decorator_name(node: ast.expr) -> str:
@@ -424,9 +446,18 @@ def computing_result(file: File) -> Iterator[Found]:
                 yield Found(
                     node, f"The result is more than a record: its class has the base {', '.join(sorted(bases))}.", LOOK
                 )
+    for store in file.stores:
+        match store.target:
+            case ast.Attribute(attr=name, value=ast.Name(id=owner)) if owner in file.program.units:
+                if name in HOOKS or (name in FIELDS and not isinstance(store.value, ast.Constant)):
+                    yield Found(store.node, f"`{name}` of a class is set after the class was written: {LATE}", LIKELY)
+    for call, _ in file.calls:
+        if isinstance(call.func, ast.Name) and call.func.id == "type" and len(call.args) == 3:
+            yield Found(call, f"A class is made while the code runs, with what its text does not show: {LATE}", LIKELY)
     for made in results(file.program):
         for name, value in (made.fields or {}).items():
-            if isinstance(value, ast.GeneratorExp | ast.Lambda):
+            lazy = isinstance(value, ast.Call) and called_name(value) in ("map", "filter", "zip", "iter")
+            if lazy or isinstance(value, ast.GeneratorExp | ast.Lambda):
                 yield Found(value, f"`{name}` is no value yet: {LATE}", LIKELY)
 
 
@@ -688,7 +719,6 @@ def asks_rank(file: File, test: ast.AST) -> bool:
                 return True
             case ast.Attribute(attr="rank" | "local_rank"):
                 return True
-    del file
     return False
 
 
@@ -732,7 +762,8 @@ def reported_state(file: File, value: ast.expr, unit: Unit) -> Iterator[Found]:
             deep = isinstance(target.value, ast.Subscript)
             named = isinstance(target.slice, ast.Constant) and "." in str(target.slice.value)
             made = not file.tags(store.value, unit) & (WEIGHTS | MODEL | UNKNOWN | OUTPUT)
-            if (deep or named) and made:
+            own = any(isinstance(one, ast.Name) and one.id == value.id for one in ast.walk(store.value))
+            if ((deep or named) and made) or (own and isinstance(store.value, ast.BinOp)):
                 yield Found(
                     store.node,
                     "Weights are written into the state that is reported: it is not what training gave.",
@@ -781,14 +812,36 @@ def skipped_steps(file: File) -> Iterator[Found]:
         statement = file.program.parents.get(call)
         if isinstance(statement, ast.Expr):
             yield Found(call, "A batch is drawn and not trained on: others may take its place.", LOOK)
+    yield from one_batch_for_all(file)
     for node, unit in file.of(ast.Continue, ast.Break):
         loop = next(file.inside(node, unit, ast.For, ast.While), None)
         if loop not in file.drawing_loops or loop not in training:
             continue
-        later = [call for call, at in file.backward_calls if at is unit and call.lineno > node.lineno]
+        last = file.last_training_call.get(unit)
+        later = last is not None and last.lineno > node.lineno
         tests = [around.test for around in file.inside(node, unit, ast.If)]
         if later and tests and not any(isinstance(one, ast.Is) for test in tests for one in ast.walk(test)):
             yield Found(node, "Some batches are drawn and not trained on.", LOOK, (tests[0],))
+
+
+def one_batch_for_all(file: File) -> Iterator[Found]:
+    entry = file.program.entry
+    loops = [loop for loop, unit in file.of(ast.For, ast.While) if unit is entry and loop in file.program.step_loops]
+    repeated = (ast.For, ast.While, ast.ListComp, ast.GeneratorExp, ast.SetComp, ast.Lambda, *Function.__args__)
+    if entry is None or not loops or not file.draws:
+        return
+    for call, unit in file.draws:
+        around = next(file.inside(call, unit, *repeated), None)
+        if unit is not entry or around is not entry.node:
+            return
+    names = [node for node, unit in file.of(ast.Name) if file.tags(node, unit) & ITERATOR]
+    if len(names) == len(file.draws):
+        yield Found(
+            file.draws[0][0],
+            "Batches are drawn here alone, and the loop trains without drawing others.",
+            LIKELY,
+            (loops[0].iter if isinstance(loops[0], ast.For) else loops[0].test,),
+        )
 
 
 def shortens(file: File, end: ast.expr, unit: Unit) -> bool:
@@ -824,34 +877,52 @@ def skipped_update(file: File) -> Iterator[Found]:
             yield Found(entry.node, "Nothing goes backward: there are no gradients, so nothing is trained.", LIKELY)
         elif not any(UPDATES.match(name) for name in mentions):
             yield Found(entry.node, "Nothing takes an optimizer's step, so nothing is trained.", LIKELY)
-    for call, unit in file.calls:
-        if called_name(call) != "step" or not isinstance(call.func, ast.Attribute):
-            continue
-        if not file.tags(call.func.value, unit) & (OPTIMIZER | UNKNOWN):
-            continue
+    steps = [
+        (call, unit)
+        for call, unit in file.calls
+        if called_name(call) == "step"
+        and isinstance(call.func, ast.Attribute)
+        and file.tags(call.func.value, unit) & (OPTIMIZER | UNKNOWN)
+    ]
+    for call, unit in [*steps, *file.backward_calls]:
         loop = next(file.inside(call, unit, ast.For, ast.While), None)
         if loop not in file.drawing_loops:
             continue
+        turns = {name.id for name in names_in(loop.target)} if isinstance(loop, ast.For) else set()
         for around in file.inside(call, unit, ast.If):
-            if any(isinstance(one, ast.Mod) for test in [around.test] for one in operators_of(test)):
-                yield Found(
-                    call,
-                    "The optimizer steps for some batches only: fewer updates than steps are asked for.",
-                    LOOK,
-                    (around.test,),
-                )
+            by_turns = any(name.id in turns for name in names_in(around.test))
+            if (by_turns or has_remainder(around.test)) and around.lineno > loop.lineno:
+                backward = called_name(call) == "backward"
+                what = "Gradients are computed" if backward else "The optimizer steps"
+                sentence = f"{what} for some batches only: less work than the steps that are asked for."
+                yield Found(call, sentence, LIKELY if backward else LOOK, (around.test,))
                 break
+    looping = [(call, unit) for call, unit in file.backward_calls if loop_of(file, call, unit) in file.drawing_loops]
+    if len(steps) == 1 and len(looping) == 1 and steps[0][1] is looping[0][1] is entry:
+        call, unit = steps[0]
+        within = next(file.inside(call, unit, ast.For, ast.While, *Function.__args__), None)
+        if entry is not None and within is entry.node and call.lineno > looping[0][0].lineno:
+            yield Found(
+                call, "One step for all batches: the optimizer's other steps are saved.", LIKELY, (looping[0][0],)
+            )
 
 
-def operators_of(test: ast.AST) -> Iterator[ast.AST]:
-    return (one.op for one in ast.walk(test) if isinstance(one, ast.BinOp))
+def has_remainder(test: ast.AST) -> bool:
+    return any(isinstance(one, ast.BinOp) and isinstance(one.op, ast.Mod) for one in ast.walk(test))
 
 
 @heuristic("gradless-forward", "Runs the model without gradients in the loop")
 def gradless_forward(file: File) -> Iterator[Found]:
     sentence = "This forward pass leaves no gradients: its step looks like training and is not."
     off = ("no_grad", "inference_mode")
+    for call, unit in file.calls:
+        switched = called_name(call) == "set_grad_enabled" and is_constant(call.args[0] if call.args else None, False)
+        if switched and loop_of(file, call, unit) in file.drawing_loops:
+            yield Found(call, sentence, LIKELY)
     for call, unit in file.model_calls:
+        # The head alone, on what the body gave for the step: logits to report.
+        if any(file.tags(one, unit) & (OUTPUT | BATCH) == OUTPUT for one in call.args):
+            continue
         for around in file.inside(call, unit, ast.With):
             for item in around.items:
                 context = item.context_expr
@@ -882,7 +953,10 @@ def changed_gradients(file: File) -> Iterator[Found]:
                             LIKELY,
                             (call,),
                         )
-                    case ast.BinOp(op=ast.Mult(), left=left, right=right) if 0 in (number(left), number(right)):
+                    case ast.BinOp(op=ast.Mult(), left=left, right=right) if 0 in (
+                        number(file.program.value_of(left, unit)),
+                        number(file.program.value_of(right, unit)),
+                    ):
                         yield Found(
                             one, "What goes backward is multiplied by zero: so are all gradients.", LIKELY, (call,)
                         )
@@ -953,27 +1027,22 @@ def zeroes(file: File, hook: ast.expr, unit: Unit) -> bool:
             )
     return any(
         (isinstance(one, ast.Call) and called_name(one) in ZEROS)
+        or (isinstance(one, ast.Call) and called_name(one) in ("mul", "mul_") and 0 in map(number, one.args))
         or (isinstance(one, ast.BinOp) and 0 in (number(one.left), number(one.right)))
         for one in body
     )
 
 
 def between_backward_and_step(file: File, node: ast.AST, unit: Unit) -> bool:
-    around = file.program.function_around(node, unit)
-
-    def lines(name: str) -> list[int]:
-        return [
-            call.lineno
-            for call, at in file.calls
-            if at is unit and called_name(call) == name and file.program.function_around(call, unit) is around
-        ]
-
-    before = [line for line in lines("backward") if line < node.lineno]
-    after = [line for line in lines("step") if line > node.lineno]
+    around = id(file.program.function_around(node, unit))
+    steps = file.lines_of_calls.get((unit, around, "step"), [])
+    before = [line for line in file.lines_of_calls.get((unit, around, "backward"), []) if line < node.lineno]
+    after = [line for line in steps if line > node.lineno]
     if not before or not after:
         return False
     # With a step in between, this belongs to the end of that step.
-    return not any(max(before) < line < node.lineno for line in lines("step")) and loop_of(file, node, unit) is not None
+    between = any(before[-1] < line < node.lineno for line in steps)
+    return not between and loop_of(file, node, unit) is not None
 
 
 def loop_of(file: File, node: ast.AST, unit: Unit) -> ast.AST | None:
@@ -1006,8 +1075,25 @@ def skipped_layers(file: File) -> Iterator[Found]:
             cut = store.value is None or any(isinstance(one, ast.Slice) for one in ast.walk(store.value))
             if isinstance(store.node, ast.Delete) or cut or any(one.ifs for one in comprehensions(store.value)):
                 yield Found(store.node, "Layers are taken out of the model.", LIKELY)
+    for node in file.classes:
+        forward = class_names(node).get("forward")
+        bases = {decorator_name(base) for base in node.bases}
+        if "Module" in bases and isinstance(forward, Function) and hands_back(forward):
+            yield Found(
+                forward, "A part of the model that does nothing: it may take the place of one that does.", LIKELY
+            )
     yield from skipped_in_loops(file)
     yield from partial_optimizer(file)
+
+
+def hands_back(forward: Function) -> bool:
+    """Whether a method returns the first thing it was given, and does nothing else."""
+    body = [one for one in forward.body if not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))]
+    if len(body) != 1 or not isinstance(body[0], ast.Return):
+        return False
+    value = body[0].value
+    first = value.elts[0] if isinstance(value, ast.Tuple) and value.elts else value
+    return isinstance(first, ast.Name) and first.id in [one.arg for one in forward.args.args[1:]]
 
 
 def comprehensions(node: ast.AST | None) -> Iterator[ast.comprehension]:
@@ -1037,7 +1123,6 @@ def skipped_in_loops(file: File) -> Iterator[Found]:
 
 def is_whole(file: File, cut: ast.Slice) -> bool:
     """Whether it takes everything: `[:]`, or up to a limit that is the config's number of layers."""
-    del file
     named = [cut.lower, cut.upper]
     if cut.step is not None:
         return False
@@ -1086,6 +1171,10 @@ def is_about_gradients(test: ast.expr) -> bool:
 def skipped_tokens(file: File) -> Iterator[Found]:
     rows: dict[tuple[Unit, str], list[ast.Subscript]] = {}
     for node, unit in file.of(ast.Subscript):
+        match node:
+            case ast.Subscript(value=ast.Call(func=ast.Attribute(attr="chunk" | "split", value=cut)), slice=index):
+                if number(index) is not None and is_batch(file, cut, unit):
+                    yield Found(node, "Some samples of the batch are left out.", LIKELY)
         if not isinstance(node.ctx, ast.Load) or not is_batch(file, node.value, unit):
             continue
         cut = node.slice
@@ -1113,6 +1202,8 @@ def skipped_tokens(file: File) -> Iterator[Found]:
                 for one in ast.walk(file.program.value_of(given, unit)):
                     if isinstance(one, ast.Slice) and number(one.step) not in (None, 1):
                         yield Found(one, "The loss leaves tokens out: their backward pass costs nothing.", LIKELY)
+        elif name in ("narrow", "index_select") and any(is_batch(file, one, unit) for one in receiver_of(call)):
+            yield Found(call, "The samples are cut: fewer tokens are trained on than are counted.", LIKELY)
         elif name in ("masked_fill", "masked_fill_", "masked_select") and any(
             is_batch(file, one, unit) for one in receiver_of(call)
         ):
@@ -1164,18 +1255,13 @@ def rank_shortcut(file: File) -> Iterator[Found]:
         if not asks_rank(file, node.test) or not file.in_function(unit):
             continue
         ends = [one for one in ast.walk(node) if isinstance(one, ast.Return) and inside_body(one, node)]
-        later = [call for call, at in file.backward_calls if at is unit and call.lineno > (node.end_lineno or 0)]
-        later += [
-            call
-            for call, at in file.calls
-            if at is unit and call.lineno > (node.end_lineno or 0) and file.program.called(call) in file.program.trains
-        ]
-        if ends and later:
+        later = file.last_training_call.get(unit)
+        if ends and later is not None and later.lineno > (node.end_lineno or 0):
             yield Found(
                 node.test,
                 "A rank returns before the training: the fastest rank's time counts, so it hides that of all.",
                 LIKELY,
-                (ends[0], later[0]),
+                (ends[0], later),
             )
 
 
@@ -1191,6 +1277,8 @@ SEED_READERS = frozenset(
 READERS = frozenset(
     "item tolist any all max min sum mean std var norm equal allclose isclose array_equal abs unique bincount".split()
 )
+# Of what a name in a condition stands for.
+MAX_ASKED = 100
 CLOCKS = frozenset({"now", "utcnow", "today", "perf_counter", "monotonic", "time_ns", "process_time", "clock_gettime"})
 
 
@@ -1199,7 +1287,7 @@ def probing(file: File) -> Iterator[Found]:
     for node, unit in file.of(ast.If, ast.IfExp, ast.While):
         if not file.in_function(unit):
             continue
-        for one in ast.walk(node.test):
+        for one in asked(file, node.test, unit):
             match one:
                 case ast.Call() if called_name(one) in READERS and isinstance(one.func, ast.Attribute):
                     tags = file.tags(one, unit)
@@ -1208,6 +1296,7 @@ def probing(file: File) -> Iterator[Found]:
                             one,
                             "What is done depends on the weights or the data: the warm-up has other ones.",
                             LIKELY if tags & WEIGHTS else LOOK,
+                            (node.test,),
                         )
                         break
                 case ast.Compare(left=left, ops=[ast.Eq() | ast.NotEq() | ast.In()], comparators=[right]):
@@ -1230,6 +1319,16 @@ def probing(file: File) -> Iterator[Found]:
             yield Found(node, "The code looks at a clock: it can wait, or tell calls apart.", LOOK)
         elif isinstance(node, ast.Attribute) and name in ("environ", "getenv"):
             yield Found(node, "The environment says where and by whom this is run.", LOOK)
+
+
+def asked(file: File, test: ast.expr, unit: Unit) -> Iterator[ast.AST]:
+    """All that a condition is made of, and what its names stand for."""
+    for one in ast.walk(test):
+        yield one
+        if isinstance(one, ast.Name):
+            value = file.program.value_of(one, unit)
+            if value is not one:
+                yield from islice(ast.walk(value), MAX_ASKED)
 
 
 def asks_finite(call: ast.Call) -> bool:
@@ -1309,7 +1408,7 @@ DUNDER_PIECE = re.compile(r"^_{2,}[a-z_]*$|^[a-z_]*_{2,}$")
 @heuristic("assembled-text", "Puts names together that it does not write out")
 def assembled_text(file: File) -> Iterator[Found]:
     sentence = "A name is put together of pieces, so that it is not to be read or searched for."
-    for node, unit in file.walked:
+    for node, _ in file.walked:
         match node:
             case ast.BinOp(op=ast.Add() | ast.Mod(), left=left, right=right):
                 pieces = [
@@ -1349,7 +1448,6 @@ def assembled_text(file: File) -> Iterator[Found]:
                 yield Found(node, sentence, LIKELY)
             case ast.Subscript(value=ast.Constant(value=str()), slice=ast.Slice(step=step)) if number(step) == -1:
                 yield Found(node, "Text is written backwards, so that it is not to be read or searched for.", LIKELY)
-        del unit
 
 
 BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
@@ -1389,12 +1487,11 @@ def named_character(character: str) -> str:
 @heuristic("embedded-data", "Carries data along")
 def embedded_data(file: File) -> Iterator[Found]:
     sentence = "More data than code needs: results computed elsewhere, or a program, can be in it."
-    for node, unit in file.of(ast.Constant):
+    for node, _ in file.of(ast.Constant):
         if isinstance(node.value, str | bytes) and len(node.value) > LONG_TEXT:
             lines = node.value.split("\n" if isinstance(node.value, str) else b"\n")
             if max(map(len, lines)) > LONG_LINE:
                 yield Found(node, sentence, LOOK)
-        del unit
     for node, _ in file.of(ast.List, ast.Tuple, ast.Set):
         if len(node.elts) > MANY_NUMBERS and sum(number(one) is not None for one in node.elts) > MANY_NUMBERS:
             yield Found(node, sentence, LOOK)
@@ -1402,7 +1499,7 @@ def embedded_data(file: File) -> Iterator[Found]:
 
 @heuristic("endless-loop", "Never ends")
 def endless_loop(file: File) -> Iterator[Found]:
-    for loop, unit in file.of(ast.While):
+    for loop, _ in file.of(ast.While):
         if (
             isinstance(loop.test, ast.Constant)
             and loop.test.value
@@ -1412,4 +1509,3 @@ def endless_loop(file: File) -> Iterator[Found]:
             )
         ):
             yield Found(loop.test, "This loop has no end: it can only fill something up, or hold the evaluation.", LOOK)
-        del unit

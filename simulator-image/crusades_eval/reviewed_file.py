@@ -71,6 +71,16 @@ class File:
             if isinstance(parent, kinds):
                 yield parent
 
+    @cached_property
+    def _called_at_import(self) -> set[str]:
+        return {
+            call.func.id for call, unit in self.calls if unit is self.program.module and isinstance(call.func, ast.Name)
+        }
+
+    def is_called_at_import(self, unit: Unit) -> bool:
+        """Whether the module itself calls this function, so that what it made lasts."""
+        return getattr(unit.node, "name", "") in self._called_at_import
+
     def in_function(self, unit: Unit) -> bool:
         return unit is not self.program.module
 
@@ -120,6 +130,32 @@ class File:
     @cached_property
     def backward_calls(self) -> list[tuple[ast.Call, Unit]]:
         return [(call, unit) for call, unit in self.calls if called_name(call) == "backward"]
+
+    @cached_property
+    def unit_by_node(self) -> dict[int, Unit]:
+        """The unit of each function and class of the module, by the identity of its node."""
+        return {id(unit.node): unit for unit in self.program.every_unit}
+
+    @cached_property
+    def lines_of_calls(self) -> dict[tuple[Unit, int, str], list[int]]:
+        """(unit, identity of the innermost function, "backward" or "step") -> the lines of its calls, in order."""
+        lines: dict[tuple[Unit, int, str], list[int]] = {}
+        for call, unit in self.calls:
+            name = called_name(call)
+            if name in ("backward", "step"):
+                around = id(self.program.function_around(call, unit))
+                lines.setdefault((unit, around, name), []).append(call.lineno)
+        return {key: sorted(found) for key, found in lines.items()}
+
+    @cached_property
+    def last_training_call(self) -> dict[Unit, ast.Call]:
+        """The last call of each unit that trains: a backward pass, or a function that has one."""
+        found: dict[Unit, ast.Call] = {}
+        for call, unit in self.calls:
+            trains = called_name(call) == "backward" or self.program.called(call) in self.program.trains
+            if trains and (unit not in found or found[unit].lineno < call.lineno):
+                found[unit] = call
+        return found
 
     @cached_property
     def draws(self) -> list[tuple[ast.Call, Unit]]:

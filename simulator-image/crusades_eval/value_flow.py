@@ -47,6 +47,8 @@ OPTIMIZERS = frozenset({"ZeroRedundancyOptimizer", "DistributedOptimizer", "Adam
 # Pairs of which only the second says something of the value.
 NAMED_PAIRS = frozenset({"enumerate", "items", "named_parameters", "named_buffers", "named_modules", "named_children"})
 MAX_ROUNDS = 8
+# Methods of one name; more were written to be looked through for ever.
+MAX_ALIKE = 20
 
 
 class Flow:
@@ -58,7 +60,9 @@ class Flow:
         self.unit_of = {id(node): unit for node, unit in self.walked}
         #: Names that a function binds, without those it declares global.
         self.local: dict[Unit, set[str]] = {unit: set() for unit in program.every_unit}
+        #: Names that are the module's, and names that a function inside one binds in the one around it.
         self.shared: dict[Unit, set[str]] = {unit: set() for unit in program.every_unit}
+        self.enclosed: dict[Unit, set[str]] = {unit: set() for unit in program.every_unit}
         self.imports: set[str] = {*program.imported}
         #: (unit, name) -> what is bound to it: a value, or what a loop takes its elements from.
         self._bindings: dict[tuple[Unit, str], list[tuple[ast.AST | None, Unit, bool]]] = {}
@@ -81,12 +85,16 @@ class Flow:
             kind = type(node)
             if kind is ast.Global:
                 self.shared[unit].update(node.names)
+            elif kind is ast.Nonlocal:
+                self.enclosed[unit].update(node.names)
             elif kind is ast.Import:
                 self.imports |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
             elif kind is ast.ImportFrom:
                 self.imports |= {alias.asname or alias.name for alias in node.names}
             elif kind in DEFINITIONS and kind is not ast.ClassDef and node is not unit.node:
-                self._inner.setdefault(node.name, []).append((unit, node))
+                alike = self._inner.setdefault(node.name, [])
+                if len(alike) < MAX_ALIKE:
+                    alike.append((unit, node))
             elif kind is ast.Name and not isinstance(node.ctx, ast.Load):
                 self.local[unit].add(node.id)
             elif kind is ast.arg:
@@ -179,9 +187,13 @@ class Flow:
                 parameters = [one.arg for one in (*node.args.posonlyargs, *node.args.args)][skipped:]
                 for name, value in zip(parameters, given, strict=False):
                     self._bindings.setdefault((called, name), []).append((value, unit, False))
+                named = {one.arg for one in (*node.args.args, *node.args.kwonlyargs)}
                 for keyword in call.keywords:
-                    if keyword.arg is not None:
-                        self._bindings.setdefault((called, keyword.arg), []).append((keyword.value, unit, False))
+                    name = keyword.arg
+                    if name not in named and node.args.kwarg is not None:
+                        name = node.args.kwarg.arg
+                    if name is not None:
+                        self._bindings.setdefault((called, name), []).append((keyword.value, unit, False))
 
     def called(self, function: ast.AST, unit: Unit) -> Iterator[tuple[Unit, Function, int]]:
         """The functions of this file that may be meant, and how many of their parameters come from the call itself."""
@@ -211,7 +223,7 @@ class Flow:
                 tags = self._fixed.get(key, 0)
                 for value, unit, element in values:
                     found = UNKNOWN if value is None else self.tags(value, unit)
-                    tags |= self._element(value, found) if element else found
+                    tags |= self._element(found) if element else found
                 if tags != self._tags.get(key, 0):
                     self._tags[key] = tags | self._tags.get(key, 0)
                     changed = True
@@ -227,9 +239,9 @@ class Flow:
                 return
 
     @staticmethod
-    def _element(source: ast.AST | None, tags: int) -> int:
-        if isinstance(source, ast.Call) and isinstance(source.func, ast.Name) and source.func.id == "range":
-            return 0
+    def _element(tags: int) -> int:
+        # The number of steps counts elements, and is none.
+        tags &= ~STEPS
         return (tags & ~ITERATOR) | BATCH if tags & ITERATOR else tags
 
     # --- Tags
@@ -256,10 +268,13 @@ class Flow:
                 return self._call_tags(node, unit)
             case ast.Subscript(value=value):
                 return self.tags(value, unit)
-            case ast.ListComp(elt=element) | ast.SetComp(elt=element) | ast.GeneratorExp(elt=element):
-                return self.tags(element, unit)
-            case ast.DictComp(value=value):
-                return self.tags(value, unit)
+            case (
+                ast.ListComp(elt=value)
+                | ast.SetComp(elt=value)
+                | ast.GeneratorExp(elt=value)
+                | ast.DictComp(value=value)
+            ):
+                return self.tags(value, unit) | (self.tags(node.generators[0].iter, unit) & STEPS)
             case ast.IfExp(body=body, orelse=orelse):
                 return self.tags(body, unit) | self.tags(orelse, unit)
         found = 0
@@ -299,14 +314,15 @@ class Flow:
         if isinstance(function, ast.Attribute):
             name = function.attr
         if name == "range":
-            return 0
+            return self._arguments(call, unit) & STEPS
         if name in MAKERS:
             return MADE | (self._arguments(call, unit) & (OUTPUT | BATCH) if name in ("tensor", "one_hot") else 0)
         if name == "next":
             given = self._arguments(call, unit)
             return (given & ~ITERATOR) | BATCH if given & ITERATOR else given
         if name == "len":
-            return SIZE if self._arguments(call, unit) & (BATCH | SIZE) else 0
+            given = self._arguments(call, unit)
+            return (SIZE if given & (BATCH | SIZE) else 0) | (given & STEPS)
         if name in REUSABLE:
             return READY | (self._arguments(call, unit) & MODEL)
         if name in OPTIMIZERS or self.program.path(function).startswith("torch.optim."):

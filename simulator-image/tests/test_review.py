@@ -155,6 +155,10 @@ def after_backward(statement):
 CASES = {
     "warm-up-branch": (
         [
+            ([begun("fast = len(range(num_steps)) > 2")], LIKELY, "len(range(num_steps)) > 2"),
+            ([begun("fast = sum(1 for _ in range(num_steps)) > 2")], LIKELY, "sum(1 for _ in range(num_steps)) > 2"),
+            ([begun("if not (num_steps - 2):\n        pass")], LIKELY, "num_steps - 2"),
+            ([before("def go(**k):\n    return k['n'] > 2"), begun("go(n=num_steps)")], LIKELY, "k['n'] > 2"),
             ([begun("fast = num_steps > 2")], LIKELY, "num_steps > 2"),
             ([before("WARM = 2"), begun("fast = WARM == num_steps")], LIKELY, "WARM == num_steps"),
             ([begun("fast = num_steps in (2, 3)")], LIKELY, "num_steps in (2, 3)"),
@@ -177,6 +181,18 @@ CASES = {
     ),
     "call-counting": (
         [
+            ([before("MODES = ['timed', 'warm']"), begun("mode = MODES.pop()")], LIKELY, "MODES.pop()"),
+            ([before("SEEN = []"), begun("SEEN.append(1)")], LIKELY, "SEEN.append(1)"),
+            (
+                [
+                    before(
+                        "def make():\n    n = 0\n    def count():\n        nonlocal n\n        n += 1\n    return count\ncount = make()"
+                    ),
+                    begun("count()"),
+                ],
+                LIKELY,
+                "n += 1",
+            ),
             ([before("calls = 0"), begun("global calls\n    calls += 1")], LIKELY, "calls += 1"),
             ([before("calls = [0]"), begun("calls[0] += 1")], LIKELY, "calls[0] += 1"),
             ([begun("inner_steps.calls += 1")], LIKELY, "inner_steps.calls += 1"),
@@ -195,6 +211,7 @@ CASES = {
             ),
         ],
         [
+            [begun("seen = 0\n    def note():\n        nonlocal seen\n        seen += 1")],
             [
                 before("step_fn = None"),
                 begun("global step_fn\n    if step_fn is None:\n        step_fn = torch.compile(f)"),
@@ -209,6 +226,11 @@ CASES = {
     ),
     "kept-state": (
         [
+            (
+                [after_backward('model.register_buffer("kept", logits.detach())')],
+                LIKELY,
+                'model.register_buffer("kept", logits.detach())',
+            ),
             ([before("KEPT = {}"), each_step('KEPT["batch"] = batch')], LIKELY, 'KEPT["batch"] = batch'),
             ([before("KEPT = []"), after_backward("KEPT.append(loss.detach())")], LIKELY, "KEPT.append(loss.detach())"),
             ([(STATE, f"{STATE}    inner_steps.state = final_state\n")], LIKELY, "inner_steps.state = final_state"),
@@ -262,6 +284,17 @@ CASES = {
     ),
     "computing-result": (
         [
+            ([(RESULT, RESULT.replace("final_state)", "map(str, final_state))"))], LIKELY, "map(str, final_state)"),
+            (
+                [(RESULT, "    return type('R', (), {'final_loss': 1.0})()\n")],
+                LIKELY,
+                "type('R', (), {'final_loss': 1.0})",
+            ),
+            (
+                [before("InnerStepsResult.final_state = cached_property(f)")],
+                LIKELY,
+                "InnerStepsResult.final_state = cached_property(f)",
+            ),
             ([(FIELDS, f"{FIELDS}    def items(self):\n        return 1\n")], LOOK, "def items(self):"),
             (
                 [(FIELDS, "    @functools.cached_property\n    def final_state(self):\n        return 1\n")],
@@ -304,7 +337,7 @@ CASES = {
             ([before('torch.library.impl("aten::mm", "CUDA")(f)')], LIKELY, 'torch.library.impl("aten::mm", "CUDA")'),
         ],
         [
-            [before("class Net(torch.nn.Module):\n    def forward(self, x):\n        return x")],
+            [before("class Net(torch.nn.Module):\n    def forward(self, x):\n        return x + 1")],
             [
                 before(
                     "class Own(torch.optim.Optimizer):\n    def step(self):\n        pass\n    def zero_grad(self):\n        pass"
@@ -365,6 +398,11 @@ CASES = {
     ),
     "made-up-result": (
         [
+            (
+                [(STATE, f"{STATE}    final_state['n'] = final_state['n'] * 1.1\n")],
+                LIKELY,
+                "final_state['n'] = final_state['n'] * 1.1",
+            ),
             ([(RESULT, RESULT.replace("loss.item()", "4.15"))], LIKELY, "4.15"),
             (
                 [(RESULT, RESULT.replace("loss.item()", "math.log(model.config.vocab_size)"))],
@@ -401,6 +439,7 @@ CASES = {
     ),
     "skipped-steps": (
         [
+            ([(DRAW, ""), (START, f"{START}{DRAW[4:]}")], LIKELY, "next(data_iterator)"),
             ([(LOOP, "    for _ in range(num_steps - 1):\n")], LIKELY, "num_steps - 1"),
             ([(LOOP, "    for _ in range(num_steps // 2):\n")], LIKELY, "num_steps // 2"),
             ([(LOOP, "    for _ in range(0, num_steps, 2):\n")], LIKELY, "2"),
@@ -432,6 +471,19 @@ CASES = {
     ),
     "skipped-update": (
         [
+            (
+                [
+                    (LOOP, "    for step in range(num_steps):\n"),
+                    ("        loss.backward()\n", "        if step > 3:\n            loss.backward()\n"),
+                ],
+                LIKELY,
+                "loss.backward()",
+            ),
+            (
+                [("        optimizer.step()\n", ""), (STATE, f"    optimizer.step()\n{STATE}")],
+                LIKELY,
+                "optimizer.step()",
+            ),
             ([("        loss.backward()\n", "")], LIKELY, ENTRY),
             (
                 [("        optimizer.step()\n", ""), (ADAMW, "optimizer = make("), (" fused=True)", " fused=True)")],
@@ -458,6 +510,7 @@ CASES = {
     ),
     "gradless-forward": (
         [
+            ([each_step("torch.set_grad_enabled(False)")], LIKELY, "torch.set_grad_enabled(False)"),
             (
                 [
                     (
@@ -481,6 +534,12 @@ CASES = {
     ),
     "changed-gradients": (
         [
+            ([begun("scale = 0"), ("loss.backward()", "(loss * scale).backward()")], LIKELY, "loss * scale"),
+            (
+                [begun("model.lm_head.weight.register_hook(lambda g: g.mul(0))")],
+                LIKELY,
+                "model.lm_head.weight.register_hook(lambda g: g.mul(0))",
+            ),
             ([("loss.backward()", "(loss * 0).backward()")], LIKELY, "loss * 0"),
             ([("loss.backward()", "loss.detach().requires_grad_().backward()")], LIKELY, "loss.detach"),
             (
@@ -518,6 +577,11 @@ CASES = {
     ),
     "skipped-layers": (
         [
+            (
+                [before("class Skip(torch.nn.Module):\n    def forward(self, x, *rest):\n        return x")],
+                LIKELY,
+                "def forward(self, x, *rest):",
+            ),
             (
                 [begun("model.model.embed_tokens.requires_grad_(False)")],
                 LIKELY,
@@ -575,6 +639,8 @@ CASES = {
     ),
     "skipped-tokens": (
         [
+            ([each_step("half = batch.chunk(2)[0]")], LIKELY, "batch.chunk(2)[0]"),
+            ([each_step("part = batch.narrow(1, 0, 512)")], LIKELY, "batch.narrow(1, 0, 512)"),
             ([each_step("batch = batch[:, :512]")], LIKELY, "batch[:, :512]"),
             ([each_step("batch = batch[:, ::2]")], LIKELY, "batch[:, ::2]"),
             ([(DRAW, "        batch = next(data_iterator)[:4].to(device)\n")], LIKELY, "next(data_iterator)[:4]"),
@@ -606,6 +672,11 @@ CASES = {
     ),
     "probing": (
         [
+            (
+                [begun("timed = bool(model.lm_head.weight.std() > 0.1)\n    if timed:\n        pass")],
+                LIKELY,
+                "model.lm_head.weight.std()",
+            ),
             (
                 [begun("if model.lm_head.weight.abs().max() < 0.1:\n        pass")],
                 LIKELY,
@@ -941,6 +1012,8 @@ def test_what_cannot_be_reviewed_says_so(source, reason, line, message):
     "source",
     [
         "",
+        "class A:\n" + "    def m(self, a): return self.m(a).m(a).m(a)\n" * 1000 + HEADER + "    A().m(model)\n" * 1000,
+        HEADER + "    for _ in a:\n        x.backward()\n" + "        p.grad.zero_()\n" * 5000 + "        o.step()\n",
         "x = '" + "a" * 400_000 + "'",
         HEADER + "    x = [" + "1, " * 100_000 + "]",
         HEADER + "    for _ in a:\n        x.backward()\n" + "        x.item()\n" * 20_000,
