@@ -26,7 +26,13 @@ export const SCANNER_FILES = [
 ] as const;
 
 /** What reviewing adds to them. The window reviews nothing itself, and does not load these. */
-export const REVIEW_FILES = ["value_flow.py", "reviewed_file.py", "heuristics.py", "techniques.py", "review.py"] as const;
+export const REVIEW_FILES = [
+  "value_flow.py",
+  "reviewed_file.py",
+  "heuristics.py",
+  "techniques.py",
+  "review.py",
+] as const;
 
 /** For one file. A scan takes milliseconds, the largest file allowed a few seconds; what takes longer was made to. */
 export const SCAN_TIME_LIMIT_MS = 20_000;
