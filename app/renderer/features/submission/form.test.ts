@@ -1,6 +1,16 @@
 import { expect, test } from "vitest";
 import type { Target } from "../../../common/simulation.ts";
-import { EMPTY_FORM, type Form, missingWords, requestOf, restoredForm, savedForm, withNetwork } from "./form.ts";
+import { PREFLIGHT_CHECKS, type Preflight, type SubmissionRequest } from "../../../common/submission.ts";
+import {
+  EMPTY_FORM,
+  type Form,
+  missingWords,
+  requestOf,
+  restoredForm,
+  savedForm,
+  shownMeanwhile,
+  withNetwork,
+} from "./form.ts";
 
 const TARGET: Target = { kind: "file", file: { folderId: "f1", name: "train.py" } };
 const ADDRESS = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
@@ -66,4 +76,51 @@ test("what was kept comes back; whatever else the settings hold is as if it were
     restoredForm(undefined),
     restoredForm({ network: 3, profile: [], hotkey: { kind: "file", key: { place: "elsewhere" } }, coldkey: "x" }),
   ]).toEqual([{ ...FILLED, url: "" }, EMPTY_FORM, EMPTY_FORM]);
+});
+
+const REQUEST: SubmissionRequest = {
+  target: { kind: "file", file: { folderId: "f1", name: "train.py" } },
+  profile: "production-2026-04",
+  network: "practice",
+  url: "https://a.example/b",
+  hotkey: { kind: "cold", address: "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY" },
+  coldkey: null,
+  payment: null,
+};
+const WHOLE: Preflight = {
+  checks: PREFLIGHT_CHECKS.map((id) => ({ id, state: "pass", message: "Well.", hint: "" })),
+  canSubmit: true,
+  sha256: "c".repeat(64),
+  fileName: "train.py",
+  byteCount: 100,
+  runIds: ["1"],
+  commitment: null,
+  fee: null,
+  hotkeyAddress: null,
+  uid: 2,
+  opensAt: null,
+  reveal: null,
+  checkedAt: "2026-11-21T10:00:00.000Z",
+};
+
+test("an answer stays for its own request; for another of the same file, its place stays; for another file, nothing", () => {
+  const before = { preflight: WHOLE, of: REQUEST };
+  const otherFile = { ...REQUEST, target: { kind: "run" as const, runId: "7" } };
+  expect([
+    shownMeanwhile(before, { ...REQUEST }),
+    shownMeanwhile(before, { ...REQUEST, url: "https://a.example/c" }),
+    shownMeanwhile(before, otherFile),
+    shownMeanwhile({ ...before, preflight: null }, REQUEST),
+    shownMeanwhile(null, REQUEST),
+  ]).toEqual([
+    WHOLE,
+    {
+      ...WHOLE,
+      canSubmit: false,
+      checks: PREFLIGHT_CHECKS.map((id) => ({ id, state: "pending", message: "", hint: "" })),
+    },
+    null,
+    null,
+    null,
+  ]);
 });

@@ -1,7 +1,7 @@
 /** What is filled in for the next submission, and whether that is enough to look whether it may be sent. Pure. */
 import type { Network } from "../../../common/chain.ts";
 import type { Target } from "../../../common/simulation.ts";
-import type { SubmissionRequest } from "../../../common/submission.ts";
+import type { Preflight, SubmissionRequest } from "../../../common/submission.ts";
 import type { KeyReference, Signer } from "../../../common/wallets.ts";
 
 export type Form = {
@@ -57,6 +57,25 @@ export function requestOf(form: Form, target: Target | null, profile: string | n
     payment,
   };
 }
+
+/**
+ * What is shown until there is an answer. The same request keeps the whole of its last one; another one of the same file
+ * keeps its place on the page, with every check open.
+ */
+export function shownMeanwhile(
+  before: { preflight: Preflight | null; of: SubmissionRequest } | null,
+  request: SubmissionRequest,
+): Preflight | null {
+  const preflight = before?.preflight ?? null;
+  if (before === null || preflight === null) return null;
+  if (isEqual(before.of, request)) return preflight;
+  if (!isEqual(before.of.target, request.target)) return null;
+  const checks = preflight.checks.map(({ id }) => ({ id, state: "pending" as const, message: "", hint: "" }));
+  return { ...preflight, checks, canSubmit: false };
+}
+
+/** Both were made in the same order of their keys. */
+const isEqual = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other);
 
 /** What is kept from one session to the next: names, never more. */
 export type SavedForm = Pick<Form, "network" | "profile" | "hotkey" | "coldkey">;

@@ -11,11 +11,15 @@ import { shownTime } from "./times.ts";
 import type { Asked } from "./use-preflight.ts";
 
 export function PreflightView({ asked, again }: { asked: Asked | null; again: () => void }) {
+  const isAgain =
+    asked?.isRunning === true && asked.preflight?.checks.every(({ state }) => state !== "pending") === true;
   return (
     <section className={classes.part} aria-label="Preflight">
       <div className={classes.line}>
         <h2 className={classes.title}>Preflight</h2>
-        {asked?.preflight != null && <StateMark standing={summaryOf(asked.preflight)} />}
+        {asked?.preflight != null && (
+          <StateMark standing={isAgain ? { tone: "working", word: "Checking again" } : summaryOf(asked.preflight)} />
+        )}
         {asked !== null && (
           <Button leftSection={<IconRefresh size="1em" aria-hidden />} disabled={asked.isRunning} onClick={again}>
             Check again

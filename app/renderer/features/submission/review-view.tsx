@@ -16,6 +16,7 @@ import {
 } from "../../../common/submission-words.ts";
 import { client, useConnection } from "../../client.ts";
 import { asCrusaderError } from "../../connection.ts";
+import { CopyText } from "../../shell/ui/copy-text.tsx";
 import { LimitBar } from "../../shell/ui/limit-bar.tsx";
 import { ErrorState, Loading } from "../../shell/ui/states.tsx";
 import { DecodedCall } from "./decoded-call.tsx";
@@ -50,10 +51,14 @@ export function ReviewView({ request, preflight: before }: { request: Submission
         <h3 className={classes.title}>What is committed</h3>
         {commitment !== null && (
           <Facts>
-            <CopiedFact name="Text" value={commitment.text} />
-            {fee !== null && request.payment === null && (
-              <Fact name="">Its payment is not made yet: block and extrinsic stand there with the most digits.</Fact>
-            )}
+            <Fact name="Text">
+              <CopyText text={commitment.text} what="the text" />
+              {fee !== null && request.payment === null && (
+                <div className={classes.dim}>
+                  Its payment is not made yet: block and extrinsic stand there with the most digits.
+                </div>
+              )}
+            </Fact>
             <Fact name="Size">
               <span className="number">
                 {commitment.bytes} of {MAX_COMMITMENT_BYTES} bytes

@@ -1,8 +1,9 @@
 /** The preflight of what is filled in: again with every change, and when asked to. */
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import type { CrusaderError } from "../../../common/errors.ts";
 import type { Preflight, SubmissionRequest } from "../../../common/submission.ts";
 import { client, followStream } from "../../client.ts";
+import { shownMeanwhile } from "./form.ts";
 
 /** Typing a URL is not a question at each key. */
 const ASK_AFTER_MS = 400;
@@ -23,6 +24,10 @@ export function usePreflight(
   revision: number,
 ): { asked: Asked | null; again: () => void } {
   const [asked, setAsked] = useState<Asked | null>(null);
+  const latest = useRef(asked);
+  useEffect(() => {
+    latest.current = asked;
+  }, [asked]);
   const [round, setRound] = useState(0);
   // Requests are made anew with each drawing of the page: what they say decides.
   const key = request === null ? null : JSON.stringify(request);
@@ -33,19 +38,19 @@ export function usePreflight(
       return;
     }
     let stop: (() => void) | null = null;
-    // Answers of the same request stay in sight until there are newer ones.
-    setAsked((before) => ({
-      preflight: before !== null && JSON.stringify(before.of) === key ? before.preflight : null,
-      of: request,
-      error: null,
-      isRunning: true,
-    }));
+    const meanwhile = shownMeanwhile(latest.current, request);
+    const isWhole = meanwhile?.checks.every(({ state }) => state !== "pending") === true;
+    setAsked({ preflight: meanwhile, of: request, error: null, isRunning: true });
     const change = (changed: Partial<Asked>) =>
       setAsked((before) => (before === null ? null : { ...before, ...changed }));
     const timer = setTimeout(() => {
+      let newest = meanwhile;
       stop = followStream((signal) => client.submission.preflight(request, { signal }), {
-        onItem: (preflight) => change({ preflight }),
-        onEnd: () => change({ isRunning: false }),
+        onItem: (preflight) => {
+          newest = preflight;
+          if (!isWhole) change({ preflight });
+        },
+        onEnd: () => change({ preflight: newest, isRunning: false }),
         onError: (error) => change({ error, isRunning: false }),
       });
     }, ASK_AFTER_MS);
