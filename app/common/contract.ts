@@ -25,6 +25,14 @@ import {
   submissionReferenceSchema,
   validatorStatusSchema,
 } from "./arena.ts";
+import {
+  inspectionSchema,
+  noteRequestSchema,
+  reviewExportSchema,
+  reviewNotesSchema,
+  techniqueHistoryRequestSchema,
+  techniqueHistorySchema,
+} from "./arena-review.ts";
 import { addressSchema, chainStatusSchema, hexSchema, networkSchema } from "./chain.ts";
 import { setAsideSchema } from "./data-folder.ts";
 import { desktopRequestSchema } from "./desktop.ts";
@@ -583,6 +591,15 @@ export const contract = {
     openAsCopy: procedure
       .input(z.object({ submission: submissionReferenceSchema, file: fileReferenceSchema }))
       .output(fileContentSchema),
+    /** Scan by the rules in force and review of the kept code, places as it is shown. `not_found` where none is kept. */
+    inspect: procedure.input(submissionReferenceSchema).output(inspectionSchema),
+    /** Reviews older codes of the board until each technique was found; tells how far it is, and ends. */
+    techniqueHistory: procedure.input(techniqueHistoryRequestSchema).output(eventIterator(techniqueHistorySchema)),
+    /** What the reader noted. */
+    notes: procedure.input(submissionReferenceSchema).output(reviewNotesSchema),
+    /** Empty text and no verdict: the note goes. `conflict` for a line where lines of other code are noted. */
+    annotate: procedure.input(noteRequestSchema).output(reviewNotesSchema),
+    exportReview: procedure.input(reviewExportSchema).output(exportedFileSchema),
   },
 
   settings: {

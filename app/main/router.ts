@@ -514,6 +514,17 @@ export function createRouter(services: Services) {
         workspace.write(file, text, null);
         return workspace.read(file);
       }),
+      inspect: os.arena.inspect.handler(({ input }) => services.arenaReview.inspect(input)),
+      techniqueHistory: os.arena.techniqueHistory.handler(({ input: { source, techniques }, signal }) =>
+        services.arenaReview.techniqueHistory(source, techniques, signal),
+      ),
+      notes: os.arena.notes.handler(({ input }) => services.arenaReview.notes(input)),
+      annotate: os.arena.annotate.handler(({ input: { submission, change } }) =>
+        services.arenaReview.annotate(submission, change),
+      ),
+      exportReview: os.arena.exportReview.handler(({ input: { submission, format } }) =>
+        services.arenaReview.report(submission, format),
+      ),
     },
 
     settings: {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import packageJson from "../../../package.json" with { type: "json" };
 import type { Network } from "../../common/chain.ts";
 import type { SetAside } from "../../common/data-folder.ts";
-import { createArena } from "../services/arena/index.ts";
+import { ArenaReview, createArena } from "../services/arena/index.ts";
 import { Chains, networkPlace } from "../services/chain/index.ts";
 import { DesktopService, type SystemDialogs } from "../services/desktop/index.ts";
 import { EngineDoctor, EnginePrompts, SshConnections } from "../services/engine/index.ts";
@@ -168,6 +168,15 @@ export function createServices({
     lookEveryMs,
     onBug: (error) => errors.add("arena.watch", reportOf(error)),
   });
+  const arenaReview = new ArenaReview({
+    dataFolder,
+    packageFolder: join(PACKAGE_FOLDER, "crusades_eval"),
+    arena,
+    scan: (source, policyJson) => scan.scan(source, undefined, policyJson),
+    review: (source) => scan.review(source),
+    policy: () => rules.policy(),
+    crusaderVersion: packageJson.version,
+  });
   const production = new ProductionService({
     dataFolder,
     packageFolder: join(PACKAGE_FOLDER, "crusades_eval"),
@@ -205,6 +214,7 @@ export function createServices({
     lookEveryMs,
     version: packageJson.version,
     arena,
+    arenaReview,
     python,
     store,
     allowedOrigins,
@@ -255,7 +265,7 @@ export function createServices({
           history: store.damagedIndex,
           notes: annotations.setAside,
           servers: servers.setAside,
-          arena: arena.setAside,
+          arena: arena.setAside ?? arenaReview.setAside,
         };
         const all = Object.entries({ ...found, folders: workspace.setAside }).flatMap(([what, file]) =>
           file === null ? [] : [{ what: what as SetAside["what"], ...file }],

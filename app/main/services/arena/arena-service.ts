@@ -388,6 +388,28 @@ export class ArenaService implements Standings {
     return { bytes: this.#archive.code(kept.codeRow), sha256: kept.codeSha256, origin: originOf(kept) };
   }
 
+  /** Finished ones whose code is kept, the oldest first, those without a time last. Throws `not_found`. */
+  codesOnBoard(
+    source: string,
+  ): { submissionId: string; createdAt: string | null; sha256: string; bytes: () => Uint8Array }[] {
+    this.#known(source);
+    return this.#archive
+      .finished(source)
+      .sort((a, b) => (a.createdMs ?? Infinity) - (b.createdMs ?? Infinity) || compare(a.submissionId, b.submissionId))
+      .flatMap(({ submissionId, createdMs, codeSha256, codeRow }) =>
+        codeSha256 === null || codeRow === null
+          ? []
+          : [
+              {
+                submissionId,
+                createdAt: isoOrNull(createdMs),
+                sha256: codeSha256,
+                bytes: () => this.#archive.code(codeRow),
+              },
+            ],
+      );
+  }
+
   /** Throws `not_found`, `usage` where both sides are the one before the other. */
   diff(a: DiffedSide, b: DiffedSide): ArenaDiff {
     const reference = [a, b].find((side) => side.kind === "submission");

@@ -1,3 +1,4 @@
+export { ArenaReview, type ArenaReviewOptions } from "./arena-review.ts";
 export {
   ArenaService,
   type ArenaServiceOptions,
