@@ -64,11 +64,16 @@ test("from a source to a leader's code, a diff, a copy and a run of it, which ne
     { kind: "submission" as const, ...submission },
     { kind: "text" as const, name: "train.py", text, file: null },
   ]) {
-    expect(await reportOf(client.simulation.start({ ...scripted, target }))).toMatchObject({ code: "foreign_code" });
+    for (const sandbox of ["none", "bubblewrap"] as const) {
+      expect(await reportOf(client.simulation.start({ ...scripted, sandbox, target }))).toMatchObject({
+        code: "foreign_code",
+        message: expect.stringContaining("in containers only"),
+      });
+    }
   }
   const { plan } = await client.simulation.start({
     ...scripted,
-    sandbox: "bubblewrap",
+    sandbox: "container",
     target: { kind: "submission", ...submission },
   });
   expect(plan.submission).toMatchObject({ name: "v1_commit_1000_2.py", sha256: hashOf(text), origin });

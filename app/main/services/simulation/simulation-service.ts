@@ -266,13 +266,21 @@ export class SimulationService {
     origin: CodeOrigin | undefined,
   ): Sandbox {
     const sandbox = backend.confinement ?? request.sandbox;
-    if (origin !== undefined && (sandbox === "none" || request.container?.runProfile === "public")) {
+    if (origin === undefined) return sandbox;
+    if (!("runId" in origin) && sandbox !== "container") {
+      throw new CrusaderError(
+        "foreign_code",
+        `This is another's code (${originText(origin)}): code of the arena runs in containers only.`,
+        "Choose a container engine, or an evaluation server. A copy stays another's, however it is changed.",
+      );
+    }
+    if (sandbox === "none" || request.container?.runProfile === "public") {
       throw new CrusaderError(
         "foreign_code",
         `This is another's code (${originText(origin)}): it runs in a sandbox only.`,
         "runId" in origin
           ? "Read it. A copy that you changed is your own code."
-          : "Read it. A copy made from the arena stays another's, however it is changed.",
+          : "Use the validator's flags. A copy stays another's, however it is changed.",
       );
     }
     return sandbox;

@@ -90,7 +90,9 @@ export function StartForm() {
 
   const isPublicForForeign =
     foreign !== null && choice.backend === "docker" && choice.container?.runProfile === "public";
+  const needsContainer = foreign !== null && !("runId" in foreign) && !isConfined(choice.backend);
   const lacksSandbox =
+    !needsContainer &&
     !isConfined(choice.backend) &&
     (fields.withoutSandbox || forecast?.problems.some(({ code }) => code === "sandbox_missing") === true);
   const blocked =
@@ -102,7 +104,9 @@ export function StartForm() {
           ? "A field holds no usable value."
           : isPublicForForeign
             ? "Another's code runs with the validator's flags only."
-            : (error?.message ?? forecast?.problems[0]?.message ?? null);
+            : needsContainer
+              ? "Code of the arena runs in containers only."
+              : (error?.message ?? forecast?.problems[0]?.message ?? null);
 
   const start = useCallback(async () => {
     if (target === null || options === null) return;
@@ -214,6 +218,15 @@ export function StartForm() {
             <Button onClick={() => choose({ container: { ...(choice.container ?? {}), runProfile: "validator" } })}>
               Use the validator's flags
             </Button>
+          </div>
+        </div>
+      )}
+      {needsContainer && (
+        <div className={classes.problem} role="alert">
+          <IconAlertTriangle size="1em" aria-hidden />
+          <div>
+            This is another's code ({originText(foreign)}): code of the arena runs in containers only.{" "}
+            <Button onClick={() => choose({ backend: "docker" })}>Run in a container</Button>
           </div>
         </div>
       )}
