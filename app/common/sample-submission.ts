@@ -48,6 +48,7 @@ export function sampleStep(step: ShownStep["step"], change: Partial<ShownStep> =
     signer: { kind: "file", key: { place: "practice", wallet: "miner", hotkey: isHotkeys ? "default" : null } },
     signerAddress: isHotkeys ? HOTKEY : COLDKEY,
     unsigned: null,
+    signBy: null,
     extrinsicHash: null,
     nonce: null,
     inclusion: null,

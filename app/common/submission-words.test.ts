@@ -19,6 +19,7 @@ import {
   stepStanding,
   submissionStanding,
   summaryOf,
+  timeToSignStanding,
 } from "./submission-words.ts";
 
 const check = (id: PreflightCheck["id"], state: PreflightCheck["state"], message = "") =>
@@ -118,15 +119,23 @@ test("every state of a step has words", () => {
   const inclusion = sampleInclusion();
   const refused = sampleInclusion({ failure: "SubtensorModule.NotEnoughBalanceToStake" });
   expect([
-    stepStanding({ state: "sent", inclusion: null }),
-    stepStanding({ state: "included", inclusion }),
-    stepStanding({ state: "finalized", inclusion }),
-    stepStanding({ state: "failed", inclusion: refused }),
+    stepStanding({ state: "sent", inclusion: null, signBy: null }),
+    stepStanding({ state: "included", inclusion, signBy: null }),
+    stepStanding({ state: "finalized", inclusion, signBy: null }),
+    stepStanding({ state: "failed", inclusion: refused, signBy: null }),
+    stepStanding({ state: "expired", inclusion: null, signBy: null }),
+    stepStanding({
+      state: "expired",
+      inclusion: null,
+      signBy: { block: 9, blocksLeft: 0, time: "2026-05-01T12:00:00.000Z" },
+    }),
   ]).toEqual([
     { tone: "working", word: "sent, not in a block yet" },
     { tone: "working", word: "in block 1,234, not finalized yet" },
     { tone: "well", word: "finalized in block 1,234" },
     { tone: "trouble", word: "refused in block 1,234: SubtensorModule.NotEnoughBalanceToStake" },
+    { tone: "attention", word: "expired: in no block, and can be in none" },
+    { tone: "attention", word: "expired: it was not signed and sent in time" },
   ]);
 });
 
@@ -190,4 +199,20 @@ test("what was paid for nothing can be cited on its own network, once its submis
     sampleSubmission({ id: "elsewhere", ...paid, state: "abandoned", network: "finney" }),
   ];
   expect(citablePayments(submissions, "practice").map(({ id }) => id)).toEqual(["failed"]);
+});
+
+test("the time to sign goes on between two blocks, and says when little is left", () => {
+  const span = { firstBlock: 1000, lastBlock: 1015 };
+  const time = "2026-05-01T12:03:00.000Z";
+  const standing = (blocksLeft: number, now: string) =>
+    timeToSignStanding({ block: 1015, blocksLeft, time }, span, Date.parse(now));
+  expect([
+    standing(13, "2026-05-01T12:00:24.000Z"),
+    standing(3, "2026-05-01T12:02:25.000Z"),
+    standing(1, "2026-05-01T12:04:00.000Z"),
+  ]).toEqual([
+    { tone: "open", word: "It can be signed until block 1,015: 13 blocks, about 3 min." },
+    { tone: "attention", word: "Little time: it can be signed until block 1,015: 3 blocks, about 35 s." },
+    { tone: "attention", word: "Little time: it can be signed until block 1,015: 1 block." },
+  ]);
 });

@@ -1,7 +1,7 @@
 /** How submissions stand, in words: state, cause, next step. Pure. */
-import type { ChainCall } from "./chain.ts";
+import type { ChainCall, UnsignedExtrinsic } from "./chain.ts";
 import { formatAlpha, formatAmount, formatInteger, formatMfu, formatTao, formatWait } from "./format.ts";
-import type { Preflight, PreflightCheck, ShownStep, Submission, SubmissionStep } from "./submission.ts";
+import type { Preflight, PreflightCheck, ShownStep, Submission, SubmissionStep, TimeToSign } from "./submission.ts";
 
 /** `well` is plain: green is the validator's verdict alone. */
 export type Tone = "well" | "attention" | "trouble" | "working" | "open" | "over";
@@ -125,7 +125,11 @@ export function callRows(call: ChainCall): { name: string; value: string; copied
   }
 }
 
-export function stepStanding({ state, inclusion }: Pick<ShownStep, "state" | "inclusion">): Standing {
+export function stepStanding({
+  state,
+  inclusion,
+  signBy,
+}: Pick<ShownStep, "state" | "inclusion" | "signBy">): Standing {
   const where = inclusion === null ? "" : ` in block ${formatInteger(inclusion.block)}`;
   switch (state) {
     case "waiting":
@@ -143,7 +147,11 @@ export function stepStanding({ state, inclusion }: Pick<ShownStep, "state" | "in
     case "failed":
       return { tone: "trouble", word: `refused${where}${inclusion?.failure == null ? "" : `: ${inclusion.failure}`}` };
     case "expired":
-      return { tone: "attention", word: "expired: in no block, and can be in none" };
+      return {
+        tone: "attention",
+        word:
+          signBy === null ? "expired: in no block, and can be in none" : "expired: it was not signed and sent in time",
+      };
   }
 }
 
@@ -175,11 +183,24 @@ export function nextAction({ state, steps, problem }: Pick<Submission, "state" |
 }
 
 /** "20 blocks, about 4 min"; by this machine's clock, which the preflight has compared with the chain's. */
-export function countdown({ blocksLeft, time }: NonNullable<Submission["reveal"]>, nowMs: number): string {
+export function countdown({ blocksLeft, time }: { blocksLeft: number; time: string }, nowMs: number): string {
   const seconds = (Date.parse(time) - nowMs) / 1000;
   if (blocksLeft <= 0 && seconds <= 0) return "due now";
   const blocks = blocksLeft === 1 ? "1 block" : `${formatInteger(blocksLeft)} blocks`;
   return seconds <= 0 ? blocks : `${blocks}, about ${formatWait(seconds)}`;
+}
+
+/** "It can be signed until block 1,234: 16 blocks, about 3 min." Attention where little of it is left. */
+export function timeToSignStanding(
+  signBy: TimeToSign,
+  { firstBlock, lastBlock }: Pick<UnsignedExtrinsic, "firstBlock" | "lastBlock">,
+  nowMs: number,
+): Standing {
+  const isShort = signBy.blocksLeft * 4 <= lastBlock - firstBlock;
+  return {
+    tone: isShort ? "attention" : "open",
+    word: `${isShort ? "Little time: it" : "It"} can be signed until block ${formatInteger(signBy.block)}: ${countdown(signBy, nowMs)}.`,
+  };
 }
 
 const REVEALS: Readonly<Record<NonNullable<Submission["reveal"]>["state"], Standing>> = {

@@ -112,7 +112,7 @@ export type SubmissionStep = z.infer<typeof submissionStepSchema>;
  * How a step stands. `waiting`: its turn has not come, or it is to be prepared (again). `unsigned`: prepared, waits for a signature.
  * `sent`: signed and journalled, handed to a node; `unknown`: the same, but no node has said what became of it, which is found out
  * before anything else is done. `included`, `finalized`; `failed`: in a block and refused there; `expired`: its era is over and it
- * is in no block, so that it can be prepared again.
+ * is in no block, or nobody signed it in time (`signBy` is set), so that it can be prepared again.
  */
 export const stepStateSchema = z.enum([
   "waiting",
@@ -125,6 +125,16 @@ export const stepStateSchema = z.enum([
   "expired",
 ]);
 
+/** How long what was prepared can still be signed and sent, by the chain's newest block and its pace. */
+export const timeToSignSchema = z.object({
+  /** When the chain is there, it is over. */
+  block: z.number().int(),
+  /** 0: it is over. */
+  blocksLeft: z.number().int(),
+  time: z.iso.datetime(),
+});
+export type TimeToSign = z.infer<typeof timeToSignSchema>;
+
 export const shownStepSchema = z.object({
   step: submissionStepSchema,
   state: stepStateSchema,
@@ -132,6 +142,8 @@ export const shownStepSchema = z.object({
   signerAddress: addressSchema,
   /** While it waits for a signature. */
   unsigned: unsignedExtrinsicSchema.nullable(),
+  /** Of a payload that was prepared and not sent; null without one, and while the chain's newest block is not known. */
+  signBy: timeToSignSchema.nullable(),
   /** Blake2-256 of the signed extrinsic. */
   extrinsicHash: hexSchema.nullable(),
   nonce: z.number().int().nullable(),

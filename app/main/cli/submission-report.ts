@@ -12,6 +12,7 @@ import {
   stepStanding,
   submissionStanding,
   summaryOf,
+  timeToSignStanding,
 } from "../../common/submission-words.ts";
 import type { Signer } from "../../common/wallets.ts";
 import { renderTable } from "./table.ts";
@@ -106,7 +107,7 @@ export function describeSubmission(submission: Submission, paint: Paint, nowMs: 
       ? []
       : [["fee", `${formatAmount(fee.amountRao)} to ${fee.destinationColdkey}`] as [string, string]]),
     ...(payment === null ? [] : [["payment", paymentText(payment)] as [string, string]]),
-    ...steps.map((step): [string, string] => [step.step, stepText(step)]),
+    ...steps.map((step): [string, string] => [step.step, stepText(step, nowMs)]),
     ...(reveal === null ? [] : [["reveal", revealText(reveal, nowMs)] as [string, string]]),
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
@@ -160,8 +161,11 @@ export function renderSubmissions(submissions: readonly Submission[], paint: Pai
   return renderTable(columns, rows, { paint });
 }
 
-function stepText(step: Submission["steps"][number]): string {
-  const { extrinsicHash } = step;
+function stepText(step: Submission["steps"][number], nowMs: number): string {
+  const { extrinsicHash, unsigned, signBy } = step;
+  if (unsigned !== null && signBy !== null) {
+    return `${stepStanding(step).word}. ${timeToSignStanding(signBy, unsigned, nowMs).word}`;
+  }
   return `${stepStanding(step).word}${extrinsicHash === null ? "" : ` (${extrinsicHash})`}`;
 }
 

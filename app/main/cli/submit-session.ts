@@ -4,7 +4,7 @@ import { scriptCommand, signingScript } from "../../common/cold-signing.ts";
 import { CrusaderError } from "../../common/errors.ts";
 import { readPasted } from "../../common/pasted-signature.ts";
 import type { ShownStep, Signed, Submission } from "../../common/submission.ts";
-import { nextAction, signingWords, stepStanding } from "../../common/submission-words.ts";
+import { nextAction, signingWords, stepStanding, timeToSignStanding } from "../../common/submission-words.ts";
 import type { SubmissionOrder, SubmissionService } from "../services/submission/index.ts";
 import type { WalletService } from "../services/wallets/index.ts";
 import type { CommandIo } from "./io.ts";
@@ -113,10 +113,11 @@ export class SubmitSession {
   async #sign(submission: Submission, shown: ShownStep): Promise<void> {
     const { submissions, io, signal } = this.#options;
     const { id, steps } = submission;
-    const { step, unsigned, signer } = shown;
+    const { step, unsigned, signBy, signer } = shown;
     if (unsigned === null) throw new Error("nothing to sign");
     const number = steps.findIndex((one) => one.step === step) + 1;
     io.stderr.write(`\n${describeReview({ step, unsigned, number, of: steps.length })}`);
+    if (signBy !== null) io.stderr.write(`${timeToSignStanding(signBy, unsigned, Date.now()).word}\n`);
     const isElsewhere = signer.kind !== "file";
     const signed = isElsewhere ? await this.#signedElsewhere(submission, shown) : null;
     // A signature that was made elsewhere is a confirmation.

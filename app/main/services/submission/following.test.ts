@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { Standings } from "../../../common/arena.ts";
 import { CrusaderError } from "../../../common/errors.ts";
-import { SUBMISSION_STEPS } from "../../../common/submission.ts";
+import { SUBMISSION_STEPS, type Submission } from "../../../common/submission.ts";
 import { Chains } from "../chain/index.ts";
 import { UrlWatch } from "../hosting/index.ts";
 import { encryptText } from "../timelock/index.ts";
@@ -362,6 +362,27 @@ test("a signature that comes after its blocks, or after the round is out, is not
   const { commitment, reveal } = await take(of, id, "commit");
   const untilRevealMs = Date.parse(reveal?.time ?? "") - of.node.chain.head.timestampMs;
   expect([commitment === first, untilRevealMs > 150_000, await takenOf(of)]).toEqual([true, true, [2, 1]]);
+});
+
+test("the time to sign is told with each block; when it is over, nothing signs it and one word prepares it again", async () => {
+  const of = await bench();
+  const { id } = await of.service.begin(of.order);
+  const prepared = stepOf(await of.service.prepare(id), "stake");
+  const { lastBlock } = prepared.unsigned ?? expect.fail("it was prepared");
+  const blocksLeft = lastBlock - of.node.chain.head.number;
+  const time = new Date(of.node.chain.head.timestampMs + blocksLeft * 12_000).toISOString();
+  expect([prepared.state, prepared.signBy]).toEqual(["unsigned", { block: lastBlock, blocksLeft, time }]);
+  of.node.mine();
+  const left = (of: Submission) => stepOf(of, "stake").signBy?.blocksLeft;
+  const next = await until(of.service, id, (shown) => left(shown) === blocksLeft - 1);
+  expect(stepOf(next, "stake")).toMatchObject({ state: "unsigned", signBy: { block: lastBlock, time } });
+  of.node.mine(blocksLeft);
+  const late = await until(of.service, id, (shown) => stepOf(shown, "stake").state === "expired");
+  expect([stepOf(late, "stake").unsigned, left(late), late.problem, of.signable.size]).toEqual([null, 0, null, 0]);
+  const again = stepOf(await of.service.prepare(id), "stake");
+  expect(again).toMatchObject({ state: "unsigned", signBy: { blocksLeft: expect.any(Number) } });
+  expect([(again.signBy?.blocksLeft ?? 0) > 50, of.signable.size]).toEqual([true, 1]);
+  expect(stepOf(await take(of, id, "stake"), "stake").signBy).toBeNull();
 });
 
 test("a submission that cannot be found out holds up no other", async () => {

@@ -15,7 +15,8 @@ import type { SubmissionNeeds } from "./needs.ts";
 import type { Meant, SubmissionRecord, SubmissionRecords } from "./record.ts";
 import { revealOutcome } from "./reveal.ts";
 import { evaluationOf, type Live, newLive, stateOf, unsettled } from "./shown.ts";
-import { alphaOf, isAlmostOut } from "./steps.ts";
+import { isAlmostOut, timeToSign } from "./signing-time.ts";
+import { alphaOf } from "./steps.ts";
 
 /** The same bytes are handed over again after so many blocks without a word of them: by who did so before, and by others. */
 const RESEND_AFTER_BLOCKS = 3;
@@ -161,6 +162,11 @@ export class Following {
     );
   }
 
+  /** The chain's newest block, as it was just read. */
+  see(id: string, { block, timeMs }: Pick<Head, "block" | "timeMs">): void {
+    this.liveOf(id).head = { block, timeMs };
+  }
+
   /** Hands journalled bytes to the node, and goes on listening behind; returns with the node's first word. */
   async handOver(id: string, chain: Chain, { attempt, isFirst }: Sending, atBlock: number): Promise<void> {
     const { hash } = attempt;
@@ -272,7 +278,7 @@ export class Following {
   async #goOn(id: string, chain: Chain, head: Head): Promise<void> {
     const live = this.liveOf(id);
     const { meant } = this.#records.read(id);
-    live.head = { block: head.block, timeMs: head.timeMs };
+    this.see(id, head);
     if (chain.genesisHash !== meant.genesisHash) {
       this.#foreign.add(id);
       live.problem = {
@@ -283,8 +289,8 @@ export class Following {
       return;
     }
     live.problem = null;
-    for (const { unsigned } of Object.values(this.#records.read(id).journal.waiting)) {
-      if (head.block >= unsigned.lastBlock) this.#needs.signing.remove(unsigned);
+    for (const { unsigned, hidden } of Object.values(this.#records.read(id).journal.waiting)) {
+      if (timeToSign(unsigned, hidden, meant, head).blocksLeft === 0) this.#needs.signing.remove(unsigned);
     }
     await this.#settleFromBlocks(id, chain, head);
     const record = this.#records.read(id);

@@ -3,9 +3,10 @@ import type { Standings } from "../../../common/arena.ts";
 import type { Network } from "../../../common/chain.ts";
 import { codeHashOf } from "../../../common/commitment.ts";
 import { formatAmount } from "../../../common/format.ts";
-import type { OpenPayment, ShownStep, Submission, SubmissionStep } from "../../../common/submission.ts";
+import type { OpenPayment, ShownStep, Submission, SubmissionStep, TimeToSign } from "../../../common/submission.ts";
 import { type Attempt, attemptsOf, finalizedOf, isSettled } from "./journal.ts";
 import type { Meant, SubmissionRecord } from "./record.ts";
+import { timeToSign } from "./signing-time.ts";
 
 /** What this process knows beside the record. */
 export type Live = {
@@ -174,13 +175,16 @@ function shownStep({ meant, journal }: SubmissionRecord, step: SubmissionStep, l
   const waiting = journal.waiting[step] ?? null;
   const attempt = done ?? open ?? attempts.at(-1) ?? null;
   const isHotkeys = step === "commit";
-  const state = stepState({ done, open, waiting, attempt, live });
+  const signBy =
+    waiting === null || live.head === null ? null : timeToSign(waiting.unsigned, waiting.hidden, meant, live.head);
+  const state = stepState({ done, open, isWaiting: waiting !== null, signBy, attempt, live });
   return {
     step,
     state,
     signer: isHotkeys || meant.coldkey === null ? meant.hotkey : meant.coldkey,
     signerAddress: isHotkeys || meant.coldkeyAddress === null ? meant.hotkeyAddress : meant.coldkeyAddress,
     unsigned: state === "unsigned" ? (waiting?.unsigned ?? null) : null,
+    signBy: state === "unsigned" || state === "expired" ? signBy : null,
     extrinsicHash: attempt?.hash ?? null,
     nonce: attempt?.nonce ?? null,
     inclusion: attempt?.inclusion ?? null,
@@ -190,13 +194,15 @@ function shownStep({ meant, journal }: SubmissionRecord, step: SubmissionStep, l
 function stepState({
   done,
   open,
-  waiting,
+  isWaiting,
+  signBy,
   attempt,
   live,
 }: {
   done: Attempt | null;
   open: Attempt | undefined;
-  waiting: { unsigned: { lastBlock: number } } | null;
+  isWaiting: boolean;
+  signBy: TimeToSign | null;
   attempt: Attempt | null;
   live: Live;
 }): ShownStep["state"] {
@@ -204,7 +210,7 @@ function stepState({
   if (open !== undefined && open.inclusion !== null) return "included";
   if (open !== undefined && live.heard.has(open.hash)) return "sent";
   if (open !== undefined && open.refused === null) return "unknown";
-  if (waiting !== null) return (live.head?.block ?? 0) >= waiting.unsigned.lastBlock ? "expired" : "unsigned";
+  if (isWaiting) return signBy?.blocksLeft === 0 ? "expired" : "unsigned";
   if (attempt === null) return "waiting";
   if (attempt.gone !== null) return "expired";
   return attempt.inclusion === null ? "waiting" : "failed";

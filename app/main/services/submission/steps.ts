@@ -8,11 +8,10 @@ import { encryptText, revealRound, roundTimeMs } from "../timelock/index.ts";
 import { type Attempt, finalizedOf, type Hidden } from "./journal.ts";
 import type { Meant, SubmissionRecord, SubmissionRecords } from "./record.ts";
 import { paymentOf, STEP_WORDS } from "./shown.ts";
+import { isAlmostOut, REVEAL_MARGIN_BLOCKS } from "./signing-time.ts";
 
 export const ERA_BLOCKS = 64;
 const MIN_ERA_BLOCKS = 4;
-/** A commitment that is sent has to be in a block before everybody can read it. */
-const REVEAL_MARGIN_BLOCKS = 2;
 
 export function commitmentOf(record: SubmissionRecord): string {
   const { url, sha256, fee } = record.meant;
@@ -83,10 +82,6 @@ export function hide(
 export function commitEraBlocks(revealBlocks: number): number {
   const largest = 2 ** Math.floor(Math.log2(Math.max(1, revealBlocks - REVEAL_MARGIN_BLOCKS)));
   return Math.min(ERA_BLOCKS, Math.max(MIN_ERA_BLOCKS, largest));
-}
-
-export function isAlmostOut({ blockSeconds }: Meant, { time }: Hidden, { timeMs }: Head): boolean {
-  return timeMs + REVEAL_MARGIN_BLOCKS * blockSeconds * 1000 >= Date.parse(time);
 }
 
 export function refuseBlocked({ checks, canSubmit }: Preflight, kept: string): void {

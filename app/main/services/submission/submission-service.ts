@@ -212,6 +212,8 @@ export class SubmissionService {
         hidden,
       });
       this.#needs.signing.add(unsigned);
+      // Of before it was prepared, a block would end it too soon.
+      this.#following.see(id, await chain.head());
       this.#moved.advance();
       this.#following.follow(meant.network);
       return this.#show(id);
@@ -239,12 +241,15 @@ export class SubmissionService {
         throw new CrusaderError("conflict", `The ${STEP_WORDS[step]} waits for no signature.`, "Prepare it again.");
       }
       const { unsigned, hidden } = prepared;
-      refuseTooLate(meant, unsigned, hidden, await chain.head());
+      const newest = await chain.head();
+      this.#following.see(id, newest);
+      refuseTooLate(meant, unsigned, hidden, newest);
       const { extrinsic, hash } = await chain.assemble(unsigned, signed);
       await refuseOtherThanMeant(chain, extrinsic, unsigned, hash);
       await this.#refuseOtherCall(chain, record, step, unsigned.call, hidden);
       await this.#refuseBlockedNow(record, signal);
       const head = await chain.head();
+      this.#following.see(id, head);
       refuseTooLate(meant, unsigned, hidden, head);
       const { nonce, firstBlock, lastBlock } = unsigned;
       const signer = unsigned.payload.address;

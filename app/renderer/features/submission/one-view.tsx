@@ -1,8 +1,6 @@
 /** One submission: the step that is a person's to sign, what the chain did, and what became of it. */
 import { Button } from "@mantine/core";
 import { IconAlertTriangle, IconArrowLeft } from "@tabler/icons-react";
-import { useCallback, useEffect, useState } from "react";
-import type { CrusaderError } from "../../../common/errors.ts";
 import { formatInteger } from "../../../common/format.ts";
 import { shownText } from "../../../common/shown-text.ts";
 import type { ShownStep, Submission } from "../../../common/submission.ts";
@@ -14,20 +12,16 @@ import {
   revealStanding,
   STEP_PURPOSES,
   STEP_TITLES,
-  signingWords,
   stepStanding,
   submissionStanding,
 } from "../../../common/submission-words.ts";
-import { client, useConnection } from "../../client.ts";
-import { asCrusaderError } from "../../connection.ts";
 import { EmptyState, ErrorState, Loading } from "../../shell/ui/states.tsx";
 import { showRun } from "../history/actions.ts";
-import { SignStep } from "../wallets/index.ts";
-import { DecodedCall } from "./decoded-call.tsx";
 import { ExportButtons } from "./export-buttons.tsx";
 import { CopiedFact, Fact, Facts } from "./facts.tsx";
 import { FeeFacts } from "./fee-facts.tsx";
 import { Abandon, AnotherNode } from "./one-actions.tsx";
+import { Prepare, Sign } from "./one-signing.tsx";
 import { PageHeading } from "./page-heading.tsx";
 import { StateMark } from "./state-mark.tsx";
 import classes from "./submission.module.css";
@@ -98,55 +92,6 @@ function Steps({ submission }: { submission: Submission }) {
         ))}
       </ol>
     </section>
-  );
-}
-
-/** Builds what is to be signed as soon as it is looked at, which costs nothing and tells nobody. */
-function Prepare({ id, step: { state }, isAsked }: { id: string; step: ShownStep; isAsked: boolean }) {
-  const { status } = useConnection();
-  const [error, setError] = useState<CrusaderError | null>(null);
-  const [isWorking, setWorking] = useState(false);
-  const prepare = useCallback(() => {
-    setError(null);
-    setWorking(true);
-    client.submission
-      .prepare({ id })
-      .catch((thrown: unknown) => setError(asCrusaderError(thrown)))
-      .finally(() => setWorking(false));
-  }, [id]);
-  useEffect(() => {
-    if (status === "connected" && !isAsked) prepare();
-  }, [status, isAsked, prepare]);
-  if (error !== null) return <ErrorState error={error} retry={prepare} />;
-  if (isWorking) return <Loading what="Looking at everything once more, and building the extrinsic" />;
-  return (
-    <div className={classes.line}>
-      <Button variant="filled" disabled={status !== "connected"} onClick={prepare}>
-        Prepare it again
-      </Button>
-      <span className={classes.dim}>
-        {state === "expired" ? "The one before is in no block and can be in none." : "The one before took no effect."}
-      </span>
-    </div>
-  );
-}
-
-function Sign({ id, step: { step, signer, unsigned } }: { id: string; step: ShownStep }) {
-  const { status } = useConnection();
-  if (unsigned === null) return null;
-  return (
-    <div className={classes.sign}>
-      <DecodedCall unsigned={unsigned} />
-      <SignStep
-        unsigned={unsigned}
-        signer={signer}
-        action={signingWords(unsigned.call)}
-        blockedBy={status === "connected" ? null : "Not connected."}
-        onSigned={async (signed) => {
-          await client.submission.send({ id, step, signed });
-        }}
-      />
-    </div>
   );
 }
 
