@@ -61,6 +61,11 @@ function loadMonaco(): Promise<Loaded> {
   return loading;
 }
 
+/** For a panel that shows a text in an editor of its own. */
+export async function loadEditor(): Promise<void> {
+  await loadMonaco();
+}
+
 function loadedTexts(): MonacoModule.MonacoTexts {
   const { loaded } = loadedMonaco.getState();
   if (loaded === null) throw new Error("A file was opened before the editor was there.");

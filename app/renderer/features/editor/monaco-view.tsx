@@ -10,16 +10,35 @@ import { applyAppearance, editorOptions, type MonacoTexts, monaco } from "./mona
 
 const viewStates = new Map<string, monaco.editor.ICodeEditorViewState>();
 
-export default function MonacoView({ buffer }: { buffer: EditorBuffer }) {
+/** Told when a read-only text is shown, to put marks on it; what it returns is called when the text goes. */
+export type OnShown = (editor: monaco.editor.IStandaloneCodeEditor) => () => void;
+
+export type MonacoViewProps = {
+  buffer: EditorBuffer;
+  /** False: a part of a page, which the keyboard comes to by itself. */
+  takesFocus?: boolean;
+  onShown?: OnShown;
+};
+
+export default function MonacoView({ buffer, takesFocus = true, onShown }: MonacoViewProps) {
   const appearance = useAppearance();
   const texts = useStore(loadedMonaco, (state) => state.loaded?.texts);
   useEffect(() => applyAppearance(appearance), [appearance]);
   if (texts === undefined) return null;
-  if (buffer.kind === "diff") return <DiffView key={buffer.id} buffer={buffer} texts={texts} />;
-  return <TextView buffer={buffer} texts={texts} />;
+  if (buffer.kind === "diff") {
+    return <DiffView key={buffer.id} buffer={buffer} texts={texts} takesFocus={takesFocus} />;
+  }
+  return <TextView buffer={buffer} texts={texts} takesFocus={takesFocus} onShown={onShown} />;
 }
 
-function TextView({ buffer, texts }: { buffer: FileBuffer | ReadOnlyBuffer; texts: MonacoTexts }) {
+type TextViewProps = {
+  buffer: FileBuffer | ReadOnlyBuffer;
+  texts: MonacoTexts;
+  takesFocus: boolean;
+  onShown: OnShown | undefined;
+};
+
+function TextView({ buffer, texts, takesFocus, onShown }: TextViewProps) {
   const host = useRef<HTMLDivElement>(null);
   const editor = useRef<monaco.editor.IStandaloneCodeEditor | null>(null);
   const zoomPercent = useSettings((settings) => settings.zoomPercent);
@@ -51,13 +70,15 @@ function TextView({ buffer, texts }: { buffer: FileBuffer | ReadOnlyBuffer; text
     });
     const state = viewStates.get(id);
     if (state !== undefined) shown.restoreViewState(state);
-    shown.focus();
+    if (takesFocus) shown.focus();
+    const stop = own === null ? undefined : onShown?.(shown);
     return () => {
+      stop?.();
       const left = shown.saveViewState();
       if (left !== null) viewStates.set(id, left);
       own?.dispose();
     };
-  }, [id, readOnlyText, texts]);
+  }, [id, readOnlyText, texts, takesFocus, onShown]);
 
   // A file that is renamed keeps the keyboard where it is.
   useEffect(() => editor.current?.updateOptions({ ariaLabel: title }), [title]);
@@ -90,7 +111,7 @@ function keepLineInSight(editor: monaco.editor.IStandaloneCodeEditor): void {
   });
 }
 
-function DiffView({ buffer, texts }: { buffer: DiffBuffer; texts: MonacoTexts }) {
+function DiffView({ buffer, texts, takesFocus }: { buffer: DiffBuffer; texts: MonacoTexts; takesFocus: boolean }) {
   const host = useRef<HTMLDivElement>(null);
   const editor = useRef<monaco.editor.IStandaloneDiffEditor | null>(null);
   const zoomPercent = useSettings((settings) => settings.zoomPercent);
@@ -112,14 +133,14 @@ function DiffView({ buffer, texts }: { buffer: DiffBuffer; texts: MonacoTexts })
       return copy;
     };
     made.setModel({ original: modelOf(buffer.left), modified: modelOf(buffer.right) });
-    made.focus();
+    if (takesFocus) made.focus();
     return () => {
       made.setModel(null);
       made.dispose();
       for (const model of own) model.dispose();
       editor.current = null;
     };
-  }, [buffer, texts]);
+  }, [buffer, texts, takesFocus]);
   useEffect(() => {
     // The names with every change of options: without them it forgets them.
     const names = { originalAriaLabel: buffer.left.title, modifiedAriaLabel: buffer.right.title };
