@@ -120,9 +120,8 @@ test("every step is shown, confirmed, signed and sent, until the commitment is r
   expect(shown()).toMatch(
     /Step 1 of 3: Stake the fee.*0\.05 TAO \(50,000,000 rao\).*Step 2 of 3.*Step 3 of 3: Commit/s,
   );
-  expect(
-    shown().match(/^(?:Little time: it|It) can be signed until block \d+: \d+ blocks?(?:, about \d+ s)?\.$/gm),
-  ).toHaveLength(3);
+  const time = /can be signed until block \d+: \d+ blocks?/.source;
+  expect(shown()).toMatch(new RegExp(`Step 1 of 3.*${time}.*Step 2 of 3.*${time}.*Step 3 of 3.*${time}`, "s"));
   expect(shown()).toContain(`crusader submit --resume ${id}`);
   expect(shown()).not.toMatch(/wrong|right/);
 });
