@@ -63,6 +63,7 @@ import {
   imageListSchema,
   imageRequestSchema,
 } from "./images.ts";
+import { localnetEngineSchema, localnetStatusSchema } from "./localnet.ts";
 import { machineSchema } from "./machine.ts";
 import { practiceMinerSchema, practiceStatusSchema, secondsPerBlockSchema } from "./practice.ts";
 import {
@@ -175,7 +176,7 @@ export const contract = {
       .output(pickerViewSchema),
     /** Returns when the dialog is closed. Null: nothing was picked. */
     choose: inElectronOnly
-      .input(z.object({ what: z.enum(["folder", "exportedRun"]).default("folder") }).prefault({}))
+      .input(z.object({ what: z.enum(["folder", "exportedRun", "database"]).default("folder") }).prefault({}))
       .output(z.object({ pickedId: opaqueIdSchema.nullable() })),
   },
 
@@ -465,6 +466,19 @@ export const contract = {
       .output(practiceMinerSchema),
     /** Puts the target on the practice network's own host, at a new address each time. */
     publish: procedure.input(z.object({ target: targetSchema })).output(z.object({ url: z.string() })),
+  },
+
+  /** The public localnet container on an engine of this machine: the chain of the network "local". */
+  localnet: {
+    /** `engine_unreachable`; `unsupported` for an engine elsewhere. */
+    status: procedure.input(localnetEngineSchema.prefault({})).output(localnetStatusSchema),
+    /**
+     * Begins to start it; returns the task that does so already if there is one. Its image is fetched only with `pull`. It fails with
+     * `image_missing`, `conflict` where its ports are taken, `engine_unreachable`, `engine_failed`; what was fetched is kept.
+     */
+    start: procedure.input(localnetEngineSchema.extend({ pull: z.boolean().default(false) })).output(taskSchema),
+    /** Ends and removes it, with its chain. `busy` while it is being started. */
+    stop: procedure.input(localnetEngineSchema.prefault({})).output(localnetStatusSchema),
   },
 
   /** Where a submission's file lies. */

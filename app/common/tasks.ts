@@ -4,7 +4,7 @@ import { errorReportSchema } from "./errors.ts";
 
 export const taskSchema = z.object({
   id: z.string(),
-  kind: z.enum(["python_setup", "production_fetch", "image_build"]),
+  kind: z.enum(["python_setup", "production_fetch", "image_build", "localnet_start"]),
   title: z.string(),
   state: z.enum(["running", "succeeded", "failed", "cancelled"]),
   /** What it is doing now. */

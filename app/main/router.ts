@@ -402,6 +402,12 @@ export function createRouter(services: Services) {
       ),
     },
 
+    localnet: {
+      status: os.localnet.status.handler(({ input }) => services.localnet.status(input.engine)),
+      start: os.localnet.start.handler(({ input: { engine, pull } }) => services.localnet.start(engine, { pull })),
+      stop: os.localnet.stop.handler(({ input }) => services.localnet.stop(input.engine)),
+    },
+
     hosting: {
       check: os.hosting.check.handler(async ({ input: { target, url, profile, network }, signal }) => {
         const { resolved } = await services.hparams.load(profile);

@@ -1,7 +1,8 @@
 /** `crusader practice localnet`: the public localnet container, a subtensor chain of one's own. */
 import { parseArgs } from "node:util";
 import { CrusaderError } from "../../common/errors.ts";
-import { Localnet, type LocalnetStatus } from "../services/practice/index.ts";
+import type { LocalnetStatus } from "../../common/localnet.ts";
+import { Localnet } from "../services/practice/index.ts";
 import { type CommandIo, EXIT } from "./io.ts";
 import { ProgressLine } from "./progress.ts";
 import { withCancelOnInterrupt } from "./setup.ts";

@@ -14,7 +14,7 @@ import { type Network as FetchNetwork, HostingService } from "../services/hostin
 import { HparamsService } from "../services/hparams/index.ts";
 import { ImageBuilds, ImageService } from "../services/images/index.ts";
 import { MachineService, PYTHON_NOT_PREPARED } from "../services/machine/index.ts";
-import { PracticeService, practiceWalletsFolder } from "../services/practice/index.ts";
+import { Localnet, LocalnetTasks, PracticeService, practiceWalletsFolder } from "../services/practice/index.ts";
 import { ProductionService, productionCode } from "../services/production/index.ts";
 import { PythonService } from "../services/python/index.ts";
 import { Rules } from "../services/rules/index.ts";
@@ -248,6 +248,10 @@ export function createServices({
     }),
     signingRequests,
     practice,
+    localnet: new LocalnetTasks({
+      localnet: new Localnet({ surroundings: { env, platform: process.platform, home: homedir() } }),
+      tasks,
+    }),
     submission,
     wallets,
     workspace,

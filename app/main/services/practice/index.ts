@@ -17,4 +17,5 @@ export const PracticeNode = {
     return Loaded.start(options);
   },
 };
-export { Localnet, type LocalnetStatus } from "./localnet.ts";
+export { Localnet } from "./localnet.ts";
+export { LocalnetTasks } from "./localnet-tasks.ts";

@@ -4,6 +4,7 @@
  */
 import { LOCALNET_IMAGE } from "../../../common/addresses.ts";
 import { CrusaderError } from "../../../common/errors.ts";
+import type { LocalnetStatus } from "../../../common/localnet.ts";
 import { type CreateOptions, Engine, findEndpoint, type Surroundings } from "../engine/index.ts";
 
 export const LOCALNET_ENDPOINT = "ws://127.0.0.1:9944";
@@ -13,15 +14,6 @@ const CONTAINER_NAME = "crusader-localnet";
 const LABELS = { "crusader.localnet": "1" };
 const PORTS = [9944, 9945];
 const STOP_GRACE_SECONDS = 10;
-
-export type LocalnetStatus = {
-  /** Of the container engine. */
-  engine: string;
-  endpoint: string;
-  image: string;
-  hasImage: boolean;
-  state: "none" | "running" | "ended";
-};
 
 export type LocalnetOptions = {
   /** Where engines are looked for; for tests. */
