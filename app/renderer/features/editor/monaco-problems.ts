@@ -26,7 +26,7 @@ const MAX_MARKERS = 500;
 type Place = { line: number; column: number; endLine: number; endColumn: number };
 
 /** Columns in code points become the editor's; what lies outside of the text ends where it does. */
-function rangeOf(model: monaco.editor.ITextModel, { line, column, endLine, endColumn }: Place): monaco.IRange {
+export function rangeOf(model: monaco.editor.ITextModel, { line, column, endLine, endColumn }: Place): monaco.IRange {
   const start = Math.min(Math.max(1, line), model.getLineCount());
   const end = Math.min(Math.max(start, endLine), model.getLineCount());
   return {

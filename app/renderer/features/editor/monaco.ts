@@ -9,7 +9,7 @@ import type { Appearance } from "../../shell/theme.ts";
 import type { Texts } from "./buffers.ts";
 import type { Problem } from "./findings.ts";
 import { formatEdits } from "./format.ts";
-import { applyFix, markProblems, registerProblemHelp } from "./monaco-problems.ts";
+import { applyFix, markProblems, rangeOf, registerProblemHelp } from "./monaco-problems.ts";
 
 self.MonacoEnvironment = { getWorker: () => new EditorWorker() };
 
@@ -155,4 +155,4 @@ export class MonacoTexts implements Texts {
   }
 }
 
-export { monaco, registerProblemHelp };
+export { markProblems, monaco, rangeOf, registerProblemHelp };
