@@ -137,6 +137,8 @@ export const pickerViewSchema = z.object({
   pythonFiles: z.array(z.string()),
   /** Files that may be an exported run. */
   jsonFiles: z.array(pickedFolderSchema),
+  /** Files that may be a validator's database. */
+  databaseFiles: z.array(pickedFolderSchema),
   /** Home, the current folder, the root: to jump to. */
   places: z.array(pickedFolderSchema),
   truncated: z.boolean(),

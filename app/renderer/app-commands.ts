@@ -1,5 +1,6 @@
 /** The commands of the shell, the workspace and the editor. */
 import { client, connection } from "./client.ts";
+import { arenaCommands } from "./features/arena/commands.ts";
 import {
   activeFile,
   buffers,
@@ -50,6 +51,7 @@ export function registerAppCommands(): () => void {
     ...productionCommands,
     ...historyCommands,
     ...submissionCommands,
+    ...arenaCommands,
     ...viewCommands,
     ...machineCommands,
     ...PANELS.map(

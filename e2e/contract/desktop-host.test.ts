@@ -118,6 +118,7 @@ test("an exported run enters through a dialog of its own, and another's code run
 test.each([
   { what: "folder", asked: "chooseFolder" },
   { what: "exportedRun", asked: "chooseExportedRun" },
+  { what: "database", asked: "chooseDatabase" },
 ] as const)("a cancelled dialog picks nothing: $what", async ({ what, asked }) => {
   const { send, message, open } = bench();
   const choosing = open().picker.choose({ what });

@@ -1,5 +1,6 @@
 /** All panels of the window, in the order of the rail. */
 import type { PanelDefinition } from "../shell/panels.ts";
+import { arenaPanel } from "./arena/panels.ts";
 import { comparePanel } from "./compare/panels.ts";
 import { editorPanel, problemsPanel } from "./editor/panels.ts";
 import { enginesPanel } from "./engines/panels.ts";
@@ -21,6 +22,7 @@ export const PANELS: readonly PanelDefinition[] = [
   topologyPanel,
   historyPanel,
   comparePanel,
+  arenaPanel,
   submissionPanel,
   productionPanel,
   enginesPanel,

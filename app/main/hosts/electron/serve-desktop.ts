@@ -35,7 +35,7 @@ export function serveDesktop(
   const tell = (message: FromService) => parent.postMessage(message);
   const choosing = new Map<number, (path: string | null) => void>();
   let lastRequestId = 0;
-  const choose = (kind: "chooseFolder" | "chooseExportedRun") =>
+  const choose = (kind: "chooseFolder" | "chooseExportedRun" | "chooseDatabase") =>
     new Promise<string | null>((resolve) => {
       lastRequestId += 1;
       choosing.set(lastRequestId, resolve);
@@ -47,6 +47,7 @@ export function serveDesktop(
     dialogs: {
       chooseFolder: () => choose("chooseFolder"),
       chooseExportedRun: () => choose("chooseExportedRun"),
+      chooseDatabase: () => choose("chooseDatabase"),
     },
     ...options,
   });

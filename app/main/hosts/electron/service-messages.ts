@@ -16,6 +16,7 @@ export type ToService =
 export type FromService =
   | { kind: "chooseFolder"; requestId: number }
   | { kind: "chooseExportedRun"; requestId: number }
+  | { kind: "chooseDatabase"; requestId: number }
   | { kind: "state"; state: DesktopState }
   /** Long enough ago that its end is worth telling. */
   | { kind: "runEnded"; runId: string; title: string; body: string }

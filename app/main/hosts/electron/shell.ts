@@ -117,6 +117,11 @@ export function startShell({ dataFolder, rendererFolder, preload, serviceModule 
           send({ kind: "chosen", requestId: message.requestId, path }),
         );
         return;
+      case "chooseDatabase":
+        void chooseFile(window, "Database", "db").then((path) =>
+          send({ kind: "chosen", requestId: message.requestId, path }),
+        );
+        return;
       case "state":
         nativeTheme.themeSource = message.state.theme === "high-contrast" ? "dark" : message.state.theme;
         setMenu(message.state.recentFolders);

@@ -9,6 +9,8 @@ export type SystemDialogs = {
   chooseFolder: () => Promise<string | null>;
   /** The path of the exported run that a person picked; null when they picked none. */
   chooseExportedRun: () => Promise<string | null>;
+  /** The path of the validator's database that a person picked; null when they picked none. */
+  chooseDatabase: () => Promise<string | null>;
 };
 
 /** A window that never comes must not fill the memory. */
@@ -25,10 +27,15 @@ export class DesktopService {
   }
 
   /** Throws `unsupported` where there is no desktop. */
-  async choose(what: "folder" | "exportedRun"): Promise<string | null> {
-    if (this.#dialogs !== null)
-      return what === "folder" ? this.#dialogs.chooseFolder() : this.#dialogs.chooseExportedRun();
-    throw new CrusaderError("unsupported", "There is no dialog of the system here.", "Pick the folder in the window.");
+  async choose(what: "folder" | "exportedRun" | "database"): Promise<string | null> {
+    if (this.#dialogs === null)
+      throw new CrusaderError(
+        "unsupported",
+        "There is no dialog of the system here.",
+        "Pick the folder in the window.",
+      );
+    const { chooseFolder, chooseExportedRun, chooseDatabase } = this.#dialogs;
+    return { folder: chooseFolder, exportedRun: chooseExportedRun, database: chooseDatabase }[what]();
   }
 
   /** Waits until a window takes it. */

@@ -57,6 +57,7 @@ export class PickerService {
         .map((name) => ({ id: this.idOf(join(path, name)), name })),
       pythonFiles: filesNamed(".py"),
       jsonFiles: filesNamed(".json").map((name) => ({ id: this.idOf(join(path, name)), name })),
+      databaseFiles: filesNamed(".db").map((name) => ({ id: this.idOf(join(path, name)), name })),
       places: [...new Set([this.#home, this.#start, parse(this.#home).root])].map((place) => ({
         id: this.idOf(place),
         name: shortPath(place, this.#home),

@@ -179,9 +179,10 @@ export async function copyToFile({ title, text, target }: ReadOnlyBuffer): Promi
 export type Comparable =
   | { kind: "file"; file: FileReference }
   | { kind: "run"; runId: string }
-  | { kind: "buffer"; id: string };
+  | { kind: "buffer"; id: string }
+  | { kind: "text"; text: string; title: string };
 
-/** Shows two texts beside each other: files (as they are in the editor), what runs judged, or a mix. */
+/** Shows two texts beside each other: files (as they are in the editor), what runs judged, others' code, or a mix. */
 export async function openDiff(left: Comparable, right: Comparable): Promise<void> {
   reveal();
   await loadMonaco();
@@ -190,6 +191,7 @@ export async function openDiff(left: Comparable, right: Comparable): Promise<voi
 }
 
 async function sideOf(side: Comparable): Promise<DiffSide> {
+  if (side.kind === "text") return side;
   if (side.kind === "run") {
     const { text } = await client.runs.source({ runId: side.runId });
     return { kind: "text", text, title: `run ${side.runId}` };

@@ -14,12 +14,14 @@ export type ChartFrameProps = {
   /** The whole x axis, to zoom in; null where there is nothing to zoom. */
   extent: readonly [number, number] | null;
   csv: () => string;
+  /** In pixels. */
+  height?: number;
   children: (size: { width: number; height: number }, zoom: Zoom, setZoom: (zoom: Zoom) => void) => ReactNode;
 };
 
 export const CHART_HEIGHT = 180;
 
-export function ChartFrame({ title, extent, csv, children }: ChartFrameProps) {
+export function ChartFrame({ title, extent, csv, height = CHART_HEIGHT, children }: ChartFrameProps) {
   const { ref, width } = useElementSize<HTMLDivElement>();
   const figure = useRef<HTMLElement>(null);
   const [zoom, setZoom] = useState<Zoom>(null);
@@ -50,7 +52,7 @@ export function ChartFrame({ title, extent, csv, children }: ChartFrameProps) {
         {button("Copy as CSV", IconTable, () => void copyText(csv()))}
         {button("Copy as image", IconPhoto, () => void copyImage(figure.current))}
       </figcaption>
-      <div ref={ref}>{width > 0 && children({ width, height: CHART_HEIGHT }, zoom, setZoom)}</div>
+      <div ref={ref}>{width > 0 && children({ width, height }, zoom, setZoom)}</div>
     </figure>
   );
 }

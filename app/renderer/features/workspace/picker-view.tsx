@@ -41,13 +41,17 @@ function Picker({ purpose, close }: { purpose: PickPurpose; close: () => void })
       .then(close)
       .catch((thrown: unknown) => notifyError(thrown));
   };
-  const wantsFile = purpose.what === "exportedRun";
+  // A database may also be named by the folder that holds it.
+  const takesFolder = purpose.what !== "exportedRun";
   useEffect(() => {
     if (view !== null) list.current?.querySelector("button")?.focus();
   }, [view]);
 
   if (view === null)
     return error === null ? <Loading what="Reading the folder" /> : <ErrorState error={error} retry={() => go()} />;
+  const files = { exportedRun: view.jsonFiles, database: view.databaseFiles, folder: [] }[purpose.what ?? "folder"];
+  const fileWord = { exportedRun: "JSON", database: "database", folder: "Python" }[purpose.what ?? "folder"];
+  const shownFiles = purpose.what === undefined ? view.pythonFiles : [];
   const newFolder = () =>
     showQuickInput({
       kind: "text",
@@ -84,22 +88,21 @@ function Picker({ purpose, close }: { purpose: PickPurpose; close: () => void })
             </button>
           </li>
         ))}
-        {wantsFile &&
-          view.jsonFiles.map(({ id, name }) => (
-            <li key={id}>
-              <button type="button" className={classes.entry} onClick={() => use(id)}>
-                <IconFileImport size="1rem" aria-hidden /> {name}
-              </button>
-            </li>
-          ))}
-        {(wantsFile ? [] : view.pythonFiles).map((name) => (
+        {files.map(({ id, name }) => (
+          <li key={id}>
+            <button type="button" className={classes.entry} onClick={() => use(id)}>
+              <IconFileImport size="1rem" aria-hidden /> {name}
+            </button>
+          </li>
+        ))}
+        {shownFiles.map((name) => (
           <li key={name} className={classes.entry} data-file>
             <IconFileTypography size="1rem" aria-hidden /> {name}
           </li>
         ))}
-        {view.folders.length + (wantsFile ? view.jsonFiles : view.pythonFiles).length === 0 && (
+        {view.folders.length + files.length + shownFiles.length === 0 && (
           <li className={classes.entry} data-file>
-            No folders and no {wantsFile ? "JSON" : "Python"} files here.
+            No folders and no {fileWord} files here.
           </li>
         )}
         {view.truncated && (
@@ -109,10 +112,10 @@ function Picker({ purpose, close }: { purpose: PickPurpose; close: () => void })
         )}
       </ul>
       <div className={classes.buttons}>
-        {!wantsFile && <Button onClick={newFolder}>New folder</Button>}
+        {purpose.what === undefined && <Button onClick={newFolder}>New folder</Button>}
         <span className={classes.gap} />
         <Button onClick={close}>Cancel</Button>
-        {!wantsFile && (
+        {takesFolder && (
           <Button variant="filled" onClick={() => use(view.id)}>
             {purpose.verb} {view.name}
           </Button>

@@ -9,7 +9,7 @@ export type PickPurpose = {
   /** Before the folder's name, on the button: "Open". */
   verb: string;
   /** Absent: a folder. */
-  what?: "exportedRun";
+  what?: "exportedRun" | "database";
   use: (pickedId: string) => Promise<void>;
 };
 

@@ -1,0 +1,14 @@
+import { IconTrophy } from "@tabler/icons-react";
+import { lazily } from "../../shell/lazily.tsx";
+import type { PanelDefinition } from "../../shell/panels.ts";
+
+export const arenaPanel: PanelDefinition = {
+  id: "arena",
+  title: "Arena",
+  icon: IconTrophy,
+  component: lazily(() => import("./arena-panel.tsx")),
+  defaultPosition: "center",
+  onRail: true,
+  firstFocus: '[data-submission][tabindex="0"]',
+  shortcut: "Ctrl+Shift+9",
+};
