@@ -1,5 +1,5 @@
 /** The practice network's chain: its blocks, also those beside the best chain, and what waits to be in one. */
-import type { PracticeBeacon } from "./beacon.ts";
+import type { PulsingBeacon } from "./beacon.ts";
 import { type Extrinsic, eraSpan, isSigned, readExtrinsic } from "./extrinsic.ts";
 import { accountIn, type State } from "./ledger.ts";
 import { canPay, executeBlock, type Intervention } from "./runtime.ts";
@@ -84,7 +84,7 @@ const NO_PARENT = "0".repeat(64);
 
 export class PracticeChain {
   readonly rules: ChainRules;
-  readonly beacon: PracticeBeacon;
+  readonly beacon: PulsingBeacon;
   readonly #faults: ChainFaults;
   readonly #blocks = new Map<string, Block>();
   readonly #states = new Map<string, State>();
@@ -105,7 +105,7 @@ export class PracticeChain {
     faults,
   }: {
     genesis: Block;
-    beacon: PracticeBeacon;
+    beacon: PulsingBeacon;
     rules: ChainRules;
     faults: ChainFaults;
   }) {

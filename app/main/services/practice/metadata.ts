@@ -783,6 +783,11 @@ export function encodeMetadata({
     ],
     [{ name: "AccountId", type: ACCOUNT }],
   );
+  // The fields that the public SDK reads of it.
+  const simulatedSwap = types.composite(
+    "pallet_subtensor_swap_runtime_api::SimSwapResult",
+    ["tao_amount", "alpha_amount", "tao_fee", "alpha_fee"].map((name) => ({ name, type: U64, typeName: "u64" })),
+  );
   const runtimeApis: RuntimeApi[] = [
     { name: "Core", methods: [{ name: "version", inputs: [], output: runtimeVersion }] },
     {
@@ -813,6 +818,28 @@ export function encodeMetadata({
             ["netuid", U16],
           ],
           output: types.option(stakeInfo),
+        },
+      ],
+    },
+    {
+      name: "SwapRuntimeApi",
+      methods: [
+        { name: "current_alpha_price", inputs: [["netuid", U16]], output: U64 },
+        {
+          name: "sim_swap_tao_for_alpha",
+          inputs: [
+            ["netuid", U16],
+            ["tao", U64],
+          ],
+          output: simulatedSwap,
+        },
+        {
+          name: "sim_swap_alpha_for_tao",
+          inputs: [
+            ["netuid", U16],
+            ["alpha", U64],
+          ],
+          output: simulatedSwap,
         },
       ],
     },

@@ -3,6 +3,8 @@ import { Metadata, TypeRegistry } from "@polkadot/types";
 import type { EventRecord } from "@polkadot/types/interfaces";
 import { onTestFinished } from "vitest";
 import { WebSocket } from "ws";
+import { QUICKNET } from "../timelock/index.ts";
+import { PulsingBeacon } from "./beacon.ts";
 import { type PracticeKey, PracticeNode, type PracticeNodeOptions } from "./index.ts";
 import { bytes, compact, join, option, u8, u16, u32, u64 } from "./scale.ts";
 import { blake2_256, KEYS } from "./storage-keys.ts";
@@ -75,6 +77,20 @@ export class Connection {
 
   close(): void {
     this.#socket.close();
+  }
+}
+
+/** drand's quicknet itself, of whose pulses those arrive that were recorded. */
+export class RecordedQuicknet extends PulsingBeacon {
+  readonly #signatures: ReadonlyMap<number, Uint8Array>;
+
+  constructor(signatures: ReadonlyMap<number, Uint8Array>) {
+    super(QUICKNET);
+    this.#signatures = signatures;
+  }
+
+  signatureOf(round: number): Uint8Array | null {
+    return this.#signatures.get(round) ?? null;
   }
 }
 

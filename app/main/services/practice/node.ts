@@ -15,7 +15,7 @@ import {
 import { WebSocketServer } from "ws";
 import { CrusaderError, type ErrorReport } from "../../../common/errors.ts";
 import type { Beacon } from "../timelock/index.ts";
-import { PracticeBeacon } from "./beacon.ts";
+import { PracticeBeacon, type PulsingBeacon } from "./beacon.ts";
 import { type Block, type ChainFaults, genesisBlock, type KeptBlock, PracticeChain } from "./chain.ts";
 import { type ChainBasics, ChainFile } from "./chain-file.ts";
 import { HOSTED_FOLDER } from "./folder.ts";
@@ -43,8 +43,10 @@ export type PracticeNodeOptions = {
   secondsPerBlock?: number;
   /** False: blocks come by `mine()` alone, each `secondsPerBlock` after the one before. */
   paced?: boolean;
-  /** Of the beacon. */
+  /** Of its own beacon. */
   secondsPerRound?: number;
+  /** Instead of its own; for a chain that is not kept. */
+  beacon?: PulsingBeacon | null;
   /** Blocks behind the newest that the newest final one is. */
   finalityLag?: number;
   tempo?: number;
@@ -120,6 +122,7 @@ export class PracticeNode {
   private constructor({
     secondsPerBlock = DEFAULT_SECONDS_PER_BLOCK,
     secondsPerRound = DEFAULT_SECONDS_PER_ROUND,
+    beacon = null,
     finalityLag = DEFAULT_FINALITY_LAG,
     tempo = DEFAULT_TEMPO,
     netuid = DEFAULT_NETUID,
@@ -135,14 +138,14 @@ export class PracticeNode {
     this.#control = control;
     const file = folder === null ? null : new ChainFile(folder);
     const kept = file?.read() ?? null;
-    const { basics, blocks } = kept ?? this.#newChain({ secondsPerRound, tempo, netuid });
+    const { basics, blocks } = kept ?? this.#newChain({ secondsPerRound, beacon, tempo, netuid });
     const [genesis] = blocks;
     if (genesis === undefined) throw new Error("a chain has a first block");
     this.netuid = basics.netuid;
     const { secret, ...pace } = basics.beacon;
     this.chain = new PracticeChain({
       genesis: genesis.block,
-      beacon: new PracticeBeacon({ secret: BigInt(`0x${secret}`), ...pace }),
+      beacon: beacon ?? new PracticeBeacon({ secret: BigInt(`0x${secret}`), ...pace }),
       rules: { specVersion: FIRST_SPEC_VERSION, transactionVersion: TRANSACTION_VERSION, finalityLag },
       faults: this.faults,
     });
@@ -293,7 +296,12 @@ export class PracticeNode {
     return this.chain.head.timestampMs + Math.round(this.secondsPerBlock * 1000);
   }
 
-  #newChain({ secondsPerRound, tempo, netuid }: { secondsPerRound: number; tempo: number; netuid: number }): {
+  #newChain({
+    secondsPerRound,
+    beacon,
+    tempo,
+    netuid,
+  }: Required<Pick<PracticeNodeOptions, "secondsPerRound" | "beacon" | "tempo" | "netuid">>): {
     basics: ChainBasics;
     blocks: KeptBlock[];
   } {
@@ -315,7 +323,7 @@ export class PracticeNode {
       neurons: [accounts(this.owner), accounts(this.burn)],
       funds: [{ who: Buffer.from(this.owner.coldkey.publicKey), rao: TAO }],
       timestampMs,
-      beacon: new PracticeBeacon({ secret, ...pace }),
+      beacon: beacon ?? new PracticeBeacon({ secret, ...pace }),
     });
     const basics = { beacon: { secret: secret.toString(16).padStart(64, "0"), ...pace }, netuid };
     return { basics, blocks: [genesisBlock(state, timestampMs)] };
@@ -391,6 +399,7 @@ const RUNTIME_APIS: readonly (readonly [string, number])[] = [
   ["AccountNonceApi", 1],
   ["TransactionPaymentApi", 4],
   ["StakeInfoRuntimeApi", 1],
+  ["SwapRuntimeApi", 1],
 ];
 
 const ENDING_MS = 500;

@@ -6,7 +6,7 @@ import { type Block, type ExtrinsicStatus, PoolRefusal, type PracticeChain } fro
 import { readExtrinsic } from "./extrinsic.ts";
 import type { State } from "./ledger.ts";
 import { METADATA_14, METADATA_15, type MetadataFormat } from "./metadata.ts";
-import { feeOf, pulse } from "./runtime.ts";
+import { feeOf, pulse, swapped } from "./runtime.ts";
 import { bool, bytes, compact, join, option, ScaleError, ScaleReader, u8, u32, u64, vector } from "./scale.ts";
 import { KEYS, prefixOf } from "./storage-keys.ts";
 
@@ -59,6 +59,7 @@ export class RpcError extends Error {
   }
 }
 
+const RAO_PER_TAO = 1_000_000_000n;
 const METHOD_NOT_FOUND = -32_601;
 const INVALID_PARAMS = -32_602;
 const INTERNAL_ERROR = -32_603;
@@ -434,7 +435,26 @@ function runtimeCall(method: string, data: Buffer, state: State, { metadata, ver
         ),
       );
     }
+    case "SwapRuntimeApi_current_alpha_price": {
+      const { tao, alpha } = poolIn(state, reader.u16());
+      return u64(alpha === 0n ? 0n : (tao * RAO_PER_TAO) / alpha);
+    }
+    // A stake takes no fee of the pool's here, as `StakeAdded` says, too.
+    case "SwapRuntimeApi_sim_swap_tao_for_alpha": {
+      const { tao, alpha } = poolIn(state, reader.u16());
+      const amount = reader.u64();
+      return join(u64(amount), u64(swapped(amount, tao, alpha)), u64(0), u64(0));
+    }
+    case "SwapRuntimeApi_sim_swap_alpha_for_tao": {
+      const { tao, alpha } = poolIn(state, reader.u16());
+      const amount = reader.u64();
+      return join(u64(swapped(amount, alpha, tao)), u64(amount), u64(0), u64(0));
+    }
     default:
       throw new RpcError(SERVER_ERROR, `Client error: Execution failed: Other: Exported method ${method} is not found`);
   }
+}
+
+function poolIn(state: State, netuid: number): { tao: bigint; alpha: bigint } {
+  return { tao: numberIn(state, KEYS.subnetTao(netuid)), alpha: numberIn(state, KEYS.subnetAlphaIn(netuid)) };
 }

@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { decrypt } from "../timelock/index.ts";
-import type { PracticeBeacon } from "./beacon.ts";
+import type { PulsingBeacon } from "./beacon.ts";
 import { type Call, type DataField, type Extrinsic, readFields, timestampExtrinsic } from "./extrinsic.ts";
 import { DispatchFailure, Ledger, type State, SYSTEM } from "./ledger.ts";
 import { BALANCE_ERRORS, COMMITMENT_ERRORS, EXISTENTIAL_DEPOSIT_RAO, SUBTENSOR_ERRORS } from "./metadata.ts";
@@ -42,7 +42,7 @@ export type BlockWork = {
   timestampMs: number;
   interventions: readonly Intervention[];
   extrinsics: readonly Extrinsic[];
-  beacon: PracticeBeacon;
+  beacon: PulsingBeacon;
   /** False: the beacon's pulses do not arrive. */
   storesPulses: boolean;
 };
@@ -147,7 +147,11 @@ function requireSubnetAndHotkey(ledger: Ledger, netuid: number, hotkey: Buffer):
   if (ledger.get(KEYS.owner(hotkey)) === undefined) throw subtensorFailure("HotKeyAccountNotExists");
 }
 
-/** The pool keeps the product of its two sides: each stake makes the next one dearer. */
+/** What is put into one side of a pool takes out of the other: it keeps the product of both, so that each stake makes the next one dearer. */
+export function swapped(amount: bigint, into: bigint, from: bigint): bigint {
+  return into + amount === 0n ? 0n : (from * amount) / (into + amount);
+}
+
 function addStake(ledger: Ledger, signer: Buffer, { hotkey, netuid, rao }: Call & { kind: "add_stake" }): void {
   requireSubnetAndHotkey(ledger, netuid, hotkey);
   if (rao < MIN_STAKE_RAO) throw subtensorFailure("AmountTooLow");
@@ -156,7 +160,7 @@ function addStake(ledger: Ledger, signer: Buffer, { hotkey, netuid, rao }: Call 
   }
   const tao = ledger.number(KEYS.subnetTao(netuid));
   const alpha = ledger.number(KEYS.subnetAlphaIn(netuid));
-  const bought = (alpha * rao) / (tao + rao);
+  const bought = swapped(rao, tao, alpha);
   if (bought === 0n) throw subtensorFailure("InsufficientLiquidity");
   ledger.withdraw(signer, rao);
   ledger.emit(BALANCES, 8, signer, u64(rao));
@@ -266,7 +270,7 @@ function revealCommitments(ledger: Ledger, { beacon, number }: BlockWork): void 
 function revealOne(
   ledger: Ledger,
   { netuid, who }: IndexEntry,
-  { beacon, number, newest, oldest }: { beacon: PracticeBeacon; number: number; newest: number; oldest: number },
+  { beacon, number, newest, oldest }: { beacon: PulsingBeacon; number: number; newest: number; oldest: number },
 ): boolean {
   const key = KEYS.commitmentOf(netuid, who);
   const committed = ledger.get(key);
@@ -275,8 +279,9 @@ function revealOne(
   const left = fields.filter((field) => {
     if (field.kind !== "timelock") return true;
     const round = Number(field.revealRound);
-    if (round > newest || round < oldest) return true;
-    const revealed = decrypted(field.encrypted, beacon.signatureOf(round));
+    const signature = round > newest || round < oldest ? null : beacon.signatureOf(round);
+    if (signature === null) return true;
+    const revealed = decrypted(field.encrypted, signature);
     if (revealed !== null) {
       addRevealed(ledger, KEYS.revealedCommitments(netuid, who), join(bytes(revealed), u64(number)));
       ledger.emit(COMMITMENTS, 2, u16(netuid), who);
@@ -354,7 +359,7 @@ export type Genesis = {
   neurons: readonly { hotkey: Buffer; coldkey: Buffer }[];
   funds: readonly { who: Buffer; rao: bigint }[];
   timestampMs: number;
-  beacon: PracticeBeacon;
+  beacon: PulsingBeacon;
 };
 
 export function genesisState(genesis: Genesis): State {
@@ -375,9 +380,10 @@ export function genesisState(genesis: Genesis): State {
   return ledger.state;
 }
 
-/** As `Drand.Pulses` holds it. */
-export function pulse(beacon: PracticeBeacon, round: number): Buffer {
+/** As `Drand.Pulses` holds it; null for one that never arrived. */
+export function pulse(beacon: PulsingBeacon, round: number): Buffer | null {
   const signature = beacon.signatureOf(round);
+  if (signature === null) return null;
   const randomness = createHash("sha256").update(signature).digest();
   return join(u64(round), bytes(randomness), bytes(signature));
 }
