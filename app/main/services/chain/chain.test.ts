@@ -8,6 +8,7 @@ import { type Chain, Chains, type ChainsOptions, networkPlace, type SendUpdate }
 import { blake2_256, fromHex, toHex } from "./scale.ts";
 
 const NETUID = 3;
+const FINNEY_GENESIS = "2f0555cc76fc2840a25a6ea3b9637146806f1f44b090c175ffde2a7e5ab36c03";
 
 async function startNode(options: PracticeNodeOptions = {}) {
   const node = await PracticeNode.start({ paced: false, secondsPerBlock: 12, ...options });
@@ -373,6 +374,25 @@ test("a node of another chain is none of the public network", async () => {
   await expect(chainsAt(() => node.endpoint).open("finney")).rejects.toMatchObject({
     ...problem("chain_refused", `The node ${node.endpoint} is not of the network "finney".`),
     hint: "Choose another node. Nothing was signed or sent.",
+  });
+});
+
+test("what answers on this machine in the name of a public chain, or of another practice network, is refused", async () => {
+  const node = await startNode();
+  node.faults.toldGenesisHash = FINNEY_GENESIS;
+  for (const network of ["practice", "local"] as const) {
+    await expect(chainsAt(() => node.endpoint).open(network)).rejects.toMatchObject(
+      problem("chain_refused", `The node ${node.endpoint} is not of the network "${network}".`),
+    );
+  }
+  node.faults.toldGenesisHash = null;
+  const genesisHash = `0x${node.chain.hashOf(0)}`;
+  const place = { endpoint: node.endpoint, beacon: node.beacon, secondsPerBlock: 12 };
+  const chains = (known: string) => chainsAt(() => "", { resolve: () => ({ ...place, genesisHash: known }) });
+  expect((await chains(genesisHash).open("practice")).genesisHash).toBe(genesisHash);
+  await expect(chains(`0x${"ab".repeat(32)}`).open("practice")).rejects.toMatchObject({
+    ...problem("chain_refused", `The node ${node.endpoint} is not of the network "practice".`),
+    detail: `Its first block is ${genesisHash}, and that of the network 0x${"ab".repeat(32)}.`,
   });
 });
 

@@ -11,6 +11,8 @@ import type { Beacon } from "../timelock/index.ts";
 /** Where a network is, and what it goes by. */
 export type NetworkPlace = {
   endpoint: string;
+  /** Of its first block, as 0x and digits, where it is known beforehand: no other chain is taken for it. */
+  genesisHash?: string;
   /** Which beacon its commitments are revealed by. */
   beacon: Beacon;
   /** Null: as the profile says. */

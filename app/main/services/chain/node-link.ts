@@ -376,13 +376,17 @@ export class NodeLink {
   }
 
   #checkSame({ genesisHash, runtime, place }: Established): void {
-    const expected = GENESIS_OF[this.#options.network];
-    if (expected !== undefined && genesisHash !== expected) {
+    const { network } = this.#options;
+    const expected = GENESIS_OF[network] ?? place.genesisHash;
+    // What is signed for a network on this machine must count nowhere else.
+    const isAtHome = network === "practice" || network === "local";
+    const isForeign = isAtHome && Object.values(GENESIS_OF).includes(genesisHash);
+    if ((expected !== undefined && genesisHash !== expected) || isForeign) {
       throw new CrusaderError(
         "chain_refused",
-        `The node ${place.endpoint} is not of the network "${this.#options.network}".`,
+        `The node ${place.endpoint} is not of the network "${network}".`,
         "Choose another node. Nothing was signed or sent.",
-        `Its first block is ${genesisHash}, and that of the network ${expected}.`,
+        `Its first block is ${genesisHash}${expected === undefined ? "" : `, and that of the network ${expected}`}.`,
       );
     }
     this.#first ??= { genesisHash, metadataHashes: new Map() };

@@ -173,6 +173,8 @@ export class PracticeNode {
       maxPayload: MAX_MESSAGE_BYTES,
       verifyClient: ({ req }: { req: IncomingMessage }) => isFromProgram(req),
     });
+    // It repeats the server's errors, and without anybody to hear one it ends the process: `start` hears them.
+    this.#sockets.on("error", () => undefined);
     this.#sockets.on("connection", (socket) =>
       serveRpc(socket, {
         chain: this.chain,

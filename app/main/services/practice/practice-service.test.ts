@@ -1,4 +1,5 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -115,6 +116,29 @@ test("a process that was killed leaves a note that misleads nobody", async () =>
   expect(await own.status()).toEqual({ ...STOPPED, hasChain: true });
   expect(await own.stop()).toEqual({ ...STOPPED, hasChain: true });
   expect((await service().start(PACE_SECONDS)).isOwn).toBe(true);
+});
+
+test("whoever has the port of a killed process now is told nothing, and is no practice network", async () => {
+  const { dataFolder, service } = bench();
+  const own = service();
+  await own.start(PACE_SECONDS);
+  const file = join(dataFolder, "practice", "node.json");
+  const note = readFileSync(file, "utf8");
+  await own.close();
+  writeFileSync(file, note);
+  const asked: string[] = [];
+  const stranger = createServer((request, response) => {
+    asked.push(`${request.url} ${request.headers.authorization}`);
+    response.end(JSON.stringify({ result: { block: 1, finalizedBlock: 1, round: 1, problem: null } }));
+  });
+  await new Promise<void>((resolve) => stranger.listen(JSON.parse(note).port, "127.0.0.1", resolve));
+  onTestFinished(() => void stranger.close());
+  const other = service();
+  expect([other.place(), await other.status()]).toEqual([null, { ...STOPPED, hasChain: true }]);
+  await expect(other.publish(Buffer.from("a secret"))).rejects.toMatchObject({ code: "not_found" });
+  // Somebody else has the port: it gets another one.
+  expect(await other.start(PACE_SECONDS)).toMatchObject({ isOwn: true, state: "running" });
+  expect(asked).toEqual([]);
 });
 
 test("one that is just ending elsewhere is waited for", async () => {

@@ -28,6 +28,7 @@ const runningSchema = z.object({
       token: z.string(),
       secondsPerBlock: secondsPerBlockSchema,
       netuid: z.number().int(),
+      genesisHash: z.string(),
       beacon: z.object({ publicKey: z.string(), genesisSeconds: z.number(), periodSeconds: z.number() }),
     })
     .nullable(),
@@ -45,7 +46,14 @@ const heightSchema = z.object({
 });
 type Height = z.infer<typeof heightSchema>;
 
-export type PracticePlace = { endpoint: string; filesOrigin: string; beacon: Beacon; secondsPerBlock: number };
+export type PracticePlace = {
+  endpoint: string;
+  filesOrigin: string;
+  /** 0x and digits. */
+  genesisHash: string;
+  beacon: Beacon;
+  secondsPerBlock: number;
+};
 
 export type PracticeServiceOptions = {
   dataFolder: string;
@@ -75,6 +83,7 @@ const LOCK_RETRY_MS = 50;
 export class PracticeService {
   readonly #folder: string;
   readonly #walletsFolder: string;
+  readonly #lockPath: string;
   readonly #lookEveryMs: number;
   readonly #file: JsonFile<z.infer<typeof runningSchema>>;
   readonly #changed = new Revision();
@@ -85,6 +94,7 @@ export class PracticeService {
   constructor({ dataFolder, lookEveryMs = 1000 }: PracticeServiceOptions) {
     this.#folder = practiceFolder(dataFolder);
     this.#walletsFolder = practiceWalletsFolder(dataFolder);
+    this.#lockPath = join(this.#folder, "node.lock");
     this.#lookEveryMs = lookEveryMs;
     this.#file = new JsonFile({
       path: join(this.#folder, "node.json"),
@@ -94,15 +104,13 @@ export class PracticeService {
     });
   }
 
-  /**
-   * How a client reaches it, also where another process runs it; null where nobody does. Whether that process was killed is found
-   * out when it does not answer.
-   */
+  /** How a client reaches it, also where another process runs it; null where nobody does. Throws `data_folder`. */
   place(): PracticePlace | null {
-    const { running } = this.#file.read();
+    const running = this.#found();
     if (running === null) return null;
-    const { port, beacon, secondsPerBlock } = running;
+    const { port, beacon, secondsPerBlock, genesisHash } = running;
     return {
+      genesisHash,
       endpoint: `ws://127.0.0.1:${port}`,
       filesOrigin: `http://127.0.0.1:${port}`,
       beacon: { ...beacon, publicKey: Buffer.from(beacon.publicKey, "hex") },
@@ -111,7 +119,7 @@ export class PracticeService {
   }
 
   async status(): Promise<PracticeStatus> {
-    const { running } = this.#file.read();
+    const running = this.#found();
     const height = running === null ? null : await this.#heightOf(running);
     const hasChain = existsSync(join(this.#folder, CHAIN_FILE));
     if (running === null || height === null) return { ...STOPPED, hasChain };
@@ -162,7 +170,7 @@ export class PracticeService {
   /** Also where another process runs it. The chain stays. */
   async stop(): Promise<PracticeStatus> {
     await this.#alone(() => this.#stopOwn());
-    const { running } = this.#file.read();
+    const running = this.#found();
     if (running !== null && (await this.#heightOf(running)) !== null) await this.#ask(running, "stop", {});
     return await this.status();
   }
@@ -209,7 +217,7 @@ export class PracticeService {
     ensureFolder(this.#folder);
     const giveUpAt = performance.now() + LOCK_WITHIN_MS;
     for (;;) {
-      const release = tryLockFile(join(this.#folder, "node.lock"));
+      const release = tryLockFile(this.#lockPath);
       if (release !== null) return release;
       const { running } = this.#file.read();
       if (running !== null && (await this.#heightOf(running)) !== null) return null;
@@ -218,14 +226,29 @@ export class PracticeService {
     }
   }
 
-  async #running(): Promise<Running> {
+  /**
+   * Null: nobody runs it. What a killed process left behind is not believed, whoever answers there: its port is free to every
+   * user of this machine, who would be told the token and the files to publish.
+   */
+  #found(): Running | null {
     const { running } = this.#file.read();
+    if (running === null || this.#own !== null) return running;
+    const release = tryLockFile(this.#lockPath);
+    if (release === null) return running;
+    release();
+    return null;
+  }
+
+  async #running(): Promise<Running> {
+    const running = this.#found();
     if (running === null || (await this.#heightOf(running)) === null) throw NOT_RUNNING;
     return running;
   }
 
   async #startOwn(wantedSeconds: number | null, release: () => void): Promise<void> {
     const before = this.#file.read();
+    // Of a process that was killed: from here on somebody holds the lock, and others would believe it.
+    if (before.running !== null) this.#file.write({ ...before, running: null });
     const secondsPerBlock = wantedSeconds ?? before.secondsPerBlock;
     const token = randomBytes(TOKEN_BYTES).toString("hex");
     const { PracticeNode: Node } = await import("./node.ts");
@@ -248,6 +271,7 @@ export class PracticeService {
         token,
         secondsPerBlock,
         netuid: node.netuid,
+        genesisHash: `0x${node.chain.hashOf(0)}`,
         beacon: { publicKey: Buffer.from(publicKey).toString("hex"), genesisSeconds, periodSeconds },
       },
       port: node.port,
