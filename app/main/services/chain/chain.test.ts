@@ -557,6 +557,63 @@ test("an extrinsic that a node took before the connection broke is found again",
   ]);
 });
 
+type Question = { id: number; method: string; params: unknown[] };
+
+/** A node that says of some things what it likes. */
+async function liarBefore(node: PracticeNode, said: (question: Question, truth: unknown) => unknown) {
+  const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+  onTestFinished(() => server.close());
+  server.on("connection", (socket) => {
+    const behind = new WebSocket(node.endpoint);
+    const isOpen = new Promise((resolve) => behind.once("open", resolve));
+    const questions = new Map<number, Question>();
+    socket.on("message", async (data) => {
+      const question: Question = JSON.parse(String(data));
+      questions.set(question.id, question);
+      await isOpen;
+      behind.send(String(data));
+    });
+    behind.on("message", (data) => {
+      const answer = JSON.parse(String(data));
+      const question = questions.get(answer.id);
+      if (question === undefined || answer.error !== undefined) socket.send(String(data));
+      else socket.send(JSON.stringify({ ...answer, result: said(question, answer.result) }));
+    });
+    socket.on("close", () => behind.close());
+  });
+  await new Promise((resolve) => server.once("listening", resolve));
+  return `ws://127.0.0.1:${(server.address() as { port: number }).port}`;
+}
+
+test("what is in a block that a node does not show is not gone, however final all around it is", async () => {
+  const { node, chain } = await bench();
+  const { hotkey } = await node.createMiner();
+  const { extrinsic, wanted } = await signedBy(chain, hotkey, await commitment(chain), { eraBlocks: 4 });
+  const taken = await sent(node, chain, extrinsic);
+  const inclusion = taken.flatMap((update) => (update.kind === "finalized" ? [update.inclusion] : []))[0];
+  node.mine(10);
+  const isAskedFor = ({ method, params }: Question, block: number) =>
+    method === "chain_getBlockHash" && params[0] === block;
+  const chainOf = async (said: Parameters<typeof liarBefore>[1]) => {
+    const endpoint = await liarBefore(node, said);
+    return chainsAt(() => endpoint, {}, node.beacon).open("local");
+  };
+  const hides = await chainOf((question, truth) => (isAskedFor(question, inclusion?.block ?? -1) ? null : truth));
+  expect(await hides.find(wanted)).toEqual({ kind: "unknown" });
+  // Blocks that come between two questions: the newest one was asked for first.
+  const lags = await chainOf(({ method, params }, truth) =>
+    method === "chain_getBlockHash" && params.length === 0 ? chain.genesisHash : truth,
+  );
+  expect(await lags.find(wanted)).toEqual({ kind: "included", inclusion });
+  // The header says another number than the one that was asked for, and a payment is cited by it.
+  const renumbers = await chainOf(({ method }, truth) => {
+    if (method !== "chain_getBlock") return truth;
+    const { block, ...rest } = truth as { block: { header: { number: string } } };
+    return { ...rest, block: { ...block, header: { ...block.header, number: "0x63" } } };
+  });
+  await expect(renumbers.find(wanted)).rejects.toMatchObject({ code: "chain_refused" });
+});
+
 test("an extrinsic that a node forgot is gone once its time is over and that is final", async () => {
   const { node, chain } = await bench({ faults: { losesExtrinsics: true } });
   const { hotkey } = await node.createMiner();

@@ -356,18 +356,23 @@ export class NodeChain implements Chain {
     return this.#ask(async (node): Promise<Found> => {
       const [bestHash, finalizedHash] = await this.#tips(node);
       const [best, finalized] = await Promise.all([this.#header(node, bestHash), this.#header(node, finalizedHash)]);
-      const last = Math.min(wanted.toBlock, best.block);
+      // Asked one after the other: blocks may have come between.
+      const newest = Math.max(best.block, finalized.block);
+      const last = Math.min(wanted.toBlock, newest);
+      let isWhole = true;
       for (let first = Math.max(0, wanted.fromBlock); first <= last; first += BLOCKS_AT_ONCE) {
         const numbers = Array.from({ length: Math.min(BLOCKS_AT_ONCE, last - first + 1) }, (_, index) => first + index);
         const found = await Promise.all(numbers.map((block) => this.#positionIn(node, block, wanted.hash)));
         for (const position of found) {
-          if (position === null) continue;
+          if (position === "no block") isWhole = false;
+          if (position === null || position === "no block") continue;
           const isFinal = position.block <= finalized.block;
           return { kind: "included", inclusion: await this.#inclusion(node, position, isFinal) };
         }
       }
       const account = (await this.#read(node, "System", "Account", [signer], finalizedHash)) as { nonce: number };
-      // Every block up to the finalized one was looked at, as far as it can be in one at all.
+      // Every block up to the finalized one was looked at, as far as it can be in one at all; or nothing is said of it.
+      if (!isWhole) return { kind: "unknown" };
       if (account.nonce > wanted.nonce) return { kind: "gone", reason: "replaced" };
       if (finalized.block >= wanted.toBlock) return { kind: "gone", reason: "expired" };
       return { kind: (await this.#isPending(node, wanted.hash)) ? "pending" : "unknown" };
@@ -491,7 +496,10 @@ export class NodeChain implements Chain {
 
   async #positionIn(node: Established, block: number, hash: string) {
     const blockHash = await this.#hashAt(node, block);
-    return blockHash === null ? null : this.#positionAt(node, blockHash, hash);
+    if (blockHash === null) return "no block";
+    const position = await this.#positionAt(node, blockHash, hash);
+    if (position !== null && position.block !== block) throw nonsense("a block", this.endpoint, position);
+    return position;
   }
 
   async #positionAt(node: Established, blockHash: string, hash: string) {
@@ -540,6 +548,9 @@ export class NodeChain implements Chain {
       const position = await this.#positionAt(node, hashOf(blockHash, this.endpoint), hash);
       if (position === null) throw nonsense("an extrinsic", this.endpoint, said);
       const isFinal = update.finalized !== undefined;
+      // What is final is what the chain has at that height; a payment is cited by it.
+      const isThere = !isFinal || (await this.#hashAt(node, position.block)) === position.blockHash;
+      if (!isThere) throw nonsense("a final block", this.endpoint, position);
       const inclusion = await this.#inclusion(node, position, isFinal);
       return { kind: isFinal ? "finalized" : "included", inclusion };
     }

@@ -487,7 +487,8 @@ export class Runtime {
       return typeof inner === "string" ? `${error.type}.${inner}` : error.type;
     }
     try {
-      return `${this.#palletName(error.asModule.index.toNumber())}.${this.#registry.findMetaError(error.asModule as never).name}`;
+      const { name } = this.#registry.findMetaError(error.asModule as never);
+      return shownText(`${this.#palletName(error.asModule.index.toNumber())}.${name}`).slice(0, 200);
     } catch {
       return `Module.${shownText(error.toString()).slice(0, 100)}`;
     }
