@@ -1,6 +1,16 @@
 /** Writing to the data folder so that a crash leaves the old content or the new one, never half of it. */
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { CrusaderError } from "../../../common/errors.ts";
 
@@ -24,6 +34,18 @@ export function ensureFolder(path: string): void {
     mkdirSync(path, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw writeProblem(error, path);
+  }
+}
+
+/** What was made or renamed in it is there after the machine has lost its power, too. */
+export function flushFolder(path: string): void {
+  // Windows opens no folders, and keeps names by itself.
+  if (process.platform === "win32") return;
+  const descriptor = openSync(path, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
   }
 }
 

@@ -1,2 +1,2 @@
-export { ensureFolder, purgeOlderThan, writeAtomically, writeProblem } from "./files.ts";
+export { ensureFolder, flushFolder, purgeOlderThan, writeAtomically, writeProblem } from "./files.ts";
 export { JsonFile } from "./json-file.ts";

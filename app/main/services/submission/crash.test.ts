@@ -34,6 +34,29 @@ function dying(chains: SubmissionNeeds["chains"], moment: Moment): SubmissionNee
   };
 }
 
+/** The chains of a node that takes everything, and says of it at once that it is in no block and never will be. */
+function denying(chains: SubmissionNeeds["chains"]): SubmissionNeeds["chains"] {
+  async function* send(chain: Chain, extrinsic: string): AsyncGenerator<SendUpdate> {
+    const updates = chain.send(extrinsic, undefined);
+    await updates.next();
+    await updates.return(undefined);
+    yield { kind: "lost", message: "it says nothing more" };
+  }
+  return {
+    open: async (network, options) => {
+      const chain = await chains.open(network, options);
+      return new Proxy(chain, {
+        get: (target, name) => {
+          if (name === "send") return (extrinsic: string) => send(target, extrinsic);
+          if (name === "find") return async () => ({ kind: "gone", reason: "expired" });
+          const value: unknown = Reflect.get(target, name, target);
+          return typeof value === "function" ? value.bind(target) : value;
+        },
+      });
+    },
+  };
+}
+
 /** Takes all steps that are left, and sees it revealed. */
 async function toTheEnd(of: Pick<Bench, "service" | "node" | "miner">, id: string): Promise<Submission> {
   for (const step of SUBMISSION_STEPS) {
@@ -117,6 +140,27 @@ test("killed between any two steps, with a payload given out, with all paid: the
   }
   first.node.mine(25);
   const { state } = await until(now.service, id, (submission) => submission.state === "revealed");
+  expect([state, await takenOf(first)]).toEqual(["revealed", [2, 1]]);
+});
+
+test.each(SUBMISSION_STEPS)("a node that denies the %s makes nobody do it twice over another one", async (step) => {
+  const first = await bench();
+  const { id } = await first.service.begin(first.order);
+  for (const done of stepsBefore(step)) await take(first, id, done);
+  await first.close();
+  const denied = first.open({}, denying);
+  await denied.service.send(await signed({ ...first, ...denied }, id, step));
+  first.node.mine(1);
+  await until(denied.service, id, (now) => stepOf(now, step).state === "expired");
+  await denied.close();
+
+  const next = { ...first, ...first.open() };
+  // Not final yet, and not prepared another time.
+  await expect(next.service.prepare(id)).rejects.toMatchObject({ code: "conflict" });
+  expect(stepOf((await next.service.list())[0] as Submission, step).state).toBe("included");
+  first.node.mine(3);
+  await until(next.service, id, (now) => stepOf(now, step).state === "finalized");
+  const { state } = await toTheEnd(next, id);
   expect([state, await takenOf(first)]).toEqual(["revealed", [2, 1]]);
 });
 

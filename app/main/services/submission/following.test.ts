@@ -1,5 +1,5 @@
 /** What may go otherwise than it should, from the signature to the evaluation. */
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -264,6 +264,25 @@ test("a journal with a line of a newer Crusader is neither read nor gone on with
   expect(() => newer.service.list()).toThrow(/holds a line that this Crusader does not know/);
   await expect(newer.service.prepare(id)).rejects.toMatchObject({ code: "data_folder" });
   expect(readFileSync(journal, "utf8")).toBe(before);
+});
+
+test("a journal whose lines are damaged is gone on with by nobody: what was sent may be missing in it", async () => {
+  const of = await bench();
+  const { id } = await of.service.begin(of.order);
+  await of.service.send(await signed(of, id, "stake"));
+  await of.close();
+  const journal = join(of.dataFolder, "submitted", id, "journal.jsonl");
+  const whole = readFileSync(journal, "utf8");
+  writeFileSync(journal, whole.replace('"kind":"sending"', '"kind":"sending'));
+  const next = of.open();
+  expect(() => next.service.list()).toThrow(/journal\.jsonl is damaged in line \d+\./);
+  await expect(next.service.prepare(id)).rejects.toMatchObject({ code: "data_folder" });
+  await expect(next.service.begin(of.order)).rejects.toMatchObject({ code: "data_folder" });
+  // As it was, with a line after it of which a crash left zeros.
+  writeFileSync(journal, `${whole}\n{"kind":"abando${"\0".repeat(20)}\n`);
+  await next.close();
+  const after = of.open();
+  expect(stepOf(after.service.list()[0] as never, "stake").extrinsicHash).toMatch(/^0x/);
 });
 
 test("another node of the same chain goes on with it; one of another chain does not", async () => {

@@ -6,17 +6,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { Inclusion, Network } from "../../../common/chain.ts";
 import { CrusaderError } from "../../../common/errors.ts";
-import type { Preflight } from "../../../common/submission.ts";
+import type { Preflight, SubmissionStep } from "../../../common/submission.ts";
 import type { Chain, Head } from "../chain/index.ts";
 import { UrlWatch } from "../hosting/index.ts";
 import { Revision } from "../streams/index.ts";
-import { type Attempt, finalizedOf } from "./journal.ts";
+import { type Attempt, attemptsOf, finalizedOf } from "./journal.ts";
 import type { SubmissionNeeds } from "./needs.ts";
 import type { Meant, SubmissionRecord, SubmissionRecords } from "./record.ts";
 import { revealOutcome } from "./reveal.ts";
 import { evaluationOf, type Live, newLive, stateOf, unsettled } from "./shown.ts";
 import { isAlmostOut, timeToSign } from "./signing-time.ts";
-import { alphaOf } from "./steps.ts";
+import { alphaOf, stillUnderway } from "./steps.ts";
 
 /** The same bytes are handed over again after so many blocks without a word of them: by who did so before, and by others. */
 const RESEND_AFTER_BLOCKS = 3;
@@ -148,6 +148,23 @@ export class Following {
       }
     }
     this.#moved.advance();
+  }
+
+  /**
+   * Before a nonce is passed over that one of this step had: what a node said is gone for good is asked of the node of now, as
+   * the other may have lied, or was of a part of the chain that is no more. Throws `conflict` where it may still count.
+   */
+  async lookAgain(id: string, chain: Chain, step: SubmissionStep): Promise<void> {
+    const gone = attemptsOf(this.#records.read(id).journal, step).filter((attempt) => attempt.gone !== null);
+    const [first] = gone;
+    if (first === undefined) return;
+    const next = await chain.nonceOf(first.signer);
+    for (const attempt of gone.filter(({ nonce }) => nonce !== next)) {
+      const { hash, signer, nonce, firstBlock: fromBlock, lastBlock: toBlock } = attempt;
+      const found = await chain.find({ hash, signer, nonce, fromBlock, toBlock });
+      if (found.kind === "included") this.#takeInclusion(id, hash, found.inclusion);
+      if (found.kind === "pending" || found.kind === "unknown") throw stillUnderway(step, attempt);
+    }
   }
 
   /** Where it is now, unless that is written down already; null: in no block of the chain. */

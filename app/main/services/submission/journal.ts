@@ -2,7 +2,8 @@
  * What was done for one submission, on the disk before it is done: `journal.jsonl`, lines that are only added. Whoever goes
  * on with it after a crash begins here, and asks the chain before anything else.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
 import { z } from "zod";
 import {
   addressSchema,
@@ -21,7 +22,7 @@ import {
   submissionStepSchema,
   urlWatchSchema,
 } from "../../../common/submission.ts";
-import { writeProblem } from "../storage/index.ts";
+import { flushFolder, writeProblem } from "../storage/index.ts";
 
 /** What a commit hides until its round, which is published at `time` of the chain's clock. */
 const hiddenSchema = z.object({
@@ -116,6 +117,7 @@ export type Journal = {
 /** On the disk when it returns. Throws `disk_full` or `data_folder`. */
 export function addLine(path: string, line: JournalLine): void {
   try {
+    const isNew = !existsSync(path);
     const descriptor = openSync(path, "a", 0o600);
     try {
       // A crash may have torn the line before; empty lines are skipped.
@@ -124,6 +126,7 @@ export function addLine(path: string, line: JournalLine): void {
     } finally {
       closeSync(descriptor);
     }
+    if (isNew) flushFolder(dirname(path));
   } catch (error) {
     throw writeProblem(error, path);
   }
@@ -131,23 +134,32 @@ export function addLine(path: string, line: JournalLine): void {
 
 /**
  * Empty where there is none yet. A torn line is left out: what it announced was not begun. Throws `data_folder` for a line
- * of a newer Crusader: nothing may be decided without it.
+ * of a newer Crusader, and for one that was written whole and is damaged: nothing may be decided without it.
  */
 export function readJournal(path: string): Journal {
-  const lines = readText(path)
-    .split("\n")
-    .flatMap((text): JournalLine[] => {
-      const content = parseJson(text);
-      if (content === undefined) return [];
-      const line = lineSchema.safeParse(content);
-      if (line.success) return [line.data];
+  const texts = readText(path).split("\n");
+  const lines = texts.flatMap((text, index): JournalLine[] => {
+    const content = parseJson(text);
+    // A torn one has no end of its own: the next line's beginning ends it, or nothing does. What a crash leaves unwritten in a
+    // file is zeros.
+    const isWhole = texts[index + 1] === "";
+    if (content === undefined && isWhole && text !== "" && !text.includes("\0")) {
       throw new CrusaderError(
         "data_folder",
-        `${path} holds a line that this Crusader does not know.`,
-        "It was written by a newer one, or changed: update Crusader, and leave the file as it is.",
-        line.error.message.slice(0, 500),
+        `${path} is damaged in line ${index + 1}.`,
+        "Restore the file from a backup. Until then nothing is signed or sent, as what was sent before may be missing.",
       );
-    });
+    }
+    if (content === undefined) return [];
+    const line = lineSchema.safeParse(content);
+    if (line.success) return [line.data];
+    throw new CrusaderError(
+      "data_folder",
+      `${path} holds a line that this Crusader does not know.`,
+      "It was written by a newer one, or changed: update Crusader, and leave the file as it is.",
+      line.error.message.slice(0, 500),
+    );
+  });
   return journalOf(lines);
 }
 
@@ -202,7 +214,10 @@ function take(journal: Journal, line: JournalLine): void {
       if (attempt !== undefined) attempt.refused = line.message;
       return;
     case "included":
-      if (attempt !== undefined && attempt.inclusion?.finalized !== true) attempt.inclusion = line.inclusion;
+      if (attempt === undefined || attempt.inclusion?.finalized === true) return;
+      attempt.inclusion = line.inclusion;
+      // Whoever said so was wrong.
+      attempt.gone = null;
       return;
     case "retracted":
       if (attempt !== undefined && attempt.inclusion?.finalized !== true) attempt.inclusion = null;

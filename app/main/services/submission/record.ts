@@ -7,7 +7,7 @@ import { addressSchema, hexSchema, networkSchema } from "../../../common/chain.t
 import { CrusaderError } from "../../../common/errors.ts";
 import { feeSchema, paymentSchema } from "../../../common/submission.ts";
 import { signerSchema } from "../../../common/wallets.ts";
-import { ensureFolder, writeAtomically, writeProblem } from "../storage/index.ts";
+import { ensureFolder, flushFolder, writeAtomically, writeProblem } from "../storage/index.ts";
 import { addLine, type Journal, type JournalLine, readJournal } from "./journal.ts";
 import { rulesSchema } from "./rules.ts";
 
@@ -117,6 +117,7 @@ export class SubmissionRecords {
       writeAtomically(join(unfinished, "train.py"), source);
       writeAtomically(join(unfinished, "request.json"), `${JSON.stringify(meant, null, 2)}\n`);
       renameSync(unfinished, join(this.#folder, id));
+      flushFolder(this.#folder);
     } catch (error) {
       rmSync(unfinished, { recursive: true, force: true });
       throw error instanceof CrusaderError ? error : writeProblem(error, unfinished);

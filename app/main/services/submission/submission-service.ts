@@ -186,6 +186,7 @@ export class SubmissionService {
     return this.#locked(accountsOf(meant), signal, async () => {
       const chain = await this.#chainOf(meant, signal);
       await this.#following.settle(id, chain);
+      await this.#following.lookAgain(id, chain, this.#refuseUnlessCurrent(id, null));
       const step = this.#refuseUnlessCurrent(id, null);
       const record = this.#records.read(id);
       const open = attemptsOf(record.journal, step).filter((attempt) => !isSettled(attempt));
