@@ -6,11 +6,13 @@ import type { Task } from "../../../common/tasks.ts";
 import type { TaskService } from "../tasks/index.ts";
 import type { Localnet } from "./localnet.ts";
 
+type Calls = Pick<Localnet, "status" | "pull" | "start" | "stop">;
+
 export class LocalnetTasks {
-  readonly #localnet: Localnet;
+  readonly #localnet: Calls;
   readonly #tasks: TaskService;
 
-  constructor({ localnet, tasks }: { localnet: Localnet; tasks: TaskService }) {
+  constructor({ localnet, tasks }: { localnet: Calls; tasks: TaskService }) {
     this.#localnet = localnet;
     this.#tasks = tasks;
   }

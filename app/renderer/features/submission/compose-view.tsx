@@ -17,6 +17,7 @@ import { CopyText } from "../../shell/ui/copy-text.tsx";
 import { ConnectionLine, NetworkPicker } from "../chain/network-picker.tsx";
 import { showRun } from "../history/actions.ts";
 import { UrlField } from "../hosting/url-field.tsx";
+import { LocalnetCard } from "../practice/localnet-card.tsx";
 import { PracticeCard } from "../practice/practice-card.tsx";
 import { useChoice } from "../simulation/choice.ts";
 import { useProfiles } from "../simulation/use-profiles.ts";
@@ -70,6 +71,7 @@ export function ComposeView() {
         </div>
         <ConnectionLine network={form.network} />
         {form.network === "practice" && <PracticeCard onMiner={(miner) => change(keysOf(miner))} />}
+        {form.network === "local" && <LocalnetCard />}
       </section>
       <section className={classes.part} aria-label="URL">
         <h2 className={classes.title}>URL</h2>
