@@ -2,6 +2,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import type { PracticeMiner } from "../../app/common/practice.ts";
+import type { Signer } from "../../app/common/wallets.ts";
 import { readKey, signPayload } from "../../app/main/services/wallets/index.ts";
 import { extensionScript } from "./extension-double.ts";
 import { barriersInEveryTheme, command, panel, putFile, settled } from "./harness.ts";
@@ -12,11 +14,13 @@ const JUDGED = `pass\n${readFileSync(new URL("../../templates/single.py", import
 const PRODUCTION = new URL("../../hparams/production-2026-04.json", import.meta.url);
 /** What is prepared can be signed for 64 blocks. */
 const SECONDS_PER_BLOCK = 2;
+const QUICK_SECONDS_PER_BLOCK = 0.5;
 const WALK_TIMEOUT_MS = 300_000;
 
 const { start } = inBrowser();
 
-test("an extension pays the fee, another machine signs the commitment", { timeout: WALK_TIMEOUT_MS }, async () => {
+/** A file that was judged and lies where the validator would fetch it, a miner of the practice network, and a submission of the two. */
+async function begun(secondsPerBlock: number, signers: (miner: PracticeMiner) => { hotkey: Signer; coldkey: Signer }) {
   const workbench = await start({
     prepare: (dataFolder) => {
       mkdirSync(join(dataFolder, "hparams"));
@@ -26,8 +30,8 @@ test("an extension pays the fee, another machine signs the commitment", { timeou
   });
   const { services } = workbench;
   const path = putFile(workbench, "train.py", JUDGED);
-  await services.practice.start(SECONDS_PER_BLOCK);
-  const { coldkeyAddress, hotkeyAddress } = await services.practice.createMiner({ wallet: "w", hotkey: "h" });
+  await services.practice.start(secondsPerBlock);
+  const miner = await services.practice.createMiner({ wallet: "w", hotkey: "h" });
   const { url } = await services.practice.publish(Buffer.from(JUDGED));
   const { runId } = await services.runs.start({
     path,
@@ -41,12 +45,19 @@ test("an extension pays the fee, another machine signs the commitment", { timeou
     profile: "patient",
     network: "practice",
     url,
-    hotkey: { kind: "cold", address: hotkeyAddress },
-    coldkey: { kind: "extension", address: coldkeyAddress },
+    ...signers(miner),
     payment: null,
     read: async () => ({ fileName: "train.py", bytes: Buffer.from(JUDGED) }),
   });
+  return { workbench, services, miner, url };
+}
 
+test("an extension pays the fee, another machine signs the commitment", { timeout: WALK_TIMEOUT_MS }, async () => {
+  const { workbench, services, miner, url } = await begun(SECONDS_PER_BLOCK, (made) => ({
+    hotkey: { kind: "cold", address: made.hotkeyAddress },
+    coldkey: { kind: "extension", address: made.coldkeyAddress },
+  }));
+  const { hotkeyAddress } = miner;
   const page = await workbench.open();
   const keys = join(services.dataFolder, "practice", "wallets", "w");
   const { secretSeed } = JSON.parse(readFileSync(join(keys, "coldkey"), "utf8"));
@@ -80,5 +91,40 @@ test("an extension pays the fee, another machine signs the commitment", { timeou
   await submit.getByRole("region", { name: "Reveal and evaluation" }).waitFor();
   const committed = { state: "committed", url, hotkeyAddress, problem: null };
   await settled(() => services.submission.list()).toEqual([expect.objectContaining(committed)]);
+  expect(workbench.complaints).toEqual([]);
+});
+
+test("what is not signed in time is said to be over, and one button prepares it again", {
+  timeout: WALK_TIMEOUT_MS,
+}, async () => {
+  const key = { place: "practice", wallet: "w" } as const;
+  const { workbench, services } = await begun(QUICK_SECONDS_PER_BLOCK, () => ({
+    hotkey: { kind: "file", key: { ...key, hotkey: "h" } },
+    coldkey: { kind: "file", key: { ...key, hotkey: null } },
+  }));
+  const page = await workbench.open();
+  await command(page, "Own submissions");
+  const submit = panel(page, "submission");
+  await submit.getByRole("button", { name: /^Go on/ }).click();
+  const stake = submit.locator('[data-step="stake"]');
+  const timeLeft = stake.getByText(/can be signed until block [\d,]+: \d+ blocks?(?:, about \d+ s)?\.$/);
+  await timeLeft.waitFor();
+  await stake.getByText(/Little time: it can be signed until block/).waitFor();
+
+  await stake.getByText("expired: it was not signed and sent in time").waitFor();
+  await stake.getByText("All that was done before is kept", { exact: false }).waitFor();
+  expect(await barriersInEveryTheme(workbench, page)).toEqual([]);
+  const again = stake.getByRole("button", { name: "Prepare it again" });
+  await again.press("Enter");
+  await timeLeft.waitFor();
+  expect(await barriersInEveryTheme(workbench, page)).toEqual([]);
+  // Also while there is time: what is looked at for long is signed with all of it.
+  const shownBlocks = stake.getByText(/signs for .* for blocks/);
+  const before = await shownBlocks.textContent();
+  await again.click();
+  await settled(() => shownBlocks.textContent()).not.toBe(before);
+  await stake.getByRole("button", { name: "Sign and pay 0.05 TAO" }).click();
+  await submit.locator('[data-step="stake"][data-state="finalized"]').waitFor();
+  expect(services.submission.list()).toMatchObject([{ state: "open", problem: null }]);
   expect(workbench.complaints).toEqual([]);
 });
