@@ -36,19 +36,25 @@ function dying(chains: SubmissionNeeds["chains"], moment: Moment): SubmissionNee
 
 /** The chains of a node that takes everything, and says of it at once that it is in no block and never will be. */
 function denying(chains: SubmissionNeeds["chains"]): SubmissionNeeds["chains"] {
-  async function* send(chain: Chain, extrinsic: string): AsyncGenerator<SendUpdate> {
-    const updates = chain.send(extrinsic, undefined);
-    await updates.next();
-    await updates.return(undefined);
-    yield { kind: "lost", message: "it says nothing more" };
-  }
+  return lying(chains, (chain) => ({
+    find: async () => ({ kind: "gone", reason: "expired" }),
+    async *send(extrinsic) {
+      const updates = chain.send(extrinsic, undefined);
+      await updates.next();
+      await updates.return(undefined);
+      yield { kind: "lost", message: "it says nothing more" };
+    },
+  }));
+}
+
+function lying(chains: SubmissionNeeds["chains"], lies: (chain: Chain) => Partial<Chain>): SubmissionNeeds["chains"] {
   return {
     open: async (network, options) => {
       const chain = await chains.open(network, options);
+      const told = lies(chain);
       return new Proxy(chain, {
         get: (target, name) => {
-          if (name === "send") return (extrinsic: string) => send(target, extrinsic);
-          if (name === "find") return async () => ({ kind: "gone", reason: "expired" });
+          if (name in told) return Reflect.get(told, name);
           const value: unknown = Reflect.get(target, name, target);
           return typeof value === "function" ? value.bind(target) : value;
         },
@@ -162,6 +168,52 @@ test.each(SUBMISSION_STEPS)("a node that denies the %s makes nobody do it twice 
   await until(next.service, id, (now) => stepOf(now, step).state === "finalized");
   const { state } = await toTheEnd(next, id);
   expect([state, await takenOf(first)]).toEqual(["revealed", [2, 1]]);
+});
+
+test("a payment that is not where a node said it is, by the node of now, is cited by nothing", async () => {
+  const first = await bench();
+  const { id } = await first.service.begin(first.order);
+  await take(first, id, "stake");
+  const { payment } = await take(first, id, "transfer");
+  await first.close();
+  const elsewhere = (chains: SubmissionNeeds["chains"]) =>
+    lying(chains, (chain) => ({
+      blockHashOf: async (block) => (block === payment?.block ? `0x${"ab".repeat(32)}` : chain.blockHashOf(block)),
+    }));
+  const { service, close } = first.open({}, elsewhere);
+  const refusal = {
+    code: "conflict",
+    message: expect.stringMatching(/^The fee was paid in block \d+, .* another block/),
+  };
+  await expect(service.prepare(id)).rejects.toMatchObject(refusal);
+  await service.abandon(id);
+  const citing = { ...orderOf(first.host, first.miner), coldkey: null, payment };
+  await expect(service.begin(citing)).rejects.toMatchObject(refusal);
+  await close();
+  expect((await first.open().service.begin(citing)).payment).toEqual(payment);
+});
+
+test("what one window ends, or prepares anew, can be signed in no other any more", async () => {
+  const first = await bench();
+  const { id } = await first.service.begin(first.order);
+  await first.service.prepare(id);
+  const signable = new Set<string>();
+  const second = first.open({
+    signing: {
+      add: ({ signedBytes }) => signable.add(signedBytes),
+      remove: ({ signedBytes }) => signable.delete(signedBytes),
+    },
+  });
+  second.service.start();
+  const before = [...signable];
+  first.node.mine(3);
+  await first.service.prepare(id);
+  second.service.start();
+  const now = [...signable];
+  expect([before.length, now.length, now[0] === before[0]]).toEqual([1, 1, false]);
+  await first.service.abandon(id);
+  second.service.start();
+  expect([...signable]).toEqual([]);
 });
 
 test("two windows that send the same step at once send it once", async () => {

@@ -91,6 +91,11 @@ export class Following {
     if (this.#closing.signal.aborted) return;
     for (const record of this.#readable()) {
       const { meant, journal } = record;
+      // Also what another process has ended, or prepared anew.
+      for (const { step, unsigned } of journal.prepared) {
+        const isWaited = stateOf(record) === "open" && journal.waiting[step]?.unsigned === unsigned;
+        if (!isWaited) this.#needs.signing.remove(unsigned);
+      }
       if (!this.#isFollowed(record)) continue;
       const headBlock = this.liveOf(meant.id).head?.block ?? 0;
       for (const { unsigned } of Object.values(journal.waiting)) {

@@ -39,7 +39,7 @@ test("all is looked at, told as it becomes known, in the order of the page", asy
   expect(last?.checks.map(({ id, state, message }) => [id, state, message])).toEqual([
     ["scan", "pass", "The validator's scan passes for exactly these bytes."],
     ["proof", "warn", "Run 7 passed with exactly these bytes; its score does not compare: it is a rehearsal."],
-    ["url", "warn", expect.stringContaining("Without https")],
+    ["url", "pass", expect.stringContaining("follows the rules")],
     ["hosted", "pass", expect.stringContaining("exactly the judged file: 35 bytes")],
     ["size", "pass", expect.stringMatching(/^The commitment has \d+ of 128 bytes; the URL may have \d+\.$/)],
     ["node", "pass", `${node.endpoint} is at block 1, spec 343, in step.`],

@@ -53,8 +53,9 @@ export type Progress = {
   fee: Fee | null;
   coldkeyAddress: string | null;
   isStaked: boolean;
-  /** The payment that the commitment will cite, once it is known. */
+  /** The payment that the commitment will cite, once it is known, and the block's hash. */
   payment: Payment | null;
+  paidIn: string | null;
 };
 
 export type PreflightQuestion = SubmissionOrder & {
@@ -80,6 +81,8 @@ export type PreflightFacts = {
 
 export type OwnPayment = {
   payment: Payment;
+  /** Hash of its block. */
+  paidIn: string;
   isOpen: boolean;
   coldkeyAddress: string;
   destinationColdkey: string;
@@ -413,12 +416,13 @@ export class PreflightRun {
     const time = new Date(roundTimeMs(round, chain.beacon)).toISOString();
     this.#view = { ...this.#view, reveal: { round, time } };
     const lateSeconds = (head.timeMs - roundTimeMs(lastStoredRound, chain.beacon)) / 1000;
-    const said = `The chain's last pulse is round ${formatInteger(lastStoredRound)}, ${formatWait(lateSeconds)} behind it`;
+    const said = `The chain's last pulse is round ${formatInteger(lastStoredRound)}, ${formatWait(lateSeconds)} old`;
     if (lateSeconds > MISSING_PULSE_SECONDS) {
       return block(`${said}: pulses do not arrive, and nothing is revealed.`, "Wait until they do.");
     }
     if (lateSeconds > LATE_PULSE_SECONDS) return warn(`${said}: a reveal may be late.`, "");
-    return pass(`${said}; the reveal would be in round ${formatInteger(round)}.`);
+    const revealSeconds = (roundTimeMs(round, chain.beacon) - head.timeMs) / 1000;
+    return pass(`${said}; the reveal would be in round ${formatInteger(round)}, in ${formatWait(revealSeconds)}.`);
   }
 
   async #registeredFinding({ chain, rules, hotkey }: Asked): Promise<Finding> {
@@ -548,6 +552,7 @@ export class PreflightRun {
         );
       }
       if (progress.payment !== null) {
+        await this.#refuseOtherBlock(chain, progress.payment, progress.paidIn);
         return pass(
           `The fee is paid: block ${formatInteger(progress.payment.block)}, extrinsic ${progress.payment.extrinsicIndex}.`,
         );
@@ -577,6 +582,7 @@ export class PreflightRun {
     if (own !== null && !own.isOpen) {
       return block(`${name} is cited by another submission of yours.`, "A payment counts once: pay anew.");
     }
+    if (own !== null) await this.#refuseOtherBlock(chain, payment, own.paidIn);
     const looked = own === null ? await settled(transferAt(chain, payment)) : { value: own };
     if ("error" in looked) {
       if (!(looked.error instanceof CrusaderError)) throw looked.error;
@@ -604,6 +610,21 @@ export class PreflightRun {
     return warn(
       `${name} is cited; whether a submission has used it, and whether it is enough, is not known here.`,
       "Cite it only where you know.",
+    );
+  }
+
+  /** A node told where the payment is; the one of now has to agree. Throws `conflict`. */
+  async #refuseOtherBlock(
+    chain: Chain,
+    { block: number, extrinsicIndex }: Payment,
+    paidIn: string | null,
+  ): Promise<void> {
+    const hash = await chain.blockHashOf(number);
+    if (paidIn === null || hash === paidIn) return;
+    throw new CrusaderError(
+      "conflict",
+      `The fee was paid in block ${formatInteger(number)}, extrinsic ${extrinsicIndex}, said a node; this one has another block there.`,
+      "Use another node. Where an explorer shows the payment elsewhere, cite that in a new submission.",
     );
   }
 
@@ -724,7 +745,7 @@ function clockFinding({ ageSeconds, isStuck }: BlockAge): Finding {
 async function transferAt(
   chain: Chain,
   { block: number, extrinsicIndex }: Payment,
-): Promise<Omit<OwnPayment, "payment" | "isOpen"> | null> {
+): Promise<Omit<OwnPayment, "payment" | "paidIn" | "isOpen"> | null> {
   const blockHash = await chain.blockHashOf(number);
   if (blockHash === null) return null;
   const events = await chain.eventsOf(blockHash, extrinsicIndex);

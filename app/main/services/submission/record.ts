@@ -58,11 +58,11 @@ export class SubmissionRecords {
     this.#folder = join(dataFolder, "submitted");
   }
 
-  /** Where a lock between processes for an account lies. Throws `disk_full` or `data_folder`. */
-  lockPath(address: string): string {
+  /** Where a lock between processes for an account or a payment lies. Throws `disk_full` or `data_folder`. */
+  lockPath(name: string): string {
     const folder = join(this.#folder, "locks");
     ensureFolder(folder);
-    return join(folder, `${address}.lock`);
+    return join(folder, `${name}.lock`);
   }
 
   /** All of them, the newest first. Throws `data_folder` for one that cannot be understood: nothing is decided without it. */

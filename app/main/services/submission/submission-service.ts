@@ -137,7 +137,9 @@ export class SubmissionService {
     }
     const pays = fee !== null && order.payment === null;
     const accounts = [hotkeyAddress, ...(pays && coldkeyAddress !== null ? [coldkeyAddress] : [])];
-    return this.#locked(accounts, signal, () => {
+    // Two hotkeys of one coldkey could cite one payment at the same moment.
+    const payments = order.payment === null ? [] : [`payment-${order.payment.block}-${order.payment.extrinsicIndex}`];
+    return this.#locked([...accounts, ...payments], signal, () => {
       this.#refuseOpenOthers(chain.genesisHash, accounts);
       const cited = fee === null ? null : order.payment;
       if (cited !== null && this.#ownPayment(chain.genesisHash, cited, null)?.isOpen === false) {
@@ -386,6 +388,7 @@ export class SubmissionService {
       coldkeyAddress: meant.coldkeyAddress,
       isStaked: finalizedOf(journal, "stake") !== null,
       payment: meant.cited === null ? paymentOf(record) : null,
+      paidIn: finalizedOf(journal, "transfer")?.inclusion.blockHash ?? null,
     };
     const question: PreflightQuestion = {
       profile: meant.profile,
@@ -559,10 +562,13 @@ export class SubmissionService {
       const { meant } = record;
       const made = meant.cited === null ? paymentOf(record) : null;
       if (meant.genesisHash !== genesisHash || meant.fee === null || meant.coldkeyAddress === null) continue;
-      if (made?.block !== payment.block || made.extrinsicIndex !== payment.extrinsicIndex) continue;
+      const transfer = finalizedOf(record.journal, "transfer");
+      if (made?.block !== payment.block || made.extrinsicIndex !== payment.extrinsicIndex || transfer === null)
+        continue;
       const others = all.filter((other) => other.meant.id !== exceptId);
       return {
         payment,
+        paidIn: transfer.inclusion.blockHash,
         isOpen: isPaymentOpen(record, others),
         coldkeyAddress: meant.coldkeyAddress,
         destinationColdkey: meant.fee.destinationColdkey,
@@ -586,17 +592,17 @@ export class SubmissionService {
     for (const { unsigned } of Object.values(journal.waiting)) this.#needs.signing.remove(unsigned);
   }
 
-  /** One at a time with each of these accounts, over all processes of this data folder. */
+  /** One at a time with each of these accounts and payments, over all processes of this data folder. */
   async #locked<T>(
-    accounts: readonly string[],
+    names: readonly string[],
     signal: AbortSignal | undefined,
     action: () => T | Promise<T>,
   ): Promise<T> {
     const releases: (() => void)[] = [];
     try {
       // Always in the same order, so that two never wait for each other.
-      for (const account of [...new Set(accounts)].sort()) {
-        releases.push(await lockFile(this.#records.lockPath(account), () => undefined, signal));
+      for (const name of [...new Set(names)].sort()) {
+        releases.push(await lockFile(this.#records.lockPath(name), () => undefined, signal));
       }
       return await action();
     } finally {
