@@ -36,8 +36,9 @@ function Opened({ open, active }: { open: readonly EditorBuffer[]; active: Edito
         <div className={classes.bar} role="note">
           <IconFileImport size="1rem" aria-hidden />
           <span className={classes.words}>
-            An unchanged copy of another's code, {originText(origin)}: it runs in a sandbox only. Once changed and
-            saved, it is your own.
+            {"runId" in origin
+              ? `An unchanged copy of another's code, ${originText(origin)}: it runs in a sandbox only. Once changed and saved, it is your own.`
+              : `A copy of another's code, ${originText(origin)}: it runs in a container only, also once it is changed.`}
           </span>
         </div>
       )}
@@ -125,7 +126,9 @@ function Tabs({ open, activeId }: { open: readonly EditorBuffer[]; activeId: str
 }
 
 function TabOrigin({ buffer }: { buffer: EditorBuffer }) {
-  return useCodeOrigin(buffer) === null ? null : <span className={classes.origin}>(imported)</span>;
+  const origin = useCodeOrigin(buffer);
+  if (origin === null) return null;
+  return <span className={classes.origin}>{"runId" in origin ? "(imported)" : "(another's)"}</span>;
 }
 
 /** What production's scan would say about the text as it is, in the words of the command line. */

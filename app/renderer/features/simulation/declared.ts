@@ -33,7 +33,7 @@ export async function readDeclared(client: Reading, target: Target, signal?: Abo
 
 async function ownedFile(client: Reading, file: FileReference, options: { signal: AbortSignal } | undefined) {
   const { text, version } = await client.workspace.read(file, options);
-  const { origin } = await client.runs.originOf({ sha256: version }, options);
+  const { origin } = await client.runs.originOf({ sha256: version, file }, options);
   return { text, origin };
 }
 

@@ -12,11 +12,13 @@ import { type ReactNode, useCallback, useEffect, useRef, useState } from "react"
 import type { ShownSubmission, SubmissionReference } from "../../../../common/arena.ts";
 import { formatMfu } from "../../../../common/format.ts";
 import { client } from "../../../client.ts";
+import { layout } from "../../../shell/layout.ts";
 import { notifyError } from "../../../shell/notifications.ts";
 import { ErrorState, Loading } from "../../../shell/ui/states.tsx";
 import { VerdictMark } from "../../../shell/ui/verdict-mark.tsx";
 import { cursor } from "../../editor/index.ts";
 import { chooseOther } from "../compare.ts";
+import { arenaPanel } from "../panels.ts";
 import { select, showView, usePanel } from "../view.ts";
 import { keyOf, stateMark } from "../words.ts";
 import { openAsCopy, saveReview, simulate } from "./actions.ts";
@@ -30,7 +32,21 @@ import classes from "./submission-page.module.css";
 export type ArenaSubmissionProps = { reference: SubmissionReference; onClose: () => void };
 
 export default function ArenaSubmission({ reference, onClose }: ArenaSubmissionProps) {
+  useWholeWindow();
   return <Page key={keyOf(reference)} reference={reference} onClose={onClose} />;
+}
+
+/** Code is read in the window's whole width; whatever else there is comes back after it. */
+function useWholeWindow(): void {
+  useEffect(() => {
+    const { api } = layout.getState();
+    const own = api?.getPanel(arenaPanel.id);
+    if (api === null || own === undefined) return;
+    api.maximizeGroup(own);
+    return () => {
+      if (own.group.api.isMaximized()) api.exitMaximizedGroup();
+    };
+  }, []);
 }
 
 function Page({ reference, onClose }: ArenaSubmissionProps) {
