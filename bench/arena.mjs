@@ -73,13 +73,34 @@ export async function benchArena() {
   }
 }
 
+/**
+ * A data folder with all of it, in `data` of a folder, from a source that is there no more.
+ * @param {string} folder
+ */
+export async function writeArena(folder) {
+  const dataFolder = join(folder, "data");
+  const arena = new ArenaService({
+    dataFolder,
+    secrets: new FileSecrets({ dataFolder }),
+    ownHotkeys: () => [],
+    bestRun: () => null,
+    runsOf: () => [],
+    isOwnCode: () => false,
+  });
+  writeDatabase(join(folder, "crusades.db"));
+  arena.add({ name: "own", place: { kind: "database", path: folder } }, null);
+  await arena.refresh("own");
+  await arena.close();
+  rmSync(join(folder, "crusades.db"));
+}
+
 /** @param {number} index */
 function idOf(index) {
   return `v1_commit_${100_000 + (index % SUBMISSIONS)}_${(index % SUBMISSIONS) % 256}`;
 }
 
 /** @param {string} file */
-function writeDatabase(file) {
+export function writeDatabase(file) {
   const database = createValidatorDatabase(file);
   database.exec("BEGIN");
   for (let index = 0; index < SUBMISSIONS; index += 1) {

@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { buildWindow, launchBrowser } from "../e2e/workbench/browser.ts";
 import { findBrowser } from "../scripts/machine.mjs";
+import { writeArena } from "./arena.mjs";
 import { writeRuns } from "./history.mjs";
 
 const HOSTED = fileURLToPath(new URL("../e2e/workbench/hosted.ts", import.meta.url));
@@ -18,6 +19,7 @@ const KEY_EVERY_MS = 60;
 const SCROLLS = 150;
 const RUNS = 10_000;
 const CHARTINGS = 5;
+const SUBMISSION_OPENINGS = 9;
 const [FEW_RUNS, MANY_RUNS] = [2, 20];
 const SCANNED_LINES = 250;
 const SCANNED_KEYS = 60;
@@ -57,6 +59,7 @@ export async function benchWindow() {
       ...(await onHost(browser, rendererFolder, writeFiles, scrolling)),
       ...(await onHost(browser, rendererFolder, writeFiles, memory)),
       ...(await onHost(browser, rendererFolder, (folder) => writeRuns(join(folder, "data"), RUNS), charting)),
+      ...(await onHost(browser, rendererFolder, writeArena, openingSubmissions)),
     ];
   } finally {
     await browser.close();
@@ -68,12 +71,12 @@ export async function benchWindow() {
  * A host of its own, in its own process, with a page that has been let in.
  * @param {Browser} browser
  * @param {string} rendererFolder
- * @param {(folder: string) => void} prepare
+ * @param {(folder: string) => void | Promise<void>} prepare
  * @param {(page: Page, browser: Browser) => Promise<Figure[]>} measure
  */
 async function onHost(browser, rendererFolder, prepare, measure) {
   const folder = mkdtempSync(join(tmpdir(), "crusader-bench-window-"));
-  prepare(folder);
+  await prepare(folder);
   const host = spawn(process.execPath, [HOSTED, folder, rendererFolder, "0"], { stdio: ["ignore", "pipe", "inherit"] });
   const context = await browser.newContext({ viewport: VIEWPORT });
   try {
@@ -539,6 +542,45 @@ async function charting(page) {
   const [first = 0, ...later] = times;
   const value = quantile(later, 0.5);
   const name = "window: 10,000 runs charted, median; peer: the first time, with the charts' code";
+  return [{ name, value, unit: "ms", limit: 200, peer: first, ratio: value / first }];
+}
+
+/**
+ * From the key that opens one of 10,000 submissions to the first frame with its code, its source being away.
+ * @param {Page} page
+ */
+async function openingSubmissions(page) {
+  const arena = page.locator('[data-panel="arena"]');
+  await page.getByRole("navigation", { name: "Panels" }).getByRole("button", { name: "Arena" }).click();
+  const active = arena.locator('[role="row"][data-submission][tabindex="0"]');
+  await active.waitFor({ timeout: 120_000 });
+  await page.evaluate(`addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    globalThis.opened = new Promise((resolve) => {
+      const look = () => {
+        const lines = document.querySelector('[data-panel="arena"] .view-lines');
+        if (lines === null || !lines.textContent.includes("inner_steps")) requestAnimationFrame(look);
+        else setTimeout(() => resolve(performance.now() - event.timeStamp));
+      };
+      requestAnimationFrame(look);
+    });
+  }, true);`);
+  /** @type {number[]} */
+  const times = [];
+  for (let opened = 0; opened <= SUBMISSION_OPENINGS; opened += 1) {
+    await active.focus();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    times.push(await page.evaluate("opened"));
+    // What is found in it comes later, and is no part of the next one's time.
+    await arena.getByRole("region", { name: "Review", exact: true }).getByText("the scan").waitFor();
+    await arena.getByRole("button", { name: "Back to the list" }).click();
+    await active.waitFor();
+  }
+  const [first = 0, ...later] = times;
+  const value = quantile(later, 0.5);
+  const name =
+    "window: a submission of 10,000 opened from what is kept, median; peer: the first, with the editor's code";
   return [{ name, value, unit: "ms", limit: 200, peer: first, ratio: value / first }];
 }
 

@@ -269,7 +269,8 @@ export function createServices({
           history: store.damagedIndex,
           notes: annotations.setAside,
           servers: servers.setAside,
-          arena: arena.setAside ?? arenaReview.setAside,
+          arena: arena.setAside,
+          reviews: arenaReview.setAside,
         };
         const all = Object.entries({ ...found, folders: workspace.setAside }).flatMap(([what, file]) =>
           file === null ? [] : [{ what: what as SetAside["what"], ...file }],

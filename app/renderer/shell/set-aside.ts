@@ -10,6 +10,7 @@ const TITLES: Record<SetAside["what"], string> = {
   folders: "The list of opened folders could not be read; it begins empty",
   servers: "The list of evaluation servers could not be read; it begins empty",
   arena: "What was kept of the arena could not be read; its sources fill it again",
+  reviews: "Notes and verdicts on others' submissions could not be read; they begin empty",
 };
 
 /** Returns the function that stops it. */

@@ -32,7 +32,8 @@ export function CodeView({ buffer, inspection, notes, onLine, onNote }: CodeView
   const onShown = useCallback<OnShown>(
     (shown) => {
       const { monaco } = loadedModule();
-      shown.updateOptions({ glyphMargin: true });
+      // It is to be reviewed: underlined though it cannot be changed here.
+      shown.updateOptions({ glyphMargin: true, renderValidationDecorations: "on" });
       setEditor(shown);
       const { GUTTER_GLYPH_MARGIN, GUTTER_LINE_NUMBERS } = monaco.editor.MouseTargetType;
       const listeners = [
