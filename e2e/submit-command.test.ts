@@ -1,5 +1,5 @@
 /** `crusader submit` and `crusader status` on the practice network: a simulated file, a throwaway wallet, the fee, the commitment. */
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -62,7 +62,7 @@ const WALLET = ["--network", "practice", "--wallet.name", "miner", "--wallet.hot
 test("a file is looked at, paid for and committed, and stays listed with its proof", {
   timeout: IN_TIME_MS,
 }, async () => {
-  const { file, env, miner, publish, simulate } = await bench();
+  const { folder, file, env, miner, publish, simulate } = await bench();
   const submit = (...args: string[]) => said((io) => submitCommand(args, io, { env, keyboard: null }));
   const status = (...args: string[]) => said((io) => statusCommand(args, io, { env }));
   expect(await status()).toEqual({
@@ -119,6 +119,10 @@ test("a file is looked at, paid for and committed, and stays listed with its pro
   );
   const proof = await status(id, "--export", "-");
   expect(proof.stdout).toContain(submission.steps[1].extrinsicHash);
+  // The text that the chain still hides is nobody else's on this machine.
+  const exported = join(folder, "proofs.md");
+  await status(id, "--export", exported);
+  expect([readFileSync(exported, "utf8").includes(id), statSync(exported).mode & 0o077]).toEqual([true, 0]);
   expect(await status("19700101-00000000").catch((error: unknown) => error)).toMatchObject({ code: "not_found" });
 });
 

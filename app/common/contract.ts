@@ -99,6 +99,7 @@ import {
   targetSchema,
 } from "./simulation.ts";
 import {
+  beginRequestSchema,
   dryRunSchema,
   MAX_TYPED_URL_CHARACTERS,
   openPaymentSchema,
@@ -534,8 +535,11 @@ export const contract = {
     preflight: procedure.input(submissionRequestSchema).output(eventIterator(preflightSchema)),
     /** What would be signed; nothing is signed, sent or kept. */
     dryRun: procedure.input(submissionRequestSchema).output(dryRunSchema),
-    /** Keeps what is meant. `conflict` where the preflight blocks, or another submission with one of these keys is not over. */
-    begin: procedure.input(submissionRequestSchema).output(submissionSchema),
+    /**
+     * Keeps what is meant. `conflict` where the preflight blocks, the fee is another one than was shown, or another submission with one
+     * of these keys is not over.
+     */
+    begin: procedure.input(beginRequestSchema).output(submissionSchema),
     /**
      * Prepares the step whose turn it is, anew, after the whole preflight; `unsigned` of that step is what to sign. `conflict` where the
      * preflight blocks, or what was sent before may still count.

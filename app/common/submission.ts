@@ -77,6 +77,12 @@ export const feeSchema = z.object({
 });
 export type Fee = z.infer<typeof feeSchema>;
 
+/** What is begun, with the fee that a person was shown: where another one is due by now, nothing is. */
+export const beginRequestSchema = submissionRequestSchema.extend({
+  /** Absent: nobody was shown one. */
+  reviewedFee: feeSchema.nullable().optional(),
+});
+
 export const preflightSchema = z.object({
   /** All of `PREFLIGHT_CHECKS`, in order; `pending` until they are known. */
   checks: z.array(preflightCheckSchema),

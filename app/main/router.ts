@@ -457,7 +457,7 @@ export function createRouter(services: Services) {
         services.submission.dryRun(submissionOrder(input), signal),
       ),
       begin: os.submission.begin.handler(({ input, signal }) =>
-        services.submission.begin(submissionOrder(input), signal),
+        services.submission.begin({ ...submissionOrder(input), reviewedFee: input.reviewedFee }, signal),
       ),
       prepare: os.submission.prepare.handler(({ input, signal }) => services.submission.prepare(input.id, signal)),
       send: os.submission.send.handler(({ input, signal }) => services.submission.send(input, signal)),

@@ -94,7 +94,8 @@ function exportProofs(
     return;
   }
   try {
-    writeFileSync(file, text);
+    // What is committed and not revealed yet is in it.
+    writeFileSync(file, text, { mode: 0o600 });
   } catch (error) {
     throw new CrusaderError("access_denied", `${file} cannot be written.`, "", (error as Error).message);
   }

@@ -71,7 +71,7 @@ export class SubmitSession {
     io.stderr.write(describePreflight(last, paintFor(io.stderr)));
     if (!last.canSubmit) return null;
     if (!this.#options.yes && this.#options.keyboard === null) throw nobodyToAsk("confirm the steps", "Add --yes.");
-    const submission = await submissions.begin(order, signal);
+    const submission = await submissions.begin({ ...order, reviewedFee: last.fee }, signal);
     io.stderr.write(
       `\nSubmission ${submission.id}. Should this end early: crusader submit --resume ${submission.id}\n`,
     );

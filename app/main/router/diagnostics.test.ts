@@ -7,6 +7,7 @@ test("folders, user, host and credentials are taken out, and nothing else", () =
     home: "/home/ann/x",
     stack: "at box42 as ann; rootless, annual",
     address: "ssh://ann:secret@packages.example/simple",
+    node: "The node wss://node.example:443/v1?key=secret cannot be reached; wss://node.example does not answer.",
   });
   const names = { folders: ["/home/ann", "/home/ann/.local/share/crusader"], user: "ann", host: "box42" };
   expect(JSON.parse(redacted(text, names))).toEqual({
@@ -14,5 +15,6 @@ test("folders, user, host and credentials are taken out, and nothing else", () =
     home: "~/x",
     stack: "at <host> as <user>; rootless, annual",
     address: "ssh://<credentials>@packages.example/simple",
+    node: "The node wss://node.example:443/<path> cannot be reached; wss://node.example does not answer.",
   });
 });

@@ -50,10 +50,14 @@ export function redacted(text: string, names: { folders: readonly string[]; user
     [inJson(names.host), "<host>"],
     [inJson(names.user), "<user>"],
   ];
-  return replacements
-    .filter(([name]) => name.length > 1)
-    .reduce((redactedSoFar, [name, mark]) => replaceWhole(redactedSoFar, name, mark), text)
-    .replace(/\/\/[^\s"@/]+@/g, "//<credentials>@");
+  return (
+    replacements
+      .filter(([name]) => name.length > 1)
+      .reduce((redactedSoFar, [name, mark]) => replaceWhole(redactedSoFar, name, mark), text)
+      .replace(/\/\/[^\s"@/]+@/g, "//<credentials>@")
+      // Of a node's address what follows the host may be its owner's key.
+      .replace(/(wss?:\/\/[^\s"/?#\\]+)[/?#][^\s"\\]*/g, "$1/<path>")
+  );
 }
 
 /** Not inside a longer word: a user named "root" must not change "rootless". */

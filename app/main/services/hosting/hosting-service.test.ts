@@ -81,7 +81,7 @@ test("what the validator would not take is not published, nor is a gist changed 
   const { gitHub, publish } = await bench({ committed: [FIRST_URL] });
   const reports = [
     await reportOf(publish(null, { fileName: "train.py", bytes: Buffer.from([0xff]) })),
-    await reportOf(publish(FIRST_ID)),
+    await reportOf(publish(FIRST_ID.toUpperCase())),
   ];
   expect([reports, gitHub.asked]).toEqual([
     [

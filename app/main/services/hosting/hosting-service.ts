@@ -76,7 +76,10 @@ export class HostingService {
         finding.message,
       );
     }
-    const committed = [...this.#options.committedUrls()].find((url) => gistId !== null && gistIdOf(url) === gistId);
+    const changed = gistId?.toLowerCase();
+    const committed = [...this.#options.committedUrls()].find(
+      (url) => changed !== undefined && gistIdOf(url)?.toLowerCase() === changed,
+    );
     if (committed !== undefined) {
       throw new CrusaderError(
         "conflict",

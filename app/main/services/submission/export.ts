@@ -1,4 +1,5 @@
 /** Proofs of payment and commitment, for a dispute: what was meant, signed and found on the chain. */
+import { isEndpoint, type Network } from "../../../common/chain.ts";
 import { formatAmount } from "../../../common/format.ts";
 import type { ExportedFile } from "../../../common/history.ts";
 import { shownText } from "../../../common/shown-text.ts";
@@ -27,7 +28,7 @@ function proofOf({ record: { meant, journal }, submission }: Proven) {
   return {
     id: meant.id,
     createdAt: meant.createdAt,
-    network: meant.network,
+    network: shownNetwork(meant.network),
     genesisHash: meant.genesisHash,
     netuid: meant.rules.netuid,
     fileName: meant.fileName,
@@ -54,6 +55,11 @@ function proofOf({ record: { meant, journal }, submission }: Proven) {
     reveal: submission.reveal,
     evaluated: submission.evaluated,
   };
+}
+
+/** Of a node its host alone: what follows may be its owner's key. */
+function shownNetwork(network: Network): string {
+  return isEndpoint(network) ? (URL.parse(network)?.origin ?? "a node") : network;
 }
 
 type Proof = ReturnType<typeof proofOf>;

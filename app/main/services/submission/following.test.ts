@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { Standings } from "../../../common/arena.ts";
 import { CrusaderError } from "../../../common/errors.ts";
-import { SUBMISSION_STEPS, type Submission } from "../../../common/submission.ts";
+import { type Fee, SUBMISSION_STEPS, type Submission } from "../../../common/submission.ts";
 import { Chains } from "../chain/index.ts";
 import { UrlWatch } from "../hosting/index.ts";
 import { encryptText } from "../timelock/index.ts";
@@ -59,6 +59,20 @@ test("a signature of another key, and one of another payload, are refused", asyn
     of.service.send({ id, step: "commit", signed: signatureOf(unsigned, of.miner.coldkey) }),
   ).rejects.toMatchObject({ code: "conflict", message: expect.stringMatching(/^The turn is the stake of the fee's/) });
   expect([await takenOf(of), of.signable.size]).toEqual([[0, 0], 1]);
+});
+
+test("a fee that goes elsewhere than a person was shown begins nothing", async () => {
+  const of = await bench();
+  const fee = { ...(await of.service.dryRun(of.order)).preflight.fee } as Fee;
+  const other = of.miner.coldkey.address;
+  for (const reviewedFee of [null, { ...fee, destinationColdkey: other }, { ...fee, amountRao: "1" }]) {
+    await expect(of.service.begin({ ...of.order, reviewedFee })).rejects.toMatchObject({
+      code: "conflict",
+      message: `The fee is another one than was shown: now 0.05 TAO (50,000,000 rao) to ${fee.destinationColdkey}. Nothing was begun.`,
+    });
+  }
+  expect(of.service.list()).toEqual([]);
+  expect((await of.service.begin({ ...of.order, reviewedFee: fee })).fee).toEqual(fee);
 });
 
 test("a payment of an abandoned submission is listed, cited once, and not again", async () => {
@@ -234,16 +248,19 @@ test("what lies at the URL is watched until it was evaluated; then a source of s
 });
 
 test("proofs for a dispute: every extrinsic with its place, as JSON and as a page", async () => {
-  const of = await bench();
+  const bare = await bench();
+  const of = { ...bare, order: { ...bare.order, network: "wss://node.example:443/v1/planted?key=planted" } };
   const id = await committed(of);
   const [submission] = of.service.list();
   const { text } = of.service.export({ format: "json" });
   const [proof] = JSON.parse(text).submissions;
+  expect([proof.network, text.includes("planted")]).toEqual(["wss://node.example", false]);
   expect(proof).toMatchObject({ id, payment: submission?.payment, commitment: submission?.commitment });
   expect(
     proof.extrinsics.map(({ step, inclusion }: (typeof proof)["extrinsics"][0]) => [step, inclusion.block]),
   ).toEqual(submission?.steps.map(({ step, inclusion }) => [step, inclusion?.block]));
   const page = of.service.export({ ids: [id], format: "markdown" }).text;
+  expect(page).not.toContain("planted");
   for (const { extrinsicHash } of submission?.steps ?? []) expect(page).toContain(extrinsicHash);
   expect(() => of.service.export({ ids: ["20260101-00000000"], format: "json" })).toThrow(CrusaderError);
 });

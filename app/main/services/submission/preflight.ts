@@ -27,6 +27,7 @@ import { OVERHEAD_BYTES, revealRound, roundTimeMs } from "../timelock/index.ts";
 import type { SubmissionNeeds, SubmissionOrder } from "./needs.ts";
 import { type SubmissionRules, submissionRules } from "./rules.ts";
 import { isRanked } from "./shown.ts";
+import { isSameFee } from "./steps.ts";
 
 /** Beside the fee, for what the chain itself takes and so that the account lives on (spec/chain.md). */
 const RESERVE_RAO = 100_000_000n;
@@ -539,13 +540,7 @@ export class PreflightRun {
     const goes = `${formatAmount(fee.amountRao)} to ${fee.destinationColdkey}, ${from}`;
     const owner = await chain.ownerOf(hotkey);
     if (progress !== null) {
-      const begun = progress.fee;
-      const isSame =
-        begun !== null &&
-        begun.amountRao === fee.amountRao &&
-        begun.burnHotkey === fee.burnHotkey &&
-        begun.destinationColdkey === fee.destinationColdkey;
-      if (!isSame) {
+      if (!isSameFee(progress.fee, fee)) {
         return block(
           `The fee is another one than when this began: now ${goes}.`,
           "Abandon this submission, and begin a new one; what was paid stays listed.",

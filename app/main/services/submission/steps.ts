@@ -22,6 +22,16 @@ export function commitmentOf(record: SubmissionRecord): string {
 
 type FeeCall = { amountRao: string; burnHotkey: string; destinationColdkey: string };
 
+/** By what is paid, and where it goes. */
+export function isSameFee(left: FeeCall | null, right: FeeCall | null): boolean {
+  if (left === null || right === null) return left === right;
+  return (
+    left.amountRao === right.amountRao &&
+    left.burnHotkey === right.burnHotkey &&
+    left.destinationColdkey === right.destinationColdkey
+  );
+}
+
 export function stakeCall({ amountRao, burnHotkey }: FeeCall, netuid: number): ChainCall {
   return { kind: "add_stake", hotkey: burnHotkey, netuid, amountRao };
 }

@@ -7,8 +7,17 @@ import { isDeepStrictEqual } from "node:util";
 import type { ChainCall, Network } from "../../../common/chain.ts";
 import { codeHashOf, type Payment, packCommitment, paymentToCome } from "../../../common/commitment.ts";
 import { CrusaderError } from "../../../common/errors.ts";
+import { formatAmount } from "../../../common/format.ts";
 import type { ExportedFile } from "../../../common/history.ts";
-import type { DryRun, OpenPayment, Preflight, Signed, Submission, SubmissionStep } from "../../../common/submission.ts";
+import type {
+  DryRun,
+  Fee,
+  OpenPayment,
+  Preflight,
+  Signed,
+  Submission,
+  SubmissionStep,
+} from "../../../common/submission.ts";
 import type { Chain } from "../chain/index.ts";
 import { lockFile } from "../locks/index.ts";
 import { Revision } from "../streams/index.ts";
@@ -41,6 +50,7 @@ import {
   commitmentOf,
   ERA_BLOCKS,
   hide,
+  isSameFee,
   refuseBlocked,
   refuseOtherThanMeant,
   refuseTooLate,
@@ -122,16 +132,27 @@ export class SubmissionService {
   }
 
   /**
-   * Keeps what is meant; nothing is signed or sent yet. Throws `conflict` where the preflight blocks, where another
-   * submission with one of these keys is open, `disk_full`, `data_folder`.
+   * Keeps what is meant; nothing is signed or sent yet. Throws `conflict` where the preflight blocks, where the fee is another
+   * one than `reviewedFee`, where another submission with one of these keys is open, `disk_full`, `data_folder`.
    */
-  async begin(order: SubmissionOrder, signal?: AbortSignal): Promise<Submission> {
+  async begin(
+    { reviewedFee, ...order }: SubmissionOrder & { reviewedFee?: Fee | null | undefined },
+    signal?: AbortSignal,
+  ): Promise<Submission> {
     this.#refuseWhenClosing();
     const run = new PreflightRun(this.#preflights, questionOf(order), signal);
     const preflight = await run.finish();
     const { chain, rules, bytes, url, runId, coldkeyAddress } = run.facts;
     const { hotkeyAddress, fee } = preflight;
     refuseBlocked(preflight, "Nothing was begun.");
+    if (reviewedFee !== undefined && !isSameFee(fee, reviewedFee)) {
+      const due = fee === null ? "none" : `${formatAmount(fee.amountRao)} to ${fee.destinationColdkey}`;
+      throw new CrusaderError(
+        "conflict",
+        `The fee is another one than was shown: now ${due}. Nothing was begun.`,
+        "Look at it again, and at where it goes.",
+      );
+    }
     if (chain === null || rules === null || bytes === null || url === null || hotkeyAddress === null) {
       throw new Error("a preflight passed without what it found out");
     }

@@ -6,7 +6,7 @@ import { MAX_COMMITMENT_BYTES } from "../../../common/commitment.ts";
 import type { CrusaderError } from "../../../common/errors.ts";
 import { formatAmount, formatInteger } from "../../../common/format.ts";
 import { shownText } from "../../../common/shown-text.ts";
-import type { DryRun, Preflight, SubmissionRequest } from "../../../common/submission.ts";
+import type { DryRun, Fee, Preflight, SubmissionRequest } from "../../../common/submission.ts";
 import {
   blockedBy,
   CHECK_STANDINGS,
@@ -90,7 +90,7 @@ export function ReviewView({ request, preflight: before }: { request: Submission
       {error !== null && <ErrorState error={error} retry={again} />}
       {dryRun === null && error === null && <Loading what="Building the extrinsics without signing them" />}
       {dryRun !== null && <Steps steps={dryRun.steps} />}
-      <Begin request={request} dryRun={dryRun} />
+      <Begin request={request} fee={fee} dryRun={dryRun} />
     </>
   );
 }
@@ -157,7 +157,7 @@ function Steps({ steps }: Pick<DryRun, "steps">) {
   );
 }
 
-function Begin({ request, dryRun }: { request: SubmissionRequest; dryRun: DryRun | null }) {
+function Begin({ request, fee, dryRun }: { request: SubmissionRequest; fee: Fee | null; dryRun: DryRun | null }) {
   const reasonId = useId();
   const { status } = useConnection();
   const [isBeginning, setBeginning] = useState(false);
@@ -175,7 +175,7 @@ function Begin({ request, dryRun }: { request: SubmissionRequest; dryRun: DryRun
     setBeginning(true);
     setError(null);
     try {
-      const { id } = await client.submission.begin(request);
+      const { id } = await client.submission.begin({ ...request, reviewedFee: fee });
       clearForm();
       showView({ kind: "one", id }, { fullWidth: true });
     } catch (thrown) {
