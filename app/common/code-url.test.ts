@@ -24,6 +24,7 @@ test.each([
     "https://raw.githubusercontent.com/ada/x/main/train.py",
   ],
   [`https://gist.github.com/${ID}`, `https://gist.github.com/${ID}`, `https://gist.github.com/${ID}/raw`],
+  ["http://127.0.0.1:4711/x.py", "http://127.0.0.1:4711/x.py", "http://127.0.0.1:4711/x.py"],
 ])("%s is committed and fetched without a doubt", (typed, committed, fetched) => {
   expect(readCodeUrl(typed)).toEqual({ committed, fetched, findings: [] });
 });

@@ -88,9 +88,9 @@ export function formatTao(rao: string | bigint): string {
   return `${nineDecimals(rao)} TAO`;
 }
 
-/** An amount of alpha, which has nine decimals too, exactly: "1.25 alpha (1,250,000,000)". */
+/** An amount of alpha, which has nine decimals too, exactly: "1.25 alpha (1,250,000,000 rao)". */
 export function formatAlpha(amount: string | bigint): string {
-  return `${nineDecimals(amount)} alpha (${grouped(BigInt(amount).toString())})`;
+  return `${nineDecimals(amount)} alpha (${grouped(BigInt(amount).toString())} rao)`;
 }
 
 function nineDecimals(amount: string | bigint): string {

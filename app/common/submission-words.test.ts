@@ -75,7 +75,7 @@ test("a call is amounts and addresses, and its button says what it does", () => 
     [
       "Sign and transfer the stake",
       [
-        { name: "Amount", value: "1.2345 alpha (1,234,500,000)", copied: false },
+        { name: "Amount", value: "1.2345 alpha (1,234,500,000 rao)", copied: false },
         { name: "Destination coldkey", value: SAMPLE_ADDRESSES.owner, copied: true },
         { name: "Staked with hotkey", value: SAMPLE_ADDRESSES.hotkey, copied: true },
         { name: "Subnet", value: "3", copied: false },

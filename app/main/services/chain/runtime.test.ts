@@ -99,7 +99,7 @@ test("arguments are read back in words, and nothing else is taken for one of the
       { name: "hotkey", value: B },
       { name: "origin_netuid", value: "3" },
       { name: "destination_netuid", value: "3" },
-      { name: "alpha_amount", value: "1.23456789 alpha (1,234,567,890)" },
+      { name: "alpha_amount", value: "1.23456789 alpha (1,234,567,890 rao)" },
     ],
   });
   expect(runtime.decoded(REAL.calls.remark ?? "")).toMatchObject({ name: "System.remark" });

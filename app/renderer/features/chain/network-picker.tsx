@@ -1,7 +1,7 @@
 /** Which chain: by its name, or by a node's address. Shows how the connection to it stands. */
 import { Select, TextInput } from "@mantine/core";
 import { IconAlertTriangle, IconCheck, IconLoader } from "@tabler/icons-react";
-import { useEffect, useState } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 import { isEndpoint, type Network } from "../../../common/chain.ts";
 import classes from "./chain.module.css";
 import { useStatusWords } from "./chain-status.ts";
@@ -81,15 +81,24 @@ function AddressInput({ value, onChange }: { value: string; onChange: (address: 
   );
 }
 
+type ConnectionLineProps = {
+  network: Network;
+  /** False where its cause is said already. */
+  isProblemShown?: boolean;
+  /** Beside it where there is trouble. */
+  remedy?: ReactNode;
+};
+
 /** How the connection to a network stands; keeps it, and shows it in the status bar from then on. */
-export function ConnectionLine({ network }: { network: Network }) {
+export function ConnectionLine({ network, isProblemShown = true, remedy }: ConnectionLineProps) {
   useEffect(() => watchNetwork(network), [network]);
   const { tone, text, problem } = useStatusWords(network);
   const Icon = ICONS[tone];
   return (
     <div className={classes.line} data-tone={tone}>
       <Icon size="1em" aria-hidden /> <span>{text}</span>
-      {problem !== "" && <output>{problem}</output>}
+      {isProblemShown && problem !== "" && <output>{problem}</output>}
+      {tone === "trouble" && remedy}
     </div>
   );
 }

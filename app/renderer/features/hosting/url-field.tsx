@@ -102,7 +102,9 @@ export function UrlField({ target, network, profile, value, onChange, preflight 
         </ul>
       </div>
       <div role="status" className={classes.notes}>
-        {isOfThisUrl && look.state === "found" && <Found check={look.check} value={value} />}
+        {isOfThisUrl && look.state === "found" && isOfFile(look.check, preflight) && (
+          <Found check={look.check} value={value} />
+        )}
       </div>
       {isOfThisUrl && look.state === "failed" && <ErrorState error={look.error} />}
       <PublishActions
@@ -119,6 +121,11 @@ export function UrlField({ target, network, profile, value, onChange, preflight 
       )}
     </div>
   );
+}
+
+/** The file may have been changed since it was looked at. */
+function isOfFile({ judged }: HostedCheck, preflight: Preflight | null): boolean {
+  return preflight === null || preflight.sha256 === "" || preflight.sha256 === judged.sha256;
 }
 
 function Found({ check, value }: { check: HostedCheck; value: string }) {

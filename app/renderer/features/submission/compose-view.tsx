@@ -1,8 +1,8 @@
 /** What is to be submitted, top to bottom: file and proof, rules and network, URL, identity, cost, preflight. */
 import { Button, Select } from "@mantine/core";
 import { IconArrowRight, IconPlayerPlay } from "@tabler/icons-react";
-import { useId, useState } from "react";
-import { formatBytes } from "../../../common/format.ts";
+import { useEffect, useId, useState } from "react";
+import { formatBytes, formatInteger } from "../../../common/format.ts";
 import type { PracticeMiner } from "../../../common/practice.ts";
 import { shownText } from "../../../common/shown-text.ts";
 import type { Fee, Preflight, SubmissionRequest } from "../../../common/submission.ts";
@@ -15,6 +15,7 @@ import { notifyError } from "../../shell/notifications.ts";
 import { freshTarget, type ShownTarget, useSelection } from "../../shell/selection.ts";
 import { CopyText } from "../../shell/ui/copy-text.tsx";
 import { ConnectionLine, NetworkPicker } from "../chain/network-picker.tsx";
+import { watchNetwork } from "../chain/watched-network.ts";
 import { showRun } from "../history/actions.ts";
 import { UrlField } from "../hosting/url-field.tsx";
 import { LocalnetCard } from "../practice/localnet-card.tsx";
@@ -42,6 +43,7 @@ export function ComposeView() {
   const { status } = useConnection();
   const request = requestOf(form, target?.target ?? null, profile);
   const revision = useActivity((state) => state.historyRevision);
+  useEffect(() => watchNetwork(form.network), [form.network]);
   const { asked, again } = usePreflight(request, revision);
   const preflight = asked?.preflight ?? null;
   const reason =
@@ -69,7 +71,7 @@ export function ComposeView() {
             w="15rem"
           />
         </div>
-        <ConnectionLine network={form.network} />
+        {form.network !== "practice" && <ConnectionLine network={form.network} />}
         {form.network === "practice" && <PracticeCard onMiner={(miner) => change(keysOf(miner))} />}
         {form.network === "local" && <LocalnetCard />}
       </section>
@@ -196,7 +198,7 @@ function CostSection({ form, fee }: { form: Form; fee: Fee | null }) {
       {(citable.length > 0 || cited !== null) && (
         <Select
           label="Payment"
-          description="What was paid for an earlier submission that was never evaluated can be cited once more."
+          description="What was paid for a submission that came to nothing is cited by another one, once."
           data={[
             { value: "new", label: "Pay the fee" },
             ...citable.flatMap(({ payment, fileName, createdAt }) =>
@@ -221,6 +223,13 @@ function CostSection({ form, fee }: { form: Form; fee: Fee | null }) {
           maw="100%"
         />
       )}
+      {cited === null && citable.length > 0 && (
+        <span className={classes.reason}>
+          {citable.length === 1 ? "A payment is" : `${formatInteger(citable.length)} payments are`} not used yet: to
+          cite
+          {citable.length === 1 ? " it" : " one"} costs nothing.
+        </span>
+      )}
       {cited === null && (
         // biome-ignore lint/a11y/useValidAriaRole: whose key, and no role of an element
         <SignerPicker role="coldkey" network={form.network} value={form.coldkey} onChange={changeColdkey} />
@@ -228,7 +237,9 @@ function CostSection({ form, fee }: { form: Form; fee: Fee | null }) {
       {fee === null ? (
         <p className={classes.dim}>The preflight says whether a fee is due, and to whom.</p>
       ) : (
-        <FeeFacts fee={fee} cited={cited !== null} />
+        <Facts>
+          <FeeFacts fee={fee} payment={cited === null ? "due" : "cited"} />
+        </Facts>
       )}
     </section>
   );

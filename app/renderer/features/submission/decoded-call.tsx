@@ -6,7 +6,8 @@ import { callRows } from "../../../common/submission-words.ts";
 import { CopiedFact, Fact, Facts } from "./facts.tsx";
 import classes from "./submission.module.css";
 
-export function DecodedCall({ unsigned }: { unsigned: UnsignedExtrinsic }) {
+/** `showsSigner`: false where what signs says for whom, right below. */
+export function DecodedCall({ unsigned, showsSigner = true }: { unsigned: UnsignedExtrinsic; showsSigner?: boolean }) {
   const { call, decoded, payload, byteCount, nonce, firstBlock, lastBlock, specVersion, feeRao } = unsigned;
   return (
     <>
@@ -20,7 +21,7 @@ export function DecodedCall({ unsigned }: { unsigned: UnsignedExtrinsic }) {
             </Fact>
           ),
         )}
-        <CopiedFact name="Signed by" value={payload.address} />
+        {showsSigner && <CopiedFact name="Signed by" value={payload.address} />}
         <Fact name="Fee of the chain">
           <span className="number">{feeRao === null ? "the node does not tell" : formatAmount(feeRao)}</span>
         </Fact>

@@ -1,20 +1,22 @@
 /** What a submission costs, to whom it goes, and how that was found out. */
-import { formatAmount } from "../../../common/format.ts";
+import { formatAmount, formatTao } from "../../../common/format.ts";
 import type { Fee } from "../../../common/submission.ts";
-import { CopiedFact, Fact, Facts } from "./facts.tsx";
+import { CopiedFact, Fact } from "./facts.tsx";
 
-/** `cited`: it was paid for an earlier submission. */
-export function FeeFacts({ fee, cited }: { fee: Fee; cited: boolean }) {
+/** Rows of a list of facts. `payment`: it is still to be paid, has been, or was for an earlier submission. */
+export function FeeFacts({ fee, payment }: { fee: Fee; payment: "due" | "begun" | "cited" }) {
   const { amountRao, neededRao, destinationColdkey, destinationFrom, burnHotkey, burnUid } = fee;
   return (
-    <Facts>
+    <>
       <Fact name="Fee">
         <b className="number">{formatAmount(amountRao)}</b>
-        {cited && " paid before; nothing is paid again"}
+        {payment === "cited" && ", paid before; nothing is paid again"}
       </Fact>
-      {!cited && (
+      {payment === "due" && (
         <Fact name="Balance needed">
-          <span className="number">{formatAmount(neededRao)}</span>
+          <span className="number">{formatAmount(neededRao)}</span>, of which{" "}
+          <span className="number">{formatTao(BigInt(neededRao) - BigInt(amountRao))}</span> stay: a reserve for fees of
+          the chain
         </Fact>
       )}
       <CopiedFact name="Destination coldkey" value={destinationColdkey} />
@@ -24,6 +26,6 @@ export function FeeFacts({ fee, cited }: { fee: Fee; cited: boolean }) {
           : `the owner of the hotkey at uid ${burnUid}`}
       </Fact>
       <CopiedFact name={`Hotkey at uid ${burnUid}`} value={burnHotkey} />
-    </Facts>
+    </>
   );
 }

@@ -5,6 +5,7 @@ import { shownText } from "../../../common/shown-text.ts";
 import type { Submission } from "../../../common/submission.ts";
 import { countdown, paymentText, submissionStanding } from "../../../common/submission-words.ts";
 import { EmptyState, ErrorState, Loading } from "../../shell/ui/states.tsx";
+import { shortAddress } from "../wallets/signer-choices.ts";
 import { ExportButtons } from "./export-buttons.tsx";
 import { StateMark } from "./state-mark.tsx";
 import classes from "./submission.module.css";
@@ -41,8 +42,8 @@ export function ListView() {
               <th scope="col">File</th>
               <th scope="col">Began</th>
               <th scope="col">Network</th>
+              <th scope="col">Hotkey</th>
               <th scope="col">State</th>
-              <th scope="col">Reveals in</th>
               <th scope="col" data-number>
                 Fee
               </th>
@@ -61,30 +62,33 @@ export function ListView() {
 }
 
 function Row({ submission, now }: { submission: Submission; now: number }) {
-  const { id, fileName, createdAt, network, fee, payment, reveal } = submission;
+  const { id, fileName, createdAt, network, hotkeyAddress, fee, payment, paymentIsOpen, state, reveal } = submission;
   const awaits = reveal !== null && (reveal.state === "waiting" || reveal.state === "late");
   return (
     <tr data-submission={id}>
       <th scope="row">
-        <Button
-          title="Show it"
-          onClick={() => showView({ kind: "one", id }, { fullWidth: submission.state === "open" })}
-        >
+        <Button title="Show it" onClick={() => showView({ kind: "one", id }, { fullWidth: state === "open" })}>
           {shownText(fileName)}
         </Button>
       </th>
       <td>
         <time dateTime={createdAt}>{shownTime(createdAt)}</time>
       </td>
-      <td className={classes.breakable}>{network}</td>
+      <td className={network.includes("://") ? classes.breakable : undefined}>{network}</td>
+      <td className={`mono ${classes.address}`} title={hotkeyAddress}>
+        {shortAddress(hotkeyAddress)}
+      </td>
       <td>
         <StateMark standing={submissionStanding(submission)} />
+        {awaits && <div className="number">{countdown(reveal, now)}</div>}
       </td>
-      <td className="number">{awaits ? countdown(reveal, now) : ""}</td>
       <td className="number" data-number>
         {fee === null ? "none" : formatTao(fee.amountRao)}
       </td>
-      <td className="number">{payment === null ? "" : paymentText(payment)}</td>
+      <td className="number">
+        {payment === null ? "" : paymentText(payment)}
+        {paymentIsOpen && state !== "open" && <div className={classes.reason}>not used yet</div>}
+      </td>
     </tr>
   );
 }

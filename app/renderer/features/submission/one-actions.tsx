@@ -38,7 +38,7 @@ export function Abandon({ id, isPaid }: { id: string; isPaid: boolean }) {
   const { isAsked, isWorking, error, ask, close, run } = useAsked(() => client.submission.abandon({ id }));
   return (
     <>
-      <Button onClick={ask}>Abandon</Button>
+      <Button onClick={ask}>Abandon...</Button>
       <Modal opened={isAsked} onClose={close} title="Abandon the submission">
         <div className={classes.part}>
           <p>
@@ -66,7 +66,7 @@ export function AnotherNode({ id, network }: { id: string; network: string }) {
   );
   return (
     <>
-      <Button onClick={ask}>Another node</Button>
+      <Button onClick={ask}>Another node...</Button>
       <Modal opened={isAsked} onClose={close} title="Go on over another node">
         <div className={classes.part}>
           <p>It has to be a node of the same chain, which is looked at before anything is changed.</p>

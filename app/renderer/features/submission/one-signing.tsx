@@ -62,7 +62,7 @@ export function Sign({ id, step: { step, signer, unsigned, signBy } }: { id: str
   const isConnected = status === "connected";
   return (
     <div className={classes.sign}>
-      <DecodedCall unsigned={unsigned} />
+      <DecodedCall unsigned={unsigned} showsSigner={false} />
       <div className={classes.line}>
         {signBy !== null && <TimeLeft signBy={signBy} unsigned={unsigned} />}
         <Button disabled={!isConnected} loading={isWorking} onClick={prepare}>

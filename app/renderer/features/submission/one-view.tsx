@@ -1,7 +1,9 @@
 /** One submission: the step that is a person's to sign, what the chain did, and what became of it. */
 import { Button } from "@mantine/core";
 import { IconAlertTriangle, IconArrowLeft } from "@tabler/icons-react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { formatInteger } from "../../../common/format.ts";
+import { DEFAULT_SECONDS_PER_BLOCK } from "../../../common/practice.ts";
 import { shownText } from "../../../common/shown-text.ts";
 import type { ShownStep, Submission } from "../../../common/submission.ts";
 import {
@@ -12,10 +14,14 @@ import {
   revealStanding,
   STEP_PURPOSES,
   STEP_TITLES,
+  type Standing,
   stepStanding,
   submissionStanding,
 } from "../../../common/submission-words.ts";
+import { client } from "../../client.ts";
+import { notifyError } from "../../shell/notifications.ts";
 import { EmptyState, ErrorState, Loading } from "../../shell/ui/states.tsx";
+import { ConnectionLine } from "../chain/network-picker.tsx";
 import { showRun } from "../history/actions.ts";
 import { ExportButtons } from "./export-buttons.tsx";
 import { CopiedFact, Fact, Facts } from "./facts.tsx";
@@ -27,7 +33,7 @@ import { StateMark } from "./state-mark.tsx";
 import classes from "./submission.module.css";
 import { useSubmissions } from "./submissions.ts";
 import { shownTime, useNow } from "./times.ts";
-import { showView } from "./view.ts";
+import { citePayment, showView } from "./view.ts";
 
 export function OneView({ id }: { id: string }) {
   const { list, error } = useSubmissions();
@@ -39,7 +45,7 @@ export function OneView({ id }: { id: string }) {
 }
 
 function One({ submission }: { submission: Submission }) {
-  const { fileName, network, problem } = submission;
+  const { fileName, network, problem, state, payment, paymentIsOpen } = submission;
   return (
     <>
       <section className={classes.part} aria-label="Submission">
@@ -61,11 +67,43 @@ function One({ submission }: { submission: Submission }) {
             </div>
           </div>
         )}
+        {isUnderway(submission) && <Connection network={network} isProblemShown={problem === null} />}
+        {paymentIsOpen && state !== "open" && payment !== null && (
+          <div className={classes.line}>
+            The payment in {paymentText(payment)}, is not used yet.
+            <Button onClick={() => citePayment(submission)}>Cite it in a new submission</Button>
+          </div>
+        )}
       </section>
       <Steps submission={submission} />
       {submission.reveal !== null && <Reveal submission={submission} reveal={submission.reveal} />}
       <About submission={submission} />
     </>
+  );
+}
+
+/** The chain or the arena still has something to say about it. */
+function isUnderway({ state, network }: Submission): boolean {
+  return state === "open" || state === "committed" || (state === "revealed" && network !== "practice");
+}
+
+/** The practice network stands still while nobody runs it. */
+function Connection({ network, isProblemShown }: { network: string; isProblemShown: boolean }) {
+  const [isStarting, setStarting] = useState(false);
+  const start = () => {
+    setStarting(true);
+    client.practice
+      .start({ secondsPerBlock: DEFAULT_SECONDS_PER_BLOCK })
+      .catch((thrown: unknown) => notifyError(thrown))
+      .finally(() => setStarting(false));
+  };
+  const remedy = (
+    <Button loading={isStarting} onClick={start}>
+      Start the practice network
+    </Button>
+  );
+  return (
+    <ConnectionLine network={network} isProblemShown={isProblemShown} remedy={network === "practice" ? remedy : null} />
   );
 }
 
@@ -77,22 +115,42 @@ function Steps({ submission }: { submission: Submission }) {
       <h3 className={classes.title}>Steps</h3>
       <ol className={classes.steps}>
         {steps.map((step) => (
-          <li key={step.step} data-step={step.step} data-state={step.state}>
+          <Step key={step.step} step={step} isToBeSigned={next.kind === "sign" && next.step === step}>
             <div className={classes.line}>
               <h4 className={classes.title}>{STEP_TITLES[step.step]}</h4>
-              <StateMark standing={stepStanding(step)} />
+              <StateMark standing={submission.state === "open" ? stepStanding(step) : pastStanding(step)} />
             </div>
-            <p className={classes.dim}>{STEP_PURPOSES[step.step]}</p>
+            {step.state !== "finalized" && <p className={classes.dim}>{STEP_PURPOSES[step.step]}</p>}
             {next.kind === "prepare" && next.step === step && (
               <Prepare key={step.state} id={submission.id} step={step} isAsked={next.isAsked} />
             )}
             {next.kind === "sign" && next.step === step && <Sign id={submission.id} step={step} />}
             {step.extrinsicHash !== null && <Sent step={step} />}
-          </li>
+          </Step>
         ))}
       </ol>
     </section>
   );
+}
+
+/** It comes into sight when its turn comes: in a low window those before it fill the page. */
+function Step({ step, isToBeSigned, children }: { step: ShownStep; isToBeSigned: boolean; children: ReactNode }) {
+  const item = useRef<HTMLLIElement>(null);
+  useEffect(() => {
+    if (isToBeSigned) item.current?.scrollIntoView({ block: "nearest" });
+  }, [isToBeSigned]);
+  return (
+    <li ref={item} data-step={step.step} data-state={step.state}>
+      {children}
+    </li>
+  );
+}
+
+/** Of a submission that is over: nobody waits for what was not sent. */
+function pastStanding(step: ShownStep): Standing {
+  const wasSent =
+    step.state !== "waiting" && step.state !== "unsigned" && (step.state !== "expired" || step.signBy === null);
+  return wasSent ? stepStanding(step) : { tone: "over", word: "not sent" };
 }
 
 function Sent({ step: { extrinsicHash, nonce, inclusion, signerAddress } }: { step: ShownStep }) {
@@ -101,15 +159,11 @@ function Sent({ step: { extrinsicHash, nonce, inclusion, signerAddress } }: { st
       {extrinsicHash !== null && <CopiedFact name="Extrinsic hash" value={extrinsicHash} />}
       <Fact name="Signed by">
         <span className="mono">{signerAddress}</span>
-        {nonce !== null && <span className={classes.dim}>, nonce {formatInteger(nonce)}</span>}
+        <span className={classes.dim}>
+          {nonce !== null && <>, nonce {formatInteger(nonce)}</>}
+          {inclusion !== null && <>, extrinsic {formatInteger(inclusion.index)} of its block</>}
+        </span>
       </Fact>
-      {inclusion !== null && (
-        <Fact name="Place">
-          <span className="number">
-            block {formatInteger(inclusion.block)}, extrinsic {inclusion.index}
-          </span>
-        </Fact>
-      )}
     </Facts>
   );
 }
@@ -132,8 +186,7 @@ function Reveal({
           <StateMark standing={revealStanding(reveal)} />
           {awaits && (
             <>
-              {" "}
-              <b className="number">{countdown(reveal, now)}</b>
+              , <b className="number">{countdown(reveal, now)}</b>
             </>
           )}
         </Fact>
@@ -192,7 +245,6 @@ function Reveal({
 
 function About({ submission }: { submission: Submission }) {
   const { id, createdAt, profile, netuid, sha256, runId, hotkeyAddress, fee, payment, state, reveal, url } = submission;
-  const isUnderway = state === "open" || state === "committed" || state === "revealed";
   return (
     <section className={classes.part} aria-label="Proof">
       <h3 className={classes.title}>Proof</h3>
@@ -208,9 +260,9 @@ function About({ submission }: { submission: Submission }) {
             <b className="number">{paymentText(payment)}</b>
           )}
         </Fact>
-      </Facts>
-      {fee !== null && <FeeFacts fee={fee} cited={!submission.steps.some(({ step }) => step === "stake")} />}
-      <Facts>
+        {fee !== null && (
+          <FeeFacts fee={fee} payment={submission.steps.some(({ step }) => step === "stake") ? "begun" : "cited"} />
+        )}
         <CopiedFact name="Hotkey" value={hotkeyAddress} />
         <CopiedFact name="SHA-256" value={sha256} />
         {reveal === null && <CopiedFact name="URL" value={url} />}
@@ -224,7 +276,9 @@ function About({ submission }: { submission: Submission }) {
       </Facts>
       <div className={classes.line}>
         <ExportButtons ids={[id]} />
-        {isUnderway && submission.network !== "practice" && <AnotherNode id={id} network={submission.network} />}
+        {isUnderway(submission) && submission.network !== "practice" && (
+          <AnotherNode id={id} network={submission.network} />
+        )}
         {state === "open" && <Abandon id={id} isPaid={payment !== null} />}
       </div>
     </section>

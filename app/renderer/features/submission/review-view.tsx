@@ -55,7 +55,8 @@ export function ReviewView({ request, preflight: before }: { request: Submission
               <CopyText text={commitment.text} what="the text" />
               {fee !== null && request.payment === null && (
                 <div className={classes.dim}>
-                  Its payment is not made yet: block and extrinsic stand there with the most digits.
+                  The payment is not made yet: its block and extrinsic are stood in for by the longest numbers they can
+                  have, so that the size is right.
                 </div>
               )}
             </Fact>
@@ -82,7 +83,9 @@ export function ReviewView({ request, preflight: before }: { request: Submission
       {fee !== null && (
         <section className={classes.part} aria-label="Fee">
           <h3 className={classes.title}>The fee</h3>
-          <FeeFacts fee={fee} cited={request.payment !== null} />
+          <Facts>
+            <FeeFacts fee={fee} payment={request.payment === null ? "due" : "cited"} />
+          </Facts>
           {request.payment === null && <p>A fee that was paid cannot be taken back; a later submission can cite it.</p>}
         </section>
       )}
@@ -119,9 +122,10 @@ function useDryRun(request: SubmissionRequest) {
 function Warnings({ preflight: { checks } }: { preflight: Preflight }) {
   const shown = checks.filter(({ state }) => state === "warn" || state === "block");
   if (shown.length === 0) return null;
+  const isBlocked = shown.some(({ state }) => state === "block");
   return (
     <section className={classes.part} aria-label="Warnings">
-      <h3 className={classes.title}>What the preflight warns of</h3>
+      <h3 className={classes.title}>{isBlocked ? "What blocks, and warnings" : "Warnings"}</h3>
       <ul className={classes.checks}>
         {shown.map(({ id, state, message, hint }) => (
           <li key={id} data-check={id} data-state={state}>
@@ -148,8 +152,8 @@ function Steps({ steps }: Pick<DryRun, "steps">) {
           <li key={step} data-step={step}>
             <h4 className={classes.title}>{STEP_TITLES[step]}</h4>
             <p className={classes.dim}>{STEP_PURPOSES[step]}</p>
-            <DecodedCall unsigned={unsigned} />
             {note !== "" && <p>{shownText(note)}</p>}
+            <DecodedCall unsigned={unsigned} />
           </li>
         ))}
       </ol>

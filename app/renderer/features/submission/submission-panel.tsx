@@ -24,6 +24,11 @@ export default function SubmissionPanel() {
   useEffect(() => {
     scroller.current?.scrollTo(0, 0);
   }, [page]);
+  // The window may have been closed at a page that had all of it, and begins here.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once
+  useEffect(() => {
+    if (view.kind === "new") showView(view);
+  }, []);
   return (
     <div ref={scroller} className={classes.panel}>
       <div className={classes.page}>

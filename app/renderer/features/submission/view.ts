@@ -1,10 +1,10 @@
 /** What the submit panel shows now, and what is filled in there. Kept for the session; names of keys for longer. */
 import { useStore } from "zustand";
 import { createStore } from "zustand/vanilla";
-import type { Preflight, SubmissionRequest } from "../../../common/submission.ts";
+import type { Preflight, Submission, SubmissionRequest } from "../../../common/submission.ts";
 import { layout } from "../../shell/layout.ts";
 import { panelSetting, savePanelSetting } from "../../shell/settings.ts";
-import { EMPTY_FORM, type Form, restoredForm, savedForm } from "./form.ts";
+import { EMPTY_FORM, type Form, restoredForm, savedForm, withNetwork } from "./form.ts";
 
 export type View =
   | { kind: "new" }
@@ -54,6 +54,16 @@ export function changeForm(change: (form: Form) => Form): void {
   panel.setState({ form });
   const [was, is] = [savedForm(before), savedForm(form)];
   if (JSON.stringify(was) !== JSON.stringify(is)) savePanelSetting(SETTING, is);
+}
+
+/** Begins another submission, which cites what was paid for one that came to nothing. */
+export function citePayment({ network, profile, payment, steps }: Submission): void {
+  const hotkey = steps.find(({ step }) => step === "commit")?.signer;
+  changeForm((form) => {
+    const there = withNetwork(form, network);
+    return { ...there, profile, payment, hotkey: hotkey ?? there.hotkey };
+  });
+  showView({ kind: "new" });
 }
 
 /** After it was submitted: a further submission needs another URL, and has paid nothing. */
