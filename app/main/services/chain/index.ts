@@ -18,4 +18,4 @@ export type {
   WantedExtrinsic,
 } from "./chain.ts";
 export { Chains, type ChainsOptions } from "./chains.ts";
-export { networkPlace } from "./networks.ts";
+export { networkPlace, publicNetworkOf } from "./networks.ts";

@@ -7,15 +7,11 @@ import { CrusaderError } from "../../../common/errors.ts";
 import { shownText } from "../../../common/shown-text.ts";
 import { Revision } from "../streams/index.ts";
 import type { NetworkPlace } from "./chain.ts";
+import { genesisOf, publicNetworkOf } from "./networks.ts";
 import { chainError, NoAnswer, NodeConnection, RpcRefusal, type Subscription } from "./node-connection.ts";
 import { loadLibrary, Runtime, type RuntimeVersion } from "./runtime.ts";
 import { type SeenHead, silenceLimitSeconds, statusOf } from "./status.ts";
 
-/** The chains behind the names; a node that serves another one under them is refused. */
-const GENESIS_OF: Partial<Record<Network, string>> = {
-  finney: "0x2f0555cc76fc2840a25a6ea3b9637146806f1f44b090c175ffde2a7e5ab36c03",
-  test: "0x8f9cf856bf558a14440e75569c9e58594757048d7b3a84b5d25f6bd978263105",
-};
 const DEFAULT_SECONDS_PER_BLOCK = 12;
 const FIRST_PAUSE_MS = 500;
 const LAST_PAUSE_MS = 30_000;
@@ -377,15 +373,17 @@ export class NodeLink {
 
   #checkSame({ genesisHash, runtime, place }: Established): void {
     const { network } = this.#options;
-    const expected = GENESIS_OF[network] ?? place.genesisHash;
+    const expected = genesisOf(network) ?? place.genesisHash;
     // What is signed for a network on this machine must count nowhere else.
     const isAtHome = network === "practice" || network === "local";
-    const isForeign = isAtHome && Object.values(GENESIS_OF).includes(genesisHash);
+    const isForeign = isAtHome && publicNetworkOf(genesisHash) !== null;
     if ((expected !== undefined && genesisHash !== expected) || isForeign) {
       throw new CrusaderError(
         "chain_refused",
         `The node ${place.endpoint} is not of the network "${network}".`,
-        "Choose another node. Nothing was signed or sent.",
+        isForeign
+          ? "It is of a public network: where that is meant, choose the network, or name the node's address. Nothing was signed or sent."
+          : "Choose another node. Nothing was signed or sent.",
         `Its first block is ${genesisHash}${expected === undefined ? "" : `, and that of the network ${expected}`}.`,
       );
     }

@@ -230,6 +230,27 @@ test.each(CASES)("blocked: $name", async ({ id, says, options, before, order }) 
   expect(of.service.list()).toEqual([]);
 });
 
+test("of a node that is named by its address it is said whose money it moves", async () => {
+  const { service, order, node, open } = await bench();
+  const network = "ws://127.0.0.1:9";
+  const said = async (chainsOf: typeof service) =>
+    checkOf(await lastOf(chainsOf.preflight({ ...order, network })), "node")?.message;
+  expect(await said(service)).toContain(`${node.endpoint}, of no public network, is at block`);
+  const finney = open({}, (chains) => ({
+    open: async (name, options) => {
+      const chain = await chains.open(name, options);
+      const genesisHash = "0x2f0555cc76fc2840a25a6ea3b9637146806f1f44b090c175ffde2a7e5ab36c03";
+      return new Proxy(chain, {
+        get: (target, key) => {
+          const value: unknown = key === "genesisHash" ? genesisHash : Reflect.get(target, key, target);
+          return typeof value === "function" ? value.bind(target) : value;
+        },
+      });
+    },
+  }));
+  expect(await said(finney.service)).toContain(`${node.endpoint}, of finney, where money is real, is at block`);
+});
+
 test("a clock that is an hour off is said; the reveal goes by the chain's", async () => {
   const { service, order, node } = await bench({ needs: { now: () => Date.now() - 3_600_000 } });
   const preflight = await lastOf(service.preflight(order));

@@ -3,6 +3,7 @@
  * the reason; what cannot be found out blocks.
  */
 import { createHash } from "node:crypto";
+import { isEndpoint } from "../../../common/chain.ts";
 import { readCodeUrl } from "../../../common/code-url.ts";
 import {
   codeHashOf,
@@ -20,7 +21,7 @@ import { scoreToPass, thresholdAt } from "../../../common/leader.ts";
 import type { Fee, Preflight, PreflightCheck } from "../../../common/submission.ts";
 import { PREFLIGHT_CHECKS } from "../../../common/submission.ts";
 import type { Signer } from "../../../common/wallets.ts";
-import type { Chain, Head } from "../chain/index.ts";
+import { type Chain, type Head, publicNetworkOf } from "../chain/index.ts";
 import { checkHostedCode } from "../hosting/index.ts";
 import { Revision } from "../streams/index.ts";
 import { OVERHEAD_BYTES, revealRound, roundTimeMs } from "../timelock/index.ts";
@@ -357,7 +358,7 @@ export class PreflightRun {
 
   async #nodeFinding({ chain, head }: Asked, { isStuck, ageSeconds }: BlockAge): Promise<Finding> {
     const [runtime, health] = await Promise.all([chain.runtime(), chain.health()]);
-    const where = `${chain.endpoint} is at block ${formatInteger(head.block)}, spec ${runtime.specVersion}`;
+    const where = `${chain.endpoint}${kindOfNode(chain)} is at block ${formatInteger(head.block)}, spec ${runtime.specVersion}`;
     if (health?.isSyncing === true) {
       return block(`${where}, and still catching up.`, "Wait until it is in step, or use another node.");
     }
@@ -724,6 +725,14 @@ const STANDING_HINTS = {
 } as const;
 /** Eight digits, for some centuries of blocks to come. */
 const LONGEST_BLOCK = 99_000_000;
+
+/** Of a node that was named by its address: what it is a node of, as the address does not tell. */
+function kindOfNode({ network, genesisHash }: Pick<Chain, "network" | "genesisHash">): string {
+  if (!isEndpoint(network)) return "";
+  const name = publicNetworkOf(genesisHash);
+  if (name === null) return ", of no public network,";
+  return name === "finney" ? ", of finney, where money is real," : `, of ${name},`;
+}
 
 function clockFinding({ ageSeconds, isStuck }: BlockAge): Finding {
   if (isStuck) return warn("Whether this machine's clock is right cannot be told: the node shows an old block.", "");
