@@ -230,6 +230,37 @@ test.each(CASES)("blocked: $name", async ({ id, says, options, before, order }) 
   expect(of.service.list()).toEqual([]);
 });
 
+test("a fee that goes elsewhere than the last one is warned of", async () => {
+  const of = await bench();
+  const { id } = await of.service.begin(of.order);
+  await take(of, id, "stake");
+  await take(of, id, "transfer");
+  await of.service.abandon(id);
+  const { miner } = of;
+  const { burn } = of.node;
+  const payment = async (service: Bench["service"]) => checkOf(await lastOf(service.preflight(of.order)), "payment");
+  expect(await payment(of.service)).toMatchObject({ state: "pass" });
+  const lying = of.open({}, (chains) => ({
+    open: async (name, options) => {
+      const chain = await chains.open(name, options);
+      const ownerOf = async (hotkey: string) =>
+        hotkey === burn.hotkey.address ? miner.coldkey.address : chain.ownerOf(hotkey);
+      return new Proxy(chain, {
+        get: (target, key) => {
+          const value: unknown = key === "ownerOf" ? ownerOf : Reflect.get(target, key, target);
+          return typeof value === "function" ? value.bind(target) : value;
+        },
+      });
+    },
+  }));
+  expect(await payment(lying.service)).toMatchObject({
+    state: "warn",
+    message: expect.stringMatching(
+      new RegExp(`to ${miner.coldkey.address}, .*; your last one went to ${burn.coldkey.address}\\.$`),
+    ),
+  });
+});
+
 test("of a node that is named by its address it is said whose money it moves", async () => {
   const { service, order, node, open } = await bench();
   const network = "ws://127.0.0.1:9";

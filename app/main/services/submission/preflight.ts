@@ -100,6 +100,8 @@ export type PreflightNeeds = Pick<
   committedUrls: (exceptId: string | null) => ReadonlySet<string>;
   /** A payment that this Crusader made on that chain, and whether any other submission cites it. */
   ownPayment: (genesisHash: string, payment: Payment, exceptId: string | null) => OwnPayment | null;
+  /** Where the last fee went that this Crusader paid on that chain and subnet; null where it paid none. */
+  lastDestination: (genesisHash: string, netuid: number) => string | null;
 };
 
 export class PreflightRun {
@@ -562,6 +564,13 @@ export class PreflightRun {
       return block(
         `The validator takes the fee only from the owner of the hotkey (${owner ?? "unknown"}), and ${address} is another one.`,
         "Choose the coldkey that the hotkey was registered with.",
+      );
+    }
+    const last = this.#needs.lastDestination(chain.genesisHash, rules.netuid);
+    if (last !== null && last !== fee.destinationColdkey) {
+      return warn(
+        `The fee is ${goes}; your last one went to ${last}.`,
+        "A node tells where it goes, and may lie: look in an explorer, or ask another node, before you pay.",
       );
     }
     return pass(`The fee is ${goes}.`);

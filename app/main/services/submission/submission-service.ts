@@ -78,6 +78,7 @@ export class SubmissionService {
       now: this.#now,
       committedUrls: (exceptId) => this.committedUrls(exceptId),
       ownPayment: (genesisHash, payment, exceptId) => this.#ownPayment(genesisHash, payment, exceptId),
+      lastDestination: (genesisHash, netuid) => this.#lastDestination(genesisHash, netuid),
     };
     this.#following = new Following({
       needs,
@@ -597,6 +598,18 @@ export class SubmissionService {
       };
     }
     return null;
+  }
+
+  #lastDestination(genesisHash: string, netuid: number): string | null {
+    const paid = this.#records
+      .all()
+      .find(
+        ({ meant, journal }) =>
+          meant.genesisHash === genesisHash &&
+          meant.rules.netuid === netuid &&
+          finalizedOf(journal, "transfer") !== null,
+      );
+    return paid?.meant.fee?.destinationColdkey ?? null;
   }
 
   /** The chain it began on. Throws `conflict` where its network is another one by now. */
