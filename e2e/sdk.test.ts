@@ -98,7 +98,7 @@ test("the SDK reads what Crusader paid and committed: who, how much, sealed unti
   const [hotkey, coldkey] = [miner.hotkey.address, miner.coldkey.address];
   const neuron = async () => {
     const { freeRao } = await chain.balanceOf(coldkey);
-    return { uid: miner.uid, isRegistered: true, owner: coldkey, balance: Number(freeRao) };
+    return { uid: miner.uid, isRegistered: true, subnets: [NETUID], owner: coldkey, balance: Number(freeRao) };
   };
   /** Of the fee's payer, and of whom it goes to: as Crusader reads it, and as the SDK does. */
   const stakes = () =>
@@ -113,6 +113,7 @@ test("the SDK reads what Crusader paid and committed: who, how much, sealed unti
   expect(await ask("neuron", { hotkey: coldkey })).toEqual({
     uid: null,
     isRegistered: false,
+    subnets: [],
     owner: null,
     balance: null,
   });

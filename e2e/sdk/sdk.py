@@ -37,6 +37,7 @@ class Program:
         return {
             "uid": self.subtensor.get_uid_for_hotkey_on_subnet(hotkey, NETUID),
             "isRegistered": self.subtensor.is_hotkey_registered(hotkey, netuid=NETUID),
+            "subnets": self.subtensor.get_netuids_for_hotkey(hotkey),
             "owner": owner,
             "balance": self.subtensor.get_balance(owner).rao if owner else None,
         }

@@ -470,6 +470,15 @@ export function encodeMetadata({
         { name: "Tempo", keys: bySubnet, value: U16, fallback: u16(360) },
         { name: "SubnetworkN", keys: bySubnet, value: U16 },
         { name: "NetworksAdded", keys: bySubnet, value: BOOL },
+        { name: "TokenSymbol", keys: bySubnet, value: BYTES, fallback: text("\u{1d70f}") },
+        {
+          name: "IsNetworkMember",
+          keys: [
+            ["Blake2_128Concat", ACCOUNT],
+            ["Identity", U16],
+          ],
+          value: BOOL,
+        },
         { name: "RegistrationsThisInterval", keys: bySubnet, value: U16 },
         { name: "Burn", keys: bySubnet, value: U64, fallback: u64(100_000_000) },
         {

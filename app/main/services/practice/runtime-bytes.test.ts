@@ -41,6 +41,7 @@ const KEY_PARTS: Record<string, unknown[]> = {
   tempo: [3],
   subnetworkN: [3],
   networksAdded: [3],
+  isNetworkMember: [A, 3],
   uids: [3, A],
   keys: [3, 1],
   blockAtRegistration: [3, 1],

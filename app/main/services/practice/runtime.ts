@@ -345,6 +345,7 @@ function intervene(ledger: Ledger, intervention: Intervention, block: number): v
   ledger.set(KEYS.subnetworkN(netuid), u16(uid + 1));
   ledger.set(KEYS.uids(netuid, hotkey), u16(uid));
   ledger.set(KEYS.keys(netuid, uid), hotkey);
+  ledger.set(KEYS.isNetworkMember(hotkey, netuid), u8(1));
   ledger.set(KEYS.owner(hotkey), coldkey);
   ledger.set(KEYS.blockAtRegistration(netuid, uid), u64(block));
   ledger.emit(SUBTENSOR, 6, u16(netuid), u16(uid), hotkey);

@@ -46,6 +46,8 @@ export const KEYS = {
   tempo: ofSubnet("Tempo"),
   subnetworkN: ofSubnet("SubnetworkN"),
   networksAdded: ofSubnet("NetworksAdded"),
+  isNetworkMember: (hotkey: Uint8Array, netuid: number) =>
+    keyOf("SubtensorModule", "IsNetworkMember", blake2Concat(hotkey), u16(netuid)),
   lastUpdate: ofSubnet("LastUpdate"),
   uids: (netuid: number, hotkey: Uint8Array) => keyOf("SubtensorModule", "Uids", u16(netuid), blake2Concat(hotkey)),
   keys: (netuid: number, uid: number) => keyOf("SubtensorModule", "Keys", u16(netuid), u16(uid)),
