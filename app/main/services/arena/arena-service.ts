@@ -86,6 +86,8 @@ export type DiffedSide =
   | { kind: "bytes"; title: string; bytes: Uint8Array };
 
 type RankedSubmission = Ranked<KeptSubmission & { score: number }>;
+/** `unlisted`: how many finished ones are listed no longer, and have no rank. */
+type Ranking = { ranked: readonly RankedSubmission[]; unlisted: number };
 
 const POLL_EVERY_MS = 30_000;
 const DIFF_TIMEOUT_MS = 2000;
@@ -107,7 +109,8 @@ export class ArenaService implements Standings {
   readonly #changed = new Revision();
   readonly #looks: Looks;
   readonly #lookEveryMs: number;
-  readonly #rankings = new Map<string, { of: string; ranked: readonly RankedSubmission[] }>();
+  /** By source and threshold, as everything was in the state `of`. */
+  readonly #rankings = { of: "", known: new Map<string, Ranking>() };
   #hotkeys: { addresses: ReadonlySet<string>; untilMs: number } = { addresses: new Set(), untilMs: 0 };
 
   constructor({
@@ -220,19 +223,15 @@ export class ArenaService implements Standings {
     { block, limit = 100, offset = 0 }: { block?: number | undefined; limit?: number; offset?: number } = {},
   ): Board {
     const state = this.#known(source);
-    const finished = this.#archive.finished(source);
-    const listed = finished.filter(isListed);
     const threshold = this.#thresholdOf(source, state.threshold, rules.threshold, block);
-    const ranked = rankBoard(listed, threshold.now);
-    const entries = ranked.map(
-      (entry): BoardEntry => ({
-        ...this.#shown(entry),
-        score: entry.score,
-        rank: entry.rank,
-        scoreRank: entry.scoreRank,
-      }),
-    );
-    const leader = entries[0] ?? null;
+    const { ranked, unlisted } = this.#rankedBy(source, threshold.now);
+    const shown = (entry: RankedSubmission): BoardEntry => ({
+      ...this.#shown(entry),
+      score: entry.score,
+      rank: entry.rank,
+      scoreRank: entry.scoreRank,
+    });
+    const leader = ranked[0] === undefined ? null : shown(ranked[0]);
     const notes: string[] = [];
     if (leader !== null && state.serverLeader !== null && state.serverLeader !== leader.submissionId) {
       notes.push(
@@ -243,12 +242,12 @@ export class ArenaService implements Standings {
       source,
       seenAt: isoOrNull(state.seenMs),
       problem: state.problem,
-      entries: entries.slice(offset, offset + limit),
-      total: entries.length,
-      unlisted: finished.length - listed.length,
+      entries: ranked.slice(offset, offset + limit).map(shown),
+      total: ranked.length,
+      unlisted,
       leader,
       threshold: { ...threshold, scoreToPass: leader === null ? null : scoreToPass(leader.score, threshold.now) },
-      own: this.#ownStandings(entries, leader, threshold, rules),
+      own: this.#ownStandings(ranked, threshold, rules, threshold.blockFrom === "source" ? state.seenMs : null),
       reward: rules.burnRate === null ? null : { burnRate: rules.burnRate, winnerShare: 1 - rules.burnRate },
       secondsPerBlock: rules.secondsPerBlock,
       notes,
@@ -656,18 +655,27 @@ export class ArenaService implements Standings {
     };
   }
 
-  /** Without a profile: by the threshold that the source names. Kept until something changes, as lists ask it for each of their rows. */
+  /** Without a profile: by the threshold that the source names. */
   #ranked(source: string): readonly RankedSubmission[] {
-    const of = `${this.#changed.number} ${this.#archive.othersVersion()}`;
-    const known = this.#rankings.get(source);
-    if (known?.of === of) return known.ranked;
     const { threshold } = this.#archive.sourceState(source);
-    const ranked = rankBoard(
-      this.#archive.finished(source).filter(isListed),
-      threshold?.decayed ?? threshold?.current ?? 0,
-    );
-    this.#rankings.set(source, { of, ranked });
-    return ranked;
+    return this.#rankedBy(source, threshold?.decayed ?? threshold?.current ?? 0).ranked;
+  }
+
+  /** Kept until something changes, as lists ask it for each of their rows, and the board for each of its pages. */
+  #rankedBy(source: string, threshold: number): Ranking {
+    const of = `${this.#changed.number} ${this.#archive.othersVersion()}`;
+    if (this.#rankings.of !== of) {
+      this.#rankings.of = of;
+      this.#rankings.known.clear();
+    }
+    const key = `${source} ${threshold}`;
+    const known = this.#rankings.known.get(key);
+    if (known !== undefined) return known;
+    const finished = this.#archive.finished(source);
+    const listed = finished.filter(isListed);
+    const ranking = { ranked: rankBoard(listed, threshold), unlisted: finished.length - listed.length };
+    this.#rankings.known.set(key, ranking);
+    return ranking;
   }
 
   #leaderOf(source: string) {
@@ -676,12 +684,17 @@ export class ArenaService implements Standings {
 
   /** The best of the own submissions on the board, and the best own run. */
   #ownStandings(
-    entries: readonly BoardEntry[],
-    leader: BoardEntry | null,
+    ranked: readonly RankedSubmission[],
     { state, block, now }: Omit<Board["threshold"], "scoreToPass">,
     { threshold: rules, secondsPerBlock }: BoardRules,
+    /** When the block was the newest; null: now. */
+    blockMs: number | null,
   ): Board["own"] {
-    const best = entries.filter(({ isOwn }) => isOwn).sort((a, b) => a.scoreRank - b.scoreRank)[0];
+    const hotkeys = this.#ownHotkeys();
+    const leader = ranked[0] ?? null;
+    const best = ranked
+      .filter(({ hotkey }) => hotkey !== null && hotkeys.has(hotkey))
+      .sort((a, b) => a.scoreRank - b.scoreRank)[0];
     const run = this.#options.bestRun();
     const standings: Pick<Board["own"][number], "score" | "from">[] = [
       ...(best === undefined
@@ -695,7 +708,7 @@ export class ArenaService implements Standings {
       const isAsked = leader !== null && !isLeader && block !== null;
       const passesAt = isAsked ? passesAtBlock(score, leader.score, decaying, rules, block) : null;
       const inMs = passesAt === null || block === null ? 0 : (passesAt - block) * secondsPerBlock * 1000;
-      const at = this.#options.now() + inMs;
+      const at = (blockMs ?? this.#options.now()) + inMs;
       return {
         score,
         from,

@@ -161,7 +161,7 @@ export default function ArenaPanel() {
   );
 }
 
-type ScoringProfile = { name: string | null; all: { value: string; label: string }[] };
+type ScoringProfile = { name: string | null; all: string[] };
 
 /** The one that was chosen here, else that of the next run, else the first that scores. */
 function useScoringProfile(chosen: string | null): ScoringProfile {
@@ -173,7 +173,7 @@ function useScoringProfile(chosen: string | null): ScoringProfile {
   const named = (wanted: string | null) => scoring.find(({ name }) => name === wanted)?.name;
   return {
     name: named(chosen) ?? named(choice.profile) ?? scoring[0]?.name ?? null,
-    all: scoring.map(({ name, title }) => ({ value: name, label: title ?? name })),
+    all: scoring.map(({ name }) => name),
   };
 }
 
@@ -226,7 +226,7 @@ function Header({ view, source, sources, profile, nowMs, onSource, onProfile }: 
           value={profile.name}
           onChange={(name) => name !== null && onProfile(name)}
           allowDeselect={false}
-          w={220}
+          w={180}
         />
       )}
       <Button

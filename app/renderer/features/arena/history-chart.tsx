@@ -21,7 +21,7 @@ import { reasonOf, shortHotkey, shownMoment } from "./words.ts";
 
 const MARGIN = { top: 8, right: 16, bottom: 4, left: 4 };
 const AXIS = { stroke: "var(--text-dim)", tick: { fill: "var(--text-dim)", fontSize: 11 }, tickLine: false } as const;
-const Y_WIDTH = 64;
+const Y_WIDTH = 76;
 const PLOT_HEIGHT = 190;
 const BAND_ROW = 13;
 const BAND_GAP = 8;
@@ -31,7 +31,7 @@ const NEAR_PIXELS = 6;
 /** In the order in which they are drawn: what matters most lies above. Each is told by its form, too. */
 const MARKS: Record<Series, { word: string; color: string; width: number; form: "dot" | "ring" | "cross" }> = {
   failed: { word: "failed", color: "var(--series-failed)", width: 1.25, form: "cross" },
-  others: { word: "others", color: "var(--series-others)", width: 3, form: "dot" },
+  others: { word: "others", color: "var(--series-others)", width: 4, form: "dot" },
   own: { word: "own", color: "var(--series-own)", width: 7, form: "dot" },
   leader: { word: "leader", color: "var(--series-leader)", width: 2, form: "ring" },
 };
