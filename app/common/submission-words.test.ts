@@ -12,8 +12,10 @@ import {
   blockedBy,
   CHECK_GROUPS,
   callRows,
+  checkStanding,
   citablePayments,
   countdown,
+  NOT_CHECKED,
   nextAction,
   signingWords,
   stepStanding,
@@ -42,6 +44,12 @@ test("what stands in the way is said, the one check in full, several by name", (
     },
     { checks: [check("url", "block", "No URL."), check("size", "block", "Too long.")], canSubmit: false },
     { checks: passing, canSubmit: false },
+    // What could not be checked as another one blocks is no cause.
+    {
+      checks: [check("node", "block", "Out of reach."), check("clock", "block", NOT_CHECKED.chain)],
+      canSubmit: false,
+    },
+    { checks: [check("clock", "block", NOT_CHECKED.chain)], canSubmit: false },
   ];
   expect(cases.map((preflight) => [blockedBy(preflight), summaryOf(preflight).word])).toEqual([
     [null, "Nothing blocks; 1 warning"],
@@ -50,6 +58,14 @@ test("what stands in the way is said, the one check in full, several by name", (
     ["Balance: 0.01 TAO of 0.15 TAO.", "1 check blocks"],
     ["2 checks block: URL, Size of the commitment.", "2 checks block"],
     ["The preflight does not let it through.", "Nothing blocks; 1 warning"],
+    ["Node: Out of reach.", "1 check blocks"],
+    [`Clock: ${NOT_CHECKED.chain}`, "1 check blocks"],
+  ]);
+  expect(
+    [check("node", "block", "Out of reach."), check("clock", "block", NOT_CHECKED.chain)].map(checkStanding),
+  ).toEqual([
+    { tone: "trouble", word: "blocks" },
+    { tone: "open", word: "not checked" },
   ]);
 });
 

@@ -36,20 +36,44 @@ export const CHECK_GROUPS: readonly { title: string; ids: readonly PreflightChec
   { title: "What it is worth", ids: ["standing", "reward"] },
 ];
 
-export const CHECK_STANDINGS: Readonly<Record<PreflightCheck["state"], Standing>> = {
+const CHECK_STANDINGS: Readonly<Record<PreflightCheck["state"], Standing>> = {
   pending: { tone: "working", word: "checking" },
   pass: { tone: "well", word: "passes" },
   warn: { tone: "attention", word: "warning" },
   block: { tone: "trouble", word: "blocks" },
 };
 
+/** What checks say that could not be made, as another one blocks. */
+export const NOT_CHECKED = {
+  chain: "Not known: the chain does not answer.",
+  hosted: "Nothing can be fetched until the URL is one that may be committed.",
+  size: "There is no URL that could be committed.",
+};
+const NOT_CHECKED_MESSAGES: readonly string[] = Object.values(NOT_CHECKED);
+
+/** It blocks only because another one does. */
+function isConsequence({ state, message }: PreflightCheck): boolean {
+  return state === "block" && NOT_CHECKED_MESSAGES.includes(message);
+}
+
+export function checkStanding(check: PreflightCheck): Standing {
+  return isConsequence(check) ? { tone: "open", word: "not checked" } : CHECK_STANDINGS[check.state];
+}
+
+/** The causes alone: what follows from them is gone with them. */
+function blocking(checks: readonly PreflightCheck[]): PreflightCheck[] {
+  const all = checks.filter(({ state }) => state === "block");
+  const causes = all.filter((check) => !isConsequence(check));
+  return causes.length > 0 ? causes : all;
+}
+
 /** Why nothing can be submitted; null where nothing stands in the way. */
 export function blockedBy({ checks, canSubmit }: Pick<Preflight, "checks" | "canSubmit">): string | null {
-  const blocking = checks.filter(({ state }) => state === "block");
-  const [first] = blocking;
+  const causes = blocking(checks);
+  const [first] = causes;
   if (first !== undefined) {
-    if (blocking.length === 1) return `${CHECK_TITLES[first.id]}: ${first.message}`;
-    return `${blocking.length} checks block: ${blocking.map(({ id }) => CHECK_TITLES[id]).join(", ")}.`;
+    if (causes.length === 1) return `${CHECK_TITLES[first.id]}: ${first.message}`;
+    return `${causes.length} checks block: ${causes.map(({ id }) => CHECK_TITLES[id]).join(", ")}.`;
   }
   const pending = checks.filter(({ state }) => state === "pending").length;
   if (pending > 0) return `${pending === 1 ? "1 check is" : `${pending} checks are`} not known yet.`;
@@ -58,7 +82,7 @@ export function blockedBy({ checks, canSubmit }: Pick<Preflight, "checks" | "can
 
 export function summaryOf({ checks }: Pick<Preflight, "checks">): Standing {
   const count = (state: PreflightCheck["state"]) => checks.filter((check) => check.state === state).length;
-  const [blocks, open, warnings] = [count("block"), count("pending"), count("warn")];
+  const [blocks, open, warnings] = [blocking(checks).length, count("pending"), count("warn")];
   if (blocks > 0) return { tone: "trouble", word: blocks === 1 ? "1 check blocks" : `${blocks} checks block` };
   if (open > 0) return { tone: "working", word: `${checks.length - open} of ${checks.length} checked` };
   if (warnings > 0) {

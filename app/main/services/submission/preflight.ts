@@ -20,6 +20,7 @@ import { formatAmount, formatInteger, formatWait } from "../../../common/format.
 import { scoreToPass, thresholdAt } from "../../../common/leader.ts";
 import type { Fee, Preflight, PreflightCheck } from "../../../common/submission.ts";
 import { PREFLIGHT_CHECKS } from "../../../common/submission.ts";
+import { NOT_CHECKED } from "../../../common/submission-words.ts";
 import type { Signer } from "../../../common/wallets.ts";
 import { type Chain, type Head, publicNetworkOf } from "../chain/index.ts";
 import { checkHostedCode } from "../hosting/index.ts";
@@ -251,7 +252,7 @@ export class PreflightRun {
 
   async #hostedFinding(sha256: string): Promise<Finding> {
     const { url } = this.facts;
-    if (url === null) return block("Nothing can be fetched until the URL is one that may be committed.", "");
+    if (url === null) return block(NOT_CHECKED.hosted, "");
     const rules = await this.#rules();
     const allowedOrigins = await this.#needs.allowedOrigins(this.#question.network);
     const { findings, byteCount } = await checkHostedCode(
@@ -351,7 +352,7 @@ export class PreflightRun {
 
   #sizeFinding(): Finding {
     const { commitment } = this.#view;
-    if (commitment === null) return block("There is no URL that could be committed.", "");
+    if (commitment === null) return block(NOT_CHECKED.size, "");
     const { bytes, maxUrlBytes } = commitment;
     const figures = `${bytes} of ${MAX_COMMITMENT_BYTES} bytes; the URL may have ${maxUrlBytes}`;
     if (bytes > MAX_COMMITMENT_BYTES) return block(`The commitment is too long: ${figures}.`, "Take a shorter URL.");
@@ -715,7 +716,7 @@ type BlockAge = { ageSeconds: number; isStuck: boolean };
 type Settled<T> = { value: T } | { error: unknown };
 
 const PENDING: Finding = { state: "pending", message: "", hint: "" };
-const UNKNOWN: Finding = { state: "block", message: "Not known: the chain does not answer.", hint: "" };
+const UNKNOWN: Finding = { state: "block", message: NOT_CHECKED.chain, hint: "" };
 /** All that only the chain can tell, but for `node` itself and `size`. */
 const CHAIN_CHECKS = [
   "clock",

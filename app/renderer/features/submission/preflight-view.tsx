@@ -3,7 +3,7 @@ import { Button } from "@mantine/core";
 import { IconRefresh } from "@tabler/icons-react";
 import { shownText } from "../../../common/shown-text.ts";
 import type { Preflight } from "../../../common/submission.ts";
-import { CHECK_GROUPS, CHECK_STANDINGS, CHECK_TITLES, summaryOf } from "../../../common/submission-words.ts";
+import { CHECK_GROUPS, CHECK_TITLES, checkStanding, summaryOf } from "../../../common/submission-words.ts";
 import { ErrorState } from "../../shell/ui/states.tsx";
 import { StateMark } from "./state-mark.tsx";
 import classes from "./submission.module.css";
@@ -48,13 +48,13 @@ function Checks({ preflight: { checks } }: { preflight: Preflight }) {
           <ul className={classes.checks}>
             {checks
               .filter(({ id }) => ids.includes(id))
-              .map(({ id, state, message, hint }) => (
-                <li key={id} data-check={id} data-state={state}>
-                  <StateMark standing={CHECK_STANDINGS[state]} />
+              .map((check) => (
+                <li key={check.id} data-check={check.id} data-state={check.state}>
+                  <StateMark standing={checkStanding(check)} />
                   <div>
-                    <b>{CHECK_TITLES[id]}</b>
-                    {message !== "" && <>. {shownText(message)}</>}
-                    {hint !== "" && <div className={classes.dim}>{shownText(hint)}</div>}
+                    <b>{CHECK_TITLES[check.id]}</b>
+                    {check.message !== "" && <>. {shownText(check.message)}</>}
+                    {check.hint !== "" && <div className={classes.dim}>{shownText(check.hint)}</div>}
                   </div>
                 </li>
               ))}

@@ -9,8 +9,8 @@ import { shownText } from "../../../common/shown-text.ts";
 import type { DryRun, Fee, Preflight, SubmissionRequest } from "../../../common/submission.ts";
 import {
   blockedBy,
-  CHECK_STANDINGS,
   CHECK_TITLES,
+  checkStanding,
   STEP_PURPOSES,
   STEP_TITLES,
 } from "../../../common/submission-words.ts";
@@ -127,12 +127,12 @@ function Warnings({ preflight: { checks } }: { preflight: Preflight }) {
     <section className={classes.part} aria-label="Warnings">
       <h3 className={classes.title}>{isBlocked ? "What blocks, and warnings" : "Warnings"}</h3>
       <ul className={classes.checks}>
-        {shown.map(({ id, state, message, hint }) => (
-          <li key={id} data-check={id} data-state={state}>
-            <StateMark standing={CHECK_STANDINGS[state]} />
+        {shown.map((check) => (
+          <li key={check.id} data-check={check.id} data-state={check.state}>
+            <StateMark standing={checkStanding(check)} />
             <div>
-              <b>{CHECK_TITLES[id]}</b>. {shownText(message)}
-              {hint !== "" && <div className={classes.dim}>{shownText(hint)}</div>}
+              <b>{CHECK_TITLES[check.id]}</b>. {shownText(check.message)}
+              {check.hint !== "" && <div className={classes.dim}>{shownText(check.hint)}</div>}
             </div>
           </li>
         ))}
