@@ -47,6 +47,18 @@ function denying(chains: SubmissionNeeds["chains"]): SubmissionNeeds["chains"] {
   }));
 }
 
+/** The chains of a node that says of all it takes that it failed. */
+function failing(chains: SubmissionNeeds["chains"]): SubmissionNeeds["chains"] {
+  return lying(denying(chains), (chain) => ({
+    find: async (wanted) => {
+      // Behind the one that denies.
+      const found = await (await chains.open(chain.network)).find(wanted);
+      if (found.kind !== "included") return found;
+      return { ...found, inclusion: { ...found.inclusion, finalized: true, failure: "Made.Up" } };
+    },
+  }));
+}
+
 function lying(chains: SubmissionNeeds["chains"], lies: (chain: Chain) => Partial<Chain>): SubmissionNeeds["chains"] {
   return {
     open: async (network, options) => {
@@ -169,6 +181,29 @@ test.each(SUBMISSION_STEPS)("a node that denies the %s makes nobody do it twice 
   const { state } = await toTheEnd(next, id);
   expect([state, await takenOf(first)]).toEqual(["revealed", [2, 1]]);
 });
+
+test.each(SUBMISSION_STEPS)(
+  "a node that lies of the %s that it failed makes nobody do it twice over another one",
+  async (step) => {
+    const first = await bench();
+    const { id } = await first.service.begin(first.order);
+    for (const done of stepsBefore(step)) await take(first, id, done);
+    await first.close();
+    const failed = first.open({}, failing);
+    await failed.service.send(await signed({ ...first, ...failed }, id, step));
+    first.node.mine(3);
+    await until(failed.service, id, (now) => stepOf(now, step).state === "failed");
+    await failed.close();
+
+    const next = { ...first, ...first.open() };
+    // The step after it is prepared; after the commitment there is none.
+    const prepared = await next.service.prepare(id).catch((error: unknown) => error);
+    expect(prepared).toMatchObject(step === "commit" ? { code: "conflict" } : { state: "open" });
+    expect(stepOf(next.service.list()[0] as Submission, step).state).toBe("finalized");
+    const { state } = await toTheEnd(next, id);
+    expect([state, await takenOf(first)]).toEqual(["revealed", [2, 1]]);
+  },
+);
 
 test("a payment that is not where a node said it is, by the node of now, is cited by nothing", async () => {
   const first = await bench();

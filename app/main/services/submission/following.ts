@@ -10,7 +10,7 @@ import type { Preflight, SubmissionStep } from "../../../common/submission.ts";
 import type { Chain, Head } from "../chain/index.ts";
 import { UrlWatch } from "../hosting/index.ts";
 import { Revision } from "../streams/index.ts";
-import { type Attempt, attemptsOf, finalizedOf } from "./journal.ts";
+import { type Attempt, attemptsOf, finalizedOf, isNewer, isSettled } from "./journal.ts";
 import type { SubmissionNeeds } from "./needs.ts";
 import type { Meant, SubmissionRecord, SubmissionRecords } from "./record.ts";
 import { revealOutcome } from "./reveal.ts";
@@ -156,17 +156,22 @@ export class Following {
   }
 
   /**
-   * Before a nonce is passed over that one of this step had: what a node said is gone for good is asked of the node of now, as
-   * the other may have lied, or was of a part of the chain that is no more. Throws `conflict` where it may still count.
+   * Before a nonce is passed over that one of this step had: what a node said is gone for good, or failed, is asked of the node of
+   * now, as the other may have lied, or was of a part of the chain that is no more. Throws `conflict` where it may still count.
    */
   async lookAgain(id: string, chain: Chain, step: SubmissionStep): Promise<void> {
-    const gone = attemptsOf(this.#records.read(id).journal, step).filter((attempt) => attempt.gone !== null);
-    const [first] = gone;
+    const ended = attemptsOf(this.#records.read(id).journal, step).filter(isSettled);
+    const [first] = ended;
     if (first === undefined) return;
     const next = await chain.nonceOf(first.signer);
-    for (const attempt of gone.filter(({ nonce }) => nonce !== next)) {
+    for (const attempt of ended.filter(({ nonce }) => nonce !== next)) {
       const { hash, signer, nonce, firstBlock: fromBlock, lastBlock: toBlock } = attempt;
-      const found = await chain.find({ hash, signer, nonce, fromBlock, toBlock });
+      const found = await chain.find({ hash, signer, nonce, fromBlock, toBlock }).catch((error: unknown) => {
+        // Nodes forget what became of what is in their blocks after some 256 of them: a failure is then believed.
+        const isForgotten = error instanceof CrusaderError && error.code === "chain_refused";
+        if (attempt.gone === null && isForgotten) return { kind: "gone" } as const;
+        throw error;
+      });
       if (found.kind === "included") this.#takeInclusion(id, hash, found.inclusion);
       if (found.kind === "pending" || found.kind === "unknown") throw stillUnderway(step, attempt);
     }
@@ -175,7 +180,8 @@ export class Following {
   /** Where it is now, unless that is written down already; null: in no block of the chain. */
   #takeInclusion(id: string, hash: string, inclusion: Inclusion | null): void {
     const known = this.#records.read(id).journal.attempts.find((attempt) => attempt.hash === hash);
-    if (known === undefined || known.inclusion?.finalized === true) return;
+    if (known === undefined) return;
+    if (inclusion === null ? known.inclusion?.finalized === true : !isNewer(known.inclusion, inclusion)) return;
     if (isDeepStrictEqual(known.inclusion, inclusion)) return;
     const at = this.#time();
     this.#records.add(

@@ -199,6 +199,11 @@ export function isSettled({ inclusion, gone }: Attempt): boolean {
   return gone !== null || inclusion?.finalized === true;
 }
 
+/** What is final stays, but for a failure that one node told of and another knows to have succeeded. */
+export function isNewer(known: Inclusion | null, now: Inclusion): boolean {
+  return known?.finalized !== true || (known.failure !== null && now.finalized && now.failure === null);
+}
+
 function take(journal: Journal, line: JournalLine): void {
   const attempt = "hash" in line ? journal.attempts.find(({ hash }) => hash === line.hash) : undefined;
   switch (line.kind) {
@@ -214,7 +219,7 @@ function take(journal: Journal, line: JournalLine): void {
       if (attempt !== undefined) attempt.refused = line.message;
       return;
     case "included":
-      if (attempt === undefined || attempt.inclusion?.finalized === true) return;
+      if (attempt === undefined || !isNewer(attempt.inclusion, line.inclusion)) return;
       attempt.inclusion = line.inclusion;
       // Whoever said so was wrong.
       attempt.gone = null;
