@@ -1,5 +1,6 @@
 /** Parts of the window that are loaded when they are first shown, also while the machine's networks change. */
-import { type ComponentType, use } from "react";
+import { type ComponentType, use, useEffect, useState } from "react";
+import { Loading } from "./ui/states.tsx";
 
 /** A browser drops what it is loading when an interface comes or goes: a VPN's, or that of a run's containers. */
 const PAUSES_MS = [200, 1000, 3000];
@@ -21,6 +22,38 @@ export function lazily<Props extends object>(
     });
     const { default: Loaded } = use(loading);
     return <Loaded {...props} />;
+  };
+}
+
+/**
+ * As `lazily`, for what has to be there as soon as its code is: React keeps back for 0.3 s what waited for a promise. Throws
+ * what went wrong where it is drawn. `what`: said meanwhile.
+ */
+export function loadedAtOnce<Props extends object>(
+  load: () => Promise<{ default: ComponentType<Props> }>,
+  what: string,
+): ComponentType<Props> {
+  type State = { Loaded: ComponentType<Props> | null; failed: { error: unknown } | null };
+  let loaded: ComponentType<Props> | null = null;
+  // biome-ignore lint/correctness/noComponentHookFactories: made once, where a module begins
+  return function LoadedAtOnce(props: Props) {
+    const [{ Loaded, failed }, setState] = useState<State>({ Loaded: loaded, failed: null });
+    useEffect(() => {
+      if (loaded !== null) return;
+      let isGone = false;
+      patiently(load).then(
+        (module) => {
+          loaded = module.default;
+          if (!isGone) setState({ Loaded: loaded, failed: null });
+        },
+        (error: unknown) => !isGone && setState({ Loaded: null, failed: { error } }),
+      );
+      return () => {
+        isGone = true;
+      };
+    }, []);
+    if (failed !== null) throw failed.error;
+    return Loaded === null ? <Loading what={what} /> : <Loaded {...props} />;
   };
 }
 

@@ -1,7 +1,7 @@
 /** Who leads, and what follows: the board of one source, what it takes to pass, and both in pictures. */
 import { Button } from "@mantine/core";
 import { IconChartLine } from "@tabler/icons-react";
-import { Suspense, useMemo } from "react";
+import { type ReactNode, Suspense, startTransition, useEffect, useMemo, useState } from "react";
 import type { BoardEntry } from "../../../common/arena.ts";
 import { formatInteger } from "../../../common/format.ts";
 import { lazily } from "../../shell/lazily.tsx";
@@ -98,12 +98,26 @@ export function Leaderboard({ source, profile, nowMs, selected, charts, onCharts
         />
       )}
       {charts && (
-        <Suspense fallback={<Loading what="Loading charts" />}>
-          <Charts source={source} board={head} nowMs={nowMs} />
-        </Suspense>
+        <AfterFirstFrame>
+          <Suspense fallback={<Loading what="Loading charts" />}>
+            <Charts source={source} board={head} nowMs={nowMs} />
+          </Suspense>
+        </AfterFirstFrame>
       )}
     </>
   );
+}
+
+/** What lies further down does not hold up the first rows. */
+function AfterFirstFrame({ children }: { children: ReactNode }) {
+  const [isShown, setShown] = useState(false);
+  useEffect(() => {
+    let frame = requestAnimationFrame(() => {
+      frame = requestAnimationFrame(() => startTransition(() => setShown(true)));
+    });
+    return () => cancelAnimationFrame(frame);
+  }, []);
+  return isShown ? children : <div className={classes.chartsToCome} />;
 }
 
 function countText({ total, unlisted }: BoardHead): string {

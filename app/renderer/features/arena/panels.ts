@@ -1,12 +1,12 @@
 import { IconTrophy } from "@tabler/icons-react";
-import { lazily } from "../../shell/lazily.tsx";
+import { loadedAtOnce } from "../../shell/lazily.tsx";
 import type { PanelDefinition } from "../../shell/panels.ts";
 
 export const arenaPanel: PanelDefinition = {
   id: "arena",
   title: "Arena",
   icon: IconTrophy,
-  component: lazily(() => import("./arena-panel.tsx")),
+  component: loadedAtOnce(() => import("./arena-panel.tsx"), "Loading Arena"),
   defaultPosition: "center",
   onRail: true,
   firstFocus: '[data-submission][tabindex="0"]',
