@@ -65,7 +65,7 @@ test("what stands in the way is said, the one check in full, several by name", (
     [check("node", "block", "Out of reach."), check("clock", "block", NOT_CHECKED.chain)].map(checkStanding),
   ).toEqual([
     { tone: "trouble", word: "blocks" },
-    { tone: "open", word: "not checked" },
+    { tone: "open", word: "unknown" },
   ]);
 });
 

@@ -57,7 +57,7 @@ function isConsequence({ state, message }: PreflightCheck): boolean {
 }
 
 export function checkStanding(check: PreflightCheck): Standing {
-  return isConsequence(check) ? { tone: "open", word: "not checked" } : CHECK_STANDINGS[check.state];
+  return isConsequence(check) ? { tone: "open", word: "unknown" } : CHECK_STANDINGS[check.state];
 }
 
 /** The causes alone: what follows from them is gone with them. */

@@ -23,7 +23,7 @@ test("a chain is shown from when it is used, by name or address, with what stand
 
   await command(page, "Show Submit");
   await bar(page, "practice").getByText("no connection").waitFor();
-  await submit(page).getByText("The practice network does not run.").first().waitFor();
+  await submit(page).getByRole("button", { name: "Start the practice network" }).waitFor();
   await workbench.services.practice.start(1);
   await bar(page, "practice")
     .getByText(/^#\d+, \d+ s, spec 343$/)

@@ -65,6 +65,14 @@ const VIEWS: Record<string, (page: Page) => Promise<void>> = {
     await command(page, "Show Evaluation servers");
     await panel(page, "servers").getByText("No evaluation server yet").waitFor();
   },
+  async submission(page) {
+    await command(page, "Submit the active file");
+    await panel(page, "submission").getByText("It begins once a file and a hotkey are chosen.").waitFor();
+  },
+  async submissions(page) {
+    await command(page, "Own submissions");
+    await panel(page, "submission").getByText("Nothing was submitted yet").waitFor();
+  },
   async palette(page) {
     await page.keyboard.press("F1");
     await palette(page).fill("layout");

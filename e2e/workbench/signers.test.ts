@@ -368,7 +368,7 @@ test.for<[string, "hotkey" | "coldkey", UnsignedExtrinsic["call"], number]>([
     await field.fill(unsigned.payload.address.replace(/.$/, "1"));
     await page.getByText("This is no address.").waitFor();
     await field.fill(role === "coldkey" ? made.coldkeyAddress : made.hotkeyAddress);
-    await page.getByRole("heading", { name: "1. On the machine with the key" }).waitFor();
+    await page.getByRole("heading", { name: "On the machine with the key" }).waitFor();
     expect(await barriers(page)).toEqual([]);
     await page.getByRole("button", { name: "Copy the script" }).click();
     const script = await page.evaluate<string>("navigator.clipboard.readText()");

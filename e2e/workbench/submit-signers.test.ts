@@ -72,7 +72,7 @@ test("an extension pays the fee, another machine signs the commitment", { timeou
   await step("stake").getByRole("button", { name: "Sign and pay 0.05 TAO" }).click();
   await step("transfer").getByRole("button", { name: "Sign and transfer the stake" }).click();
 
-  await step("commit").getByRole("heading", { name: "1. On the machine with the key" }).waitFor();
+  await step("commit").getByRole("heading", { name: "On the machine with the key" }).waitFor();
   expect(await barriersInEveryTheme(workbench, page)).toEqual([]);
   await step("commit").getByRole("button", { name: "Copy the script" }).click();
   const script = await page.evaluate<string>("navigator.clipboard.readText()");

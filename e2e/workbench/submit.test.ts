@@ -1,8 +1,10 @@
 /** From a proven file to a commitment that reveals, on the practice network, as a newcomer without a wallet walks it. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { expect, onTestFinished, test } from "vitest";
 import { PracticeNode } from "../../app/main/services/practice/index.ts";
+import { bench } from "../../app/main/services/submission/bench.ts";
 import {
   barriersInEveryTheme,
   command,
@@ -197,6 +199,8 @@ test("by the keyboard, over a reload: what was begun is not overlooked, and goes
   await page.keyboard.press("Enter");
   await press(/^Go on with train.py/);
   await press("Sign and pay 0.05 TAO");
+  await button(page, "Sign and transfer the stake").waitFor();
+  expect(await focused()).toBe("H4 Transfer the stake");
   await press("Sign and transfer the stake");
   await step(page, "commit").getByRole("button", { name: "Sign and commit" }).waitFor();
 
@@ -206,9 +210,9 @@ test("by the keyboard, over a reload: what was begun is not overlooked, and goes
   await page.keyboard.press("Enter");
   await submit(page).getByText("abandoned", { exact: true }).first().waitFor();
   const [abandoned] = workbench.services.submission.list();
-  await press("New submission");
-  await submit(page).getByRole("combobox", { name: "Payment", exact: true }).click();
-  await page.getByRole("option", { name: /^Cite block/ }).click();
+  await step(page, "commit").getByText("not sent").waitFor();
+  await press("Cite it in a new submission");
+  await submit(page).getByText("paid before; nothing is paid again").waitFor();
   await press("Publish on the practice network");
   await press("Review what would be signed");
   await press(BEGIN);
@@ -306,4 +310,47 @@ test("whatever blocks is shown with its reason, and nothing can be reviewed unti
   await typeAddress("Coldkey", coldkey.address);
   await blocks(page, "balance", /0\.02 TAO/);
   expect(workbench.complaints).toEqual([]);
+});
+
+test("a submission whose node is gone goes on over another one of the same chain, and of no other", {
+  timeout: WALK_TIMEOUT_MS,
+}, async () => {
+  const { service, close, order, node, dataFolder: before } = await bench();
+  const gone = "ws://127.0.0.1:1";
+  await service.begin({ ...order, network: gone });
+  await close();
+  const stranger = await PracticeNode.start({ paced: false });
+  onTestFinished(() => stranger.stop());
+  const workbench = await start({
+    prepare: (dataFolder) => cpSync(join(before, "submitted"), join(dataFolder, "submitted"), { recursive: true }),
+  });
+  const page = await workbench.open();
+  await command(page, "Own submissions");
+  await button(page, /^Go on with train.py/).click();
+  await region(page, "Submission").getByText("no connection").waitFor();
+  await button(page, "Another node...").click();
+  const dialog = page.getByRole("dialog", { name: "Go on over another node" });
+  const address = dialog.getByRole("textbox", { name: "Node's address" });
+  const goOn = dialog.getByRole("button", { name: "Go on over it" });
+  expect([await address.inputValue(), await goOn.isDisabled()]).toEqual([gone, true]);
+  await address.fill(stranger.endpoint);
+  await page.keyboard.press("Enter");
+  await goOn.click();
+  await dialog.getByText(/is another chain than the one/).waitFor();
+  expect([await barriersInEveryTheme(workbench, page), workbench.services.submission.list()]).toEqual([
+    [],
+    [expect.objectContaining({ network: gone })],
+  ]);
+
+  await address.fill(node.endpoint);
+  await page.keyboard.press("Enter");
+  await goOn.click();
+  await submit(page)
+    .getByRole("heading", { name: `train.py on ${node.endpoint}` })
+    .waitFor();
+  await region(page, "Submission").getByText(/^#/).waitFor();
+  expect([workbench.services.submission.list(), workbench.complaints]).toEqual([
+    [expect.objectContaining({ network: node.endpoint, state: "open" })],
+    [],
+  ]);
 });

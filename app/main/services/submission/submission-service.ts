@@ -115,7 +115,8 @@ export class SubmissionService {
       const transfer = await chain.prepare(transferCall(fee, rules.netuid, BigInt(fee.amountRao)), coldkeyAddress, {
         eraBlocks: ERA_BLOCKS,
       });
-      const note = "The amount stands for the alpha that the stake will create, which is known only then; so is the nonce.";
+      const note =
+        "The amount stands for the alpha that the stake will create, which is known only then; so is the nonce.";
       steps.push({ step: "transfer", unsigned: transfer, note });
     }
     const payment = order.payment ?? (pays ? paymentToCome(head.block) : null);

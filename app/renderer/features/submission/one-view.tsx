@@ -117,7 +117,9 @@ function Steps({ submission }: { submission: Submission }) {
         {steps.map((step) => (
           <Step key={step.step} step={step} isToBeSigned={next.kind === "sign" && next.step === step}>
             <div className={classes.line}>
-              <h4 className={classes.title}>{STEP_TITLES[step.step]}</h4>
+              <h4 className={classes.title} tabIndex={-1}>
+                {STEP_TITLES[step.step]}
+              </h4>
               <StateMark standing={submission.state === "open" ? stepStanding(step) : pastStanding(step)} />
             </div>
             {step.state !== "finalized" && <p className={classes.dim}>{STEP_PURPOSES[step.step]}</p>}
@@ -133,11 +135,18 @@ function Steps({ submission }: { submission: Submission }) {
   );
 }
 
-/** It comes into sight when its turn comes: in a low window those before it fill the page. */
+/**
+ * It comes into sight when its turn comes: in a low window those before it fill the page. The keyboard goes there from the
+ * list, where it is since the button of the step before is gone.
+ */
 function Step({ step, isToBeSigned, children }: { step: ShownStep; isToBeSigned: boolean; children: ReactNode }) {
   const item = useRef<HTMLLIElement>(null);
   useEffect(() => {
-    if (isToBeSigned) item.current?.scrollIntoView({ block: "nearest" });
+    if (!isToBeSigned || item.current === null) return;
+    item.current.scrollIntoView({ block: "nearest" });
+    if (document.activeElement === item.current.closest("section")) {
+      item.current.querySelector("h4")?.focus({ preventScroll: true });
+    }
   }, [isToBeSigned]);
   return (
     <li ref={item} data-step={step.step} data-state={step.state}>

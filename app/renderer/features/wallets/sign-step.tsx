@@ -258,7 +258,7 @@ function ColdSigner({
         if (pasted !== null && "signed" in pasted && blockedBy === null && !isBusy) run(async () => pasted.signed);
       }}
     >
-      <h3 className={classes.title}>1. On the machine with the key</h3>
+      <h3 className={classes.title}>On the machine with the key</h3>
       <p>
         Read this script, which says what is signed; save it there as {SCRIPT_NAME} and run it. It needs
         bittensor-wallet and no network, and prints the signature. What is signed too late is prepared anew.
@@ -275,7 +275,7 @@ function ColdSigner({
         <p>The same as signers of the browser take it:</p>
         <CopyText text={JSON.stringify(payload, null, 2)} what="the payload" />
       </details>
-      <h3 className={classes.title}>2. What it answered</h3>
+      <h3 className={classes.title}>What it answered</h3>
       <Textarea
         label="Signature, or the whole signed extrinsic"
         description="Hexadecimal. It is compared with what is to be signed before anything is sent."
