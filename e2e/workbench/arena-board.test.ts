@@ -164,7 +164,7 @@ test("from no source to who leads, by whose rule, and how long it lasts", { time
   await button(page, "Add an API").click();
   await field(page, "Name").fill("plain");
   await field(page, "Address").fill("http://validator.example");
-  await region(page, "Sources").getByText("Plain http to page machine").waitFor();
+  await region(page, "Sources").getByText("Plain http to another machine").waitFor();
   expect(await barriersInEveryTheme(workbench, page)).toEqual([]);
   expect(workbench.complaints).toEqual([]);
 });
@@ -253,6 +253,7 @@ test("without the server, everything that was seen is there, with its age", { ti
   await settled(() => arena(page).getByRole("grid").locator("[data-submission]").count()).toBe(1);
   expect(await barriersInEveryTheme(workbench, page)).toEqual([]);
 
+  await search(page).fill("");
   server.faults.clear();
   server.put({ submission_id: "v5_commit_3000_1", miner_uid: 1, final_score: 75, created_at: "2026-04-20T00:00:00" });
   await button(page, "Look now").click();

@@ -1,6 +1,6 @@
 /** What the editor shows while no file is open: how to begin, and what this machine has. */
 import { Button, Progress } from "@mantine/core";
-import { IconFile, IconFolderOpen, IconHistory } from "@tabler/icons-react";
+import { IconFile, IconFolderOpen, IconHistory, IconTrophy } from "@tabler/icons-react";
 import { formatBytes, formatShare } from "../../../common/format.ts";
 import type { Machine, Presence } from "../../../common/machine.ts";
 import { client } from "../../client.ts";
@@ -36,6 +36,9 @@ export function Welcome() {
             </Button>
             <Button leftSection={<IconHistory size="1rem" aria-hidden />} onClick={() => runCommand("panel.history")}>
               Browse the runs
+            </Button>
+            <Button leftSection={<IconTrophy size="1rem" aria-hidden />} onClick={() => runCommand("panel.arena")}>
+              Browse the arena
             </Button>
           </div>
         </header>
