@@ -1,10 +1,10 @@
 /** Who leads and why: the boards of validators, what they evaluate, and everything that was ever seen, to search and compare. */
 import { Button, Checkbox, Select, TextInput } from "@mantine/core";
 import { IconGitCompare, IconRefresh, IconSearch } from "@tabler/icons-react";
-import { Suspense, useRef, useState } from "react";
+import { useRef, useState } from "react";
 import { type ShownSource, SUBMISSION_STATES, type SubmissionState } from "../../../common/arena.ts";
 import { client } from "../../client.ts";
-import { lazily } from "../../shell/lazily.tsx";
+import { loadedAtOnce } from "../../shell/lazily.tsx";
 import { notifyError } from "../../shell/notifications.ts";
 import { ErrorState, Loading } from "../../shell/ui/states.tsx";
 import { useChoice } from "../simulation/choice.ts";
@@ -33,7 +33,10 @@ import {
   type View,
 } from "./view.ts";
 
-const ArenaSubmission = lazily(() => import("./submission-page/arena-submission.tsx"));
+const ArenaSubmission = loadedAtOnce(
+  () => import("./submission-page/arena-submission.tsx"),
+  "Loading the submission's page",
+);
 
 export default function ArenaPanel() {
   useFollowedArena();
@@ -152,9 +155,7 @@ export default function ArenaPanel() {
       )}
       {name !== null && page === "validator" && <ValidatorView key={name} source={name} {...list} />}
       {page === "submission" && view.kind === "submission" && (
-        <Suspense fallback={<Loading what="Loading the submission's page" />}>
-          <ArenaSubmission reference={view.reference} onClose={goBack} />
-        </Suspense>
+        <ArenaSubmission reference={view.reference} onClose={goBack} />
       )}
       {page === "compare" && view.kind === "compare" && <CompareView a={view.a} b={view.b} nowMs={nowMs} />}
     </div>

@@ -1,8 +1,8 @@
 /** Another's code in Monaco, to look at: with what was found and noted at its lines. */
-import { Suspense, useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { useStore } from "zustand";
 import type { Inspection, LineNote } from "../../../../common/arena-review.ts";
-import { lazily } from "../../../shell/lazily.tsx";
+import { loadedAtOnce } from "../../../shell/lazily.tsx";
 import { notifyError } from "../../../shell/notifications.ts";
 import { Loading } from "../../../shell/ui/states.tsx";
 import type { DiffBuffer, ReadOnlyBuffer } from "../../editor/buffers.ts";
@@ -11,7 +11,8 @@ import { loadEditor, loadedMonaco } from "../../editor/index.ts";
 import type { OnShown } from "../../editor/monaco-view.tsx";
 import { type LineMark, noteText, reviewMarks } from "./line-marks.ts";
 
-const MonacoView = lazily(() => import("../../editor/monaco-view.tsx"));
+const LOADING = "Loading the editor";
+const MonacoView = loadedAtOnce(() => import("../../editor/monaco-view.tsx"), LOADING);
 
 /** More marks help nobody and cost time in the window's own thread. */
 const MAX_MARKS = 500;
@@ -117,13 +118,8 @@ export function InMonaco({ buffer, onShown }: { buffer: ReadOnlyBuffer | DiffBuf
   useEffect(() => {
     loadEditor().catch((thrown: unknown) => notifyError(thrown));
   }, []);
-  const loading = <Loading what="Loading the editor" />;
-  if (!isLoaded) return loading;
-  return (
-    <Suspense fallback={loading}>
-      <MonacoView buffer={buffer} takesFocus={false} {...(onShown === undefined ? {} : { onShown })} />
-    </Suspense>
-  );
+  if (!isLoaded) return <Loading what={LOADING} />;
+  return <MonacoView buffer={buffer} takesFocus={false} {...(onShown === undefined ? {} : { onShown })} />;
 }
 
 /** Only where an editor is shown already. */
