@@ -10,11 +10,11 @@ test("a source that answers, one that is away, one that was never there, one tha
   const problem = new CrusaderError("server_unreachable", "It does not answer.").report();
   const standing = (source: Partial<Parameters<typeof sourceStanding>[0]>) =>
     sourceStanding({ kind: "api", seenAt: HOUR_AGO, problem: null, ...source }, NOW_MS);
-  expect(standing({})).toEqual({ tone: "well", text: "Seen 60 min ago" });
-  expect(standing({ problem })).toEqual({ tone: "trouble", text: "Offline; shown is what it said 60 min ago" });
+  expect(standing({})).toEqual({ tone: "well", text: "Seen 1 h ago" });
+  expect(standing({ problem })).toEqual({ tone: "trouble", text: "Offline; shown is what it said 1 h ago" });
   expect(standing({ problem, seenAt: null }).text).toBe("Offline; nothing was ever seen of it");
   expect(standing({ seenAt: null })).toEqual({ tone: "working", text: "Reading it for the first time" });
-  expect(standing({ kind: "kept" }).text).toBe("Removed; what was seen of it until 60 min ago is kept");
+  expect(standing({ kind: "kept" }).text).toBe("Removed; what was seen of it until 1 h ago is kept");
 });
 
 test("ages, and addresses by their ends", () => {
@@ -64,6 +64,9 @@ const OWN: Board["own"][number] = {
 test("an own best passes at a block, passes now, leads, or never does", () => {
   expect(ownText(OWN, BOARD, NOW_MS)).toMatch(
     /^Your best of 61\.20 % \(run 12\) passes the leader at block 5,138 \(in 3 h, 2026-05-01, \d\d:\d\d\) if nothing happens\.$/,
+  );
+  expect(ownText({ ...OWN, passesAtTime: HOUR_AGO }, BOARD, NOW_MS)).toMatch(
+    /passes the leader since block 5,138 \(2026-05-01, \d\d:00\) if nothing happened meanwhile\.$/,
   );
   expect(ownText({ ...OWN, passesAtBlock: 2300 }, BOARD, NOW_MS)).toMatch(/would pass the leader now\.$/);
   expect(ownText({ ...OWN, isLeader: true }, BOARD, NOW_MS)).toMatch(/ leads\.$/);

@@ -103,6 +103,10 @@ export function ownText(own: Own, board: Pick<Board, "leader" | "threshold">, no
       : `${yours} never passes the leader: more than ${formatMfu(least)} is needed when the threshold has decayed to ${formatSignedPercent(100 * threshold.rules.baseThreshold)}.`;
   }
   if (threshold.block !== null && passesAtBlock <= threshold.block) return `${yours} would pass the leader now.`;
+  // The source has been away for longer than that takes.
+  if (passesAtTime !== null && Date.parse(passesAtTime) <= nowMs) {
+    return `${yours} passes the leader since block ${formatInteger(passesAtBlock)} (${shownMoment(passesAtTime)}) if nothing happened meanwhile.`;
+  }
   const when =
     passesAtTime === null
       ? "more than a hundred years away"
