@@ -52,7 +52,7 @@ export const NOT_CHECKED = {
 const NOT_CHECKED_MESSAGES: readonly string[] = Object.values(NOT_CHECKED);
 
 /** It blocks only because another one does. */
-function isConsequence({ state, message }: PreflightCheck): boolean {
+export function isConsequence({ state, message }: PreflightCheck): boolean {
   return state === "block" && NOT_CHECKED_MESSAGES.includes(message);
 }
 

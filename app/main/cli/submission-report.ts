@@ -5,6 +5,7 @@ import type { DryRun, Preflight, PreflightCheck, Submission, SubmissionStep } fr
 import {
   CHECK_TITLES,
   countdown,
+  isConsequence,
   paymentText,
   STEP_PURPOSES,
   STEP_TITLES,
@@ -36,9 +37,9 @@ const STANDING_TONES: Readonly<Record<StandingTone, Tone | null>> = {
 
 /** A line a check, the hint of those that do not pass below it, and what it comes to. */
 export function describePreflight(preflight: Preflight, paint: Paint): string {
-  const rows = preflight.checks.flatMap(({ id, state, message, hint }) => [
-    [CHECK_TITLES[id], CHECK_WORDS[state], message],
-    ...(hint === "" || state === "pass" ? [] : [["", "", hint]]),
+  const rows = preflight.checks.flatMap((check) => [
+    [CHECK_TITLES[check.id], isConsequence(check) ? CHECK_WORDS.pending : CHECK_WORDS[check.state], check.message],
+    ...(check.hint === "" || check.state === "pass" ? [] : [["", "", check.hint]]),
   ]);
   const columns = [
     { title: "check" },
