@@ -17,6 +17,9 @@ function start() {
   const review = async (source: Uint8Array): Promise<Review> => {
     const text = Buffer.from(source).toString("utf8");
     reviewed.push(text);
+    if (text === "slow") {
+      return { unreviewed: { reason: "time", line: null, message: "Too long." }, findings: [], techniques: [] };
+    }
     const techniques = text.split(" ").map((id) => ({ id, title: id, places: [place] }));
     return { unreviewed: null, findings: [], techniques };
   };
@@ -59,6 +62,13 @@ test("what is on no board is known only after all of it; another reviewer begins
   writeFileSync(reviewer, "two");
   await Array.fromAsync(make().of(BOARD, ["compile"], undefined));
   expect(reviewed.length).toBe(5);
+});
+
+test("code that there was no time for is looked at again", async () => {
+  const { reviewed, make } = start();
+  const board = [code("a", "slow"), code("b", "fused")];
+  for (let turn = 0; turn < 2; turn += 1) await Array.fromAsync(make().of(board, ["liger"], undefined));
+  expect(reviewed).toEqual(["slow", "fused", "slow"]);
 });
 
 test("who no longer waits ends it", async () => {

@@ -61,9 +61,13 @@ export class TechniqueHistories {
       if (missing.size === 0 || signal?.aborted === true) break;
       let found = known.get(sha256);
       if (found === undefined) {
-        found = (await this.#options.review(bytes())).techniques.map(({ id }) => id);
-        known.set(sha256, found);
-        isNew = true;
+        const { techniques: seen, unreviewed } = await this.#options.review(bytes());
+        found = seen.map(({ id }) => id);
+        // A machine that was too busy may have time for it another day.
+        if (unreviewed?.reason !== "time") {
+          known.set(sha256, found);
+          isNew = true;
+        }
       }
       reviewed += 1;
       for (const technique of found) {
