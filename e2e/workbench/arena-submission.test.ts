@@ -184,6 +184,11 @@ test("a review: findings lead to their lines, notes are kept, taken back and exp
   await noted.getByText("It tells the warm-up apart.").waitFor();
   await part(page, "Code").locator(".crusader-noted-line").waitFor();
   await part(page, "Code").locator(".crusader-review-likely_exploit").first().waitFor();
+  // By mouse: a line's number. Nothing is noted where it is left.
+  await part(page, "Code").locator(".line-numbers").getByText("49", { exact: true }).click();
+  await arena(page).getByRole("form", { name: "Note line 49" }).waitFor();
+  await page.keyboard.press("Escape");
+  await arena(page).getByRole("form", { name: "Note line 49" }).waitFor({ state: "detached" });
   const found = await barriersInEveryTheme(workbench, page);
   await pictured(workbench, page, "arena-submission");
 
