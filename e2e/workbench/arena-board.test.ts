@@ -191,7 +191,7 @@ test("the lists by keyboard: along them, searched, and two of anything compared"
   expect(await barriersInEveryTheme(workbench, page)).toEqual([]);
   await button(page, "Back to the list").click();
 
-  // One of them with a file of one's own.
+  // One of them with a file of one's own, as the keyboard finds it.
   await row(page, "v5_commit_2000_7").click();
   await page.keyboard.press("c");
   await page.getByRole("combobox", { name: "Compare v5_commit_2000_7 with" }).fill("mine.py");

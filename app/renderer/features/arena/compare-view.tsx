@@ -1,7 +1,7 @@
 /** Two of anything beside each other: what is known of both, and what differs in their code. */
 import { Button } from "@mantine/core";
 import { IconArrowsExchange, IconColumns } from "@tabler/icons-react";
-import { Fragment } from "react";
+import { Fragment, useEffect, useRef } from "react";
 import type { ArenaDiff, DiffSide, ShownSubmission } from "../../../common/arena.ts";
 import { formatBytes, formatInteger, formatMfu, formatSignedPercent } from "../../../common/format.ts";
 import { client } from "../../client.ts";
@@ -28,10 +28,13 @@ async function load(a: DiffSide, b: DiffSide, signal: AbortSignal): Promise<Load
 
 export function CompareView({ a, b, nowMs }: { a: DiffSide; b: DiffSide; nowMs: number }) {
   const { value, error, again } = useLoaded(JSON.stringify([a, b]), (signal) => load(a, b, signal));
+  const back = useRef<HTMLButtonElement>(null);
+  // Where the keyboard was is gone with the list.
+  useEffect(() => back.current?.focus(), []);
   return (
     <section className={classes.page} aria-label="Comparison">
       <div className={classes.bar}>
-        <Button data-autofocus onClick={goBack}>
+        <Button ref={back} onClick={goBack}>
           Back to the list
         </Button>
         <Button

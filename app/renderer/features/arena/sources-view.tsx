@@ -165,7 +165,7 @@ function RemoveForm({ source: { name, kind, hasApiKey, submissionCount } }: { so
       </p>
       <div className={classes.actions}>
         {kind !== "kept" && (
-          <Button variant="filled" data-autofocus onClick={() => void remove(false)}>
+          <Button variant="filled" onClick={() => void remove(false)}>
             Remove {name} and keep what was seen
           </Button>
         )}
