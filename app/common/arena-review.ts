@@ -50,6 +50,19 @@ export const inspectionSchema = z.object({
   review: reviewSchema,
   /** Whose rules the scan went by: "built-in", or "source abc1234". */
   rules: z.string(),
+  /**
+   * What the rules of its time said: those of the newest revision of the validator's source, of all that were fetched here,
+   * which was committed before it was submitted. Null where none is known.
+   */
+  ofItsTime: z
+    .object({
+      rules: z.string(),
+      committedAt: z.iso.datetime(),
+      /** They are those in force. */
+      isSame: z.boolean(),
+      verdict: analysisSchema.shape.verdict,
+    })
+    .nullable(),
 });
 export type Inspection = z.infer<typeof inspectionSchema>;
 

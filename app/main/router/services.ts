@@ -175,6 +175,7 @@ export function createServices({
     scan: (source, policyJson) => scan.scan(source, undefined, policyJson),
     review: (source) => scan.review(source),
     policy: () => rules.policy(),
+    policyAt: (time) => production.policyAt(time),
     crusaderVersion: packageJson.version,
   });
   const production = new ProductionService({

@@ -5,6 +5,8 @@ import { CrusaderError } from "../../../common/errors.ts";
 import type { ExportedFile } from "../../../common/history.ts";
 import type { Review } from "../../../common/review.ts";
 import type { Analysis, PolicyInForce } from "../../../common/scan.ts";
+import type { DatedPolicy } from "../production/index.ts";
+import { policySha256 } from "../rules/index.ts";
 import type { ArenaService } from "./arena-service.ts";
 import { ReviewNotesFile } from "./review-notes.ts";
 import { reviewReport } from "./review-report.ts";
@@ -19,6 +21,8 @@ export type ArenaReviewOptions = {
   scan: (source: Uint8Array, policyJson: string) => Promise<Analysis>;
   review: (source: Uint8Array) => Promise<Review>;
   policy: () => PolicyInForce;
+  /** The policy at a time (ISO); null where none is known. */
+  policyAt: (time: string) => Promise<DatedPolicy | null>;
   crusaderVersion: string;
   now?: () => number;
 };
@@ -58,14 +62,27 @@ export class ArenaReview {
 
   /** Throws `not_found`, also where no code is kept; else as the scanner. */
   async inspect(reference: SubmissionReference): Promise<Inspection> {
-    const { arena, policy, scan, review } = this.#options;
+    const { arena, policy, policyAt, scan, review } = this.#options;
     const { bytes, sha256 } = arena.code(reference);
+    const { createdAt } = arena.submission(reference).submission;
     const inForce = policy();
-    const key = `${sha256} ${inForce.sha256}`;
+    const dated = createdAt === null ? null : await policyAt(createdAt);
+    const key = `${sha256} ${inForce.sha256} ${dated?.revisionId}`;
     const known = this.#inspections.get(key);
     if (known !== undefined) return known;
-    const [analysis, found] = [await scan(bytes, JSON.stringify(inForce.policy)), await review(bytes)];
-    const inspection = placed({ sha256, analysis, review: found, rules: inForce.origin }, bytes);
+    const analysis = await scan(bytes, JSON.stringify(inForce.policy));
+    const isSame = dated !== null && policySha256(dated.policy) === inForce.sha256;
+    const past = dated === null || isSame ? analysis : await scan(bytes, JSON.stringify(dated.policy));
+    const ofItsTime = dated && {
+      rules: `source ${dated.label}`,
+      committedAt: dated.committedAt,
+      isSame,
+      verdict: past.verdict,
+    };
+    const inspection = placed(
+      { sha256, analysis, review: await review(bytes), rules: inForce.origin, ofItsTime },
+      bytes,
+    );
     this.#inspections.set(key, inspection);
     for (const old of [...this.#inspections.keys()].slice(0, -MAX_KEPT_INSPECTIONS)) this.#inspections.delete(old);
     return inspection;
@@ -96,19 +113,21 @@ export class ArenaReview {
 /** Every place as the code is shown; what mends one's own file is not for another's. */
 function placed(inspection: Inspection, bytes: Uint8Array): Inspection {
   const shown = shownPlaces(Buffer.from(bytes).toString("utf8"));
-  const { analysis, review } = inspection;
+  const { analysis, review, ofItsTime } = inspection;
   const lineOf = (line: number) => shown({ line, column: 1, endLine: line, endColumn: 1 }).line;
   const { verdict, findings, lints, cudaNeeds } = analysis;
+  const placedVerdict = (told: typeof verdict) => ({ ...told, line: told.line === null ? null : lineOf(told.line) });
   return {
     ...inspection,
     analysis: {
       ...analysis,
-      verdict: { ...verdict, line: verdict.line === null ? null : lineOf(verdict.line) },
+      verdict: placedVerdict(verdict),
       findings: findings.map(shown),
       lints: lints.map(shown),
       cudaNeeds: cudaNeeds.map((need) => ({ ...need, line: lineOf(need.line) })),
       fixes: [],
     },
+    ofItsTime: ofItsTime && { ...ofItsTime, verdict: placedVerdict(ofItsTime.verdict) },
     review: {
       unreviewed:
         review.unreviewed === null || review.unreviewed.line === null

@@ -75,6 +75,11 @@ function reportOf({ shown, inspection, notes, exportedAt, crusaderVersion }: Rep
             rules: inspection.rules,
             verdict: inspection.analysis.verdict,
             findings: inspection.analysis.findings.map(({ rule, line, message }) => ({ rule, line, message })),
+            ofItsTime: inspection.ofItsTime && {
+              rules: inspection.ofItsTime.rules,
+              committedAt: inspection.ofItsTime.committedAt,
+              verdict: inspection.ofItsTime.verdict,
+            },
           },
     review: inspection?.review ?? null,
   };
@@ -141,10 +146,14 @@ function facts(submission: Report["submission"]): string {
   return ["| | |", "| --- | --- |", ...shown].join("\n");
 }
 
-function scanPart({ rules, verdict: { ok }, findings }: NonNullable<Report["scan"]>): string[] {
+function scanPart({ rules, verdict: { ok }, findings, ofItsTime }: NonNullable<Report["scan"]>): string[] {
+  const ofThen =
+    ofItsTime === null
+      ? "The rules of its time are not known here."
+      : `By the rules of its time (${words(ofItsTime.rules)}, ${ofItsTime.committedAt}): ${ofItsTime.verdict.ok ? "passes" : "rejected"}.`;
   return [
     "## Scan",
-    `By the rules in force (${words(rules)}): ${ok ? "passes" : "rejected"}.`,
+    `By the rules in force (${words(rules)}): ${ok ? "passes" : "rejected"}. ${ofThen}`,
     ...(findings.length === 0
       ? []
       : [findings.map(({ rule, line, message }) => `- Line ${line}, ${rule}: ${words(message)}`).join("\n")]),

@@ -1,4 +1,5 @@
 export type { OwnFile } from "./consequences.ts";
+export type { DatedPolicy } from "./dated-policies.ts";
 export { productionCode } from "./evaluation-code.ts";
 export { readFolder } from "./folder.ts";
 export { APPLIED_PROFILE, ProductionService, type ProductionServiceOptions } from "./production-service.ts";

@@ -43,6 +43,7 @@ import {
   type Scan,
   valueAt,
 } from "./consequences.ts";
+import { DatedPolicies, type DatedPolicy } from "./dated-policies.ts";
 import { readFolder } from "./folder.ts";
 import { fetchCommit, type GitOptions } from "./git.ts";
 import { readSnapshot } from "./reader.ts";
@@ -95,6 +96,7 @@ type Side = { label: string; revision: Revision | null; rules: RuleSet; policy: 
 export class ProductionService {
   readonly #options: ProductionServiceOptions;
   readonly #store: SourceStore;
+  readonly #datedPolicies: DatedPolicies;
   readonly #changed = new Counter();
   readonly #readings = new Map<string, Promise<Reading>>();
   /** Results never change once they are there. */
@@ -104,6 +106,7 @@ export class ProductionService {
   constructor(options: ProductionServiceOptions) {
     this.#options = options;
     this.#store = new SourceStore(options.dataFolder);
+    this.#datedPolicies = new DatedPolicies(options.dataFolder);
   }
 
   /** Throws `data_folder`. */
@@ -179,6 +182,7 @@ export class ProductionService {
     };
     this.#store.keep(revision, files);
     this.#readings.set(id, Promise.resolve(reading));
+    this.#keepPolicy(revision, reading);
     // Read anew: another process may have pinned something meanwhile.
     return this.#write({ newest: revision, pinned: this.#store.read().pinned ?? revision });
   }
@@ -353,6 +357,26 @@ export class ProductionService {
     throw new CrusaderError("not_found", "The production source was not fetched yet.", "Fetch it first.");
   }
 
+  /**
+   * The scan policy as it was at a time: of the newest commit before it that was ever fetched here. Null where none is
+   * known. Throws `data_folder`, `disk_full`.
+   */
+  async policyAt(time: string): Promise<DatedPolicy | null> {
+    const { pinned, newest } = this.#store.read();
+    for (const revision of [pinned, newest]) {
+      if (revision === null || revision.committedAt === null || this.#datedPolicies.has(revision)) continue;
+      // Fetched by a Crusader that kept none; one that cannot be read now leaves the others.
+      const reading = await this.#read(revision).catch(() => null);
+      if (reading !== null) this.#keepPolicy(revision, reading);
+    }
+    return this.#datedPolicies.at(Date.parse(time));
+  }
+
+  #keepPolicy(revision: Revision, reading: Reading): void {
+    const policy = mergedPolicy(this.#options.rules.builtInPolicy().policy, reading);
+    if (policy !== null) this.#datedPolicies.keep(revision, policy);
+  }
+
   #revision(id: string): Revision {
     const { pinned, newest } = this.#store.read();
     const revision = [newest, pinned].find((candidate) => candidate?.id === id);
@@ -483,19 +507,13 @@ export class ProductionService {
   // --- Putting in force ----------------------------------------------------------------------------------------------
 
   #appliedPolicy({ label }: Revision, reading: Reading): ScanPolicy {
-    const { policy } = this.#options.rules.policy();
-    const found = Object.entries(reading.policy).filter(
-      ([key, { value }]) => Array.isArray(policy[key]) === Array.isArray(value),
+    const policy = mergedPolicy(this.#options.rules.policy().policy, reading);
+    if (policy !== null) return policy;
+    throw new CrusaderError(
+      "not_found",
+      `No sets of the scan policy were found in ${label}. Nothing was changed.`,
+      "Take over the profile alone.",
     );
-    if (found.length === 0) {
-      throw new CrusaderError(
-        "not_found",
-        `No sets of the scan policy were found in ${label}. Nothing was changed.`,
-        "Take over the profile alone.",
-      );
-    }
-    // What was not found stays as it is.
-    return { ...policy, ...Object.fromEntries(found.map(([key, { value }]) => [key, value])) };
   }
 
   async #writeProfile(
@@ -560,4 +578,13 @@ function byWeight(a: RuleChange, b: RuleChange): number {
 function text(value: unknown): string {
   if (value === undefined || value === null) return "none";
   return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+/** What was found in a revision, over another policy: what was not found stays as it is. Null where nothing was found. */
+function mergedPolicy(policy: ScanPolicy, reading: Reading): ScanPolicy | null {
+  const found = Object.entries(reading.policy).filter(
+    ([key, { value }]) => Array.isArray(policy[key]) === Array.isArray(value),
+  );
+  if (found.length === 0) return null;
+  return { ...policy, ...Object.fromEntries(found.map(([key, { value }]) => [key, value])) };
 }

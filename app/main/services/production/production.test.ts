@@ -46,6 +46,10 @@ function temporaryFolder(): string {
 
 /** git as a maintainer of a repository would call it. */
 function git(folder: string, ...args: string[]): string {
+  return gitAt("2026-05-01T12:00:00Z", folder, ...args);
+}
+
+function gitAt(committedAt: string, folder: string, ...args: string[]): string {
   const { status, stdout, stderr } = spawnSync("git", args, {
     cwd: folder,
     encoding: "utf8",
@@ -57,7 +61,7 @@ function git(folder: string, ...args: string[]): string {
       GIT_AUTHOR_EMAIL: "a@example.org",
       GIT_COMMITTER_NAME: "A",
       GIT_COMMITTER_EMAIL: "a@example.org",
-      GIT_COMMITTER_DATE: "2026-05-01T12:00:00Z",
+      GIT_COMMITTER_DATE: committedAt,
     },
   });
   expect({ args, status, stderr: status === 0 ? "" : stderr }).toEqual({ args, status: 0, stderr: "" });
@@ -115,6 +119,34 @@ const leftovers = (dataFolder: string) => {
   const folder = join(dataFolder, "production", "fetching");
   return existsSync(folder) ? readdirSync(folder) : [];
 };
+
+test("the scan's rules of a time are those of the last commit before it that was ever fetched", async () => {
+  const { url, folder, first } = repository();
+  const { service, dataFolder, rules } = bench();
+  service.chooseSource(gitSource(url));
+  expect(await service.policyAt("2026-06-01T00:00:00Z")).toBeNull();
+  await service.fetch();
+  writeFileSync(join(folder, "later.py"), "LATER = True\n");
+  git(folder, "add", "--all");
+  gitAt("2026-05-20T12:00:00Z", folder, "commit", "--quiet", "--message=later");
+  const later = git(folder, "rev-parse", "HEAD");
+  await service.fetch();
+  const dated = async (time: string) => (await service.policyAt(time))?.revisionId ?? null;
+  expect([
+    await dated("2026-05-01T11:59:59Z"),
+    await dated("2026-05-01T12:00:00Z"),
+    await dated("2026-05-20T11:59:59Z"),
+    await dated("2026-07-01T00:00:00Z"),
+  ]).toEqual([null, first, first, later]);
+  // What was fetched is forgotten, what its rules were is not; and what an older Crusader fetched is read when it is asked for.
+  service.remove();
+  expect(await dated("2026-05-02T00:00:00Z")).toBe(first);
+  await service.fetch();
+  rmSync(join(dataFolder, "production", "policies.json"));
+  expect((await service.policyAt("2026-07-01T00:00:00Z"))?.policy).toMatchObject({
+    forbidden_direct_calls: rules.builtInPolicy().policy.forbidden_direct_calls,
+  });
+});
 
 describe("fetching", () => {
   test("a repository is fetched, pinned to its commit and kept; a newer commit is found, and pinned when asked", async () => {

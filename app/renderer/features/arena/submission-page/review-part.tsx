@@ -36,7 +36,7 @@ export function ReviewPart({ inspected: { value, error, again }, onJump }: Revie
   );
 }
 
-function Scan({ inspection: { analysis, rules }, onJump }: { inspection: Inspection; onJump: Jump }) {
+function Scan({ inspection: { analysis, rules, ofItsTime }, onJump }: { inspection: Inspection; onJump: Jump }) {
   const { verdict, findings } = analysis;
   return (
     <>
@@ -44,6 +44,27 @@ function Scan({ inspection: { analysis, rules }, onJump }: { inspection: Inspect
         <VerdictMark mark={verdict.ok ? "passed" : "failed"} word={`the scan ${verdictWords(analysis)}`} />{" "}
         <span className={classes.dim}>by the rules in force ({rules})</span>
       </p>
+      {ofItsTime === null ? (
+        <p className={classes.dim}>
+          The rules of its time are not known: no revision of the validator's source from before it was fetched here.
+        </p>
+      ) : (
+        <p>
+          <VerdictMark
+            mark={ofItsTime.verdict.ok ? "passed" : "failed"}
+            word={`the scan ${ofItsTime.verdict.ok ? "passed it" : "rejected it"}`}
+          />{" "}
+          <span className={classes.dim}>
+            by the rules of its time ({ofItsTime.rules}, committed {shownMoment(ofItsTime.committedAt)}
+            {ofItsTime.isSame ? "; the same as now" : ""})
+          </span>{" "}
+          {!ofItsTime.verdict.ok && ofItsTime.verdict.line !== null && (
+            <LinkButton onClick={() => onJump(ofItsTime.verdict.line ?? 1, 1)}>
+              line {formatInteger(ofItsTime.verdict.line)}
+            </LinkButton>
+          )}
+        </p>
+      )}
       {findings.length > 0 && (
         <ul className={classes.list} aria-label="What the scan rejects">
           {findings.slice(0, MAX_LISTED).map(({ rule, line, column, message }) => (
