@@ -8,7 +8,8 @@ import type { BoardHead } from "./arena-store.ts";
 import { type Decay, type DecayPoint, decayCsv, decayOf } from "./chart-parts.ts";
 import { ownName, shownMoment } from "./words.ts";
 
-const MARGIN = { top: 12, right: 16, bottom: 16, left: 4 };
+/** Room at the right for half of the last date. */
+const MARGIN = { top: 12, right: 52, bottom: 16, left: 4 };
 const AXIS = { stroke: "var(--text-dim)", tickLine: false } as const;
 const TICK = { fill: "var(--text-dim)", fontSize: 11 };
 const Y_WIDTH = 64;
