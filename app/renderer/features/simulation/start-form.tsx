@@ -1,5 +1,5 @@
 /** What to judge and how; what a start would do and what is missing for it, said before it. */
-import { Button, Checkbox, Select, TextInput } from "@mantine/core";
+import { Button, Select, TextInput } from "@mantine/core";
 import { IconAlertTriangle, IconPlayerPlay } from "@tabler/icons-react";
 import { type ReactNode, Suspense, useCallback, useEffect, useMemo, useState } from "react";
 import { useStore } from "zustand";
@@ -34,6 +34,7 @@ import { useProfiles } from "./use-profiles.ts";
 /** What is chosen for one start at a time, and not kept. */
 type Fields = { seed: string; withoutSandbox: boolean; ignoreCudaNeeds: boolean };
 
+const Allowance = lazily(() => import("./allowance.tsx"));
 const ContainerFields = lazily(() => import("./container-fields.tsx"));
 const CommandsDialog = lazily(() => import("./commands-dialog.tsx"));
 const CHECK_AFTER_MS = 250;
@@ -247,12 +248,13 @@ export function StartForm() {
         </div>
       )}
       {lacksSandbox && foreign === null && (
-        <Checkbox
-          size="xs"
-          label="Run without a sandbox: I wrote this file, and it may read and change whatever I can"
-          checked={fields.withoutSandbox}
-          onChange={({ currentTarget }) => change({ withoutSandbox: currentTarget.checked })}
-        />
+        <Suspense>
+          <Allowance
+            label="Run without a sandbox: I wrote this file, and it may read and change whatever I can"
+            checked={fields.withoutSandbox}
+            onChange={(withoutSandbox) => change({ withoutSandbox })}
+          />
+        </Suspense>
       )}
       {declared !== null && (
         <DeclaredView
@@ -262,12 +264,13 @@ export function StartForm() {
         />
       )}
       {isRehearsal && declared !== null && (declared.cudaNeeds.length > 0 || fields.ignoreCudaNeeds) && (
-        <Checkbox
-          size="xs"
-          label="Start on CPU ranks even though the file asks for CUDA"
-          checked={fields.ignoreCudaNeeds}
-          onChange={({ currentTarget }) => change({ ignoreCudaNeeds: currentTarget.checked })}
-        />
+        <Suspense>
+          <Allowance
+            label="Start on CPU ranks even though the file asks for CUDA"
+            checked={fields.ignoreCudaNeeds}
+            onChange={(ignoreCudaNeeds) => change({ ignoreCudaNeeds })}
+          />
+        </Suspense>
       )}
     </form>
   );
