@@ -54,6 +54,17 @@ test("loads little before it can be used, all of it from its own host", async ()
   expect([elsewhere, workbench.complaints]).toEqual([[], []]);
 });
 
+test("a file that asks for CUDA may be started on CPU ranks all the same", async () => {
+  const workbench = await start();
+  putFile(workbench, "cuda.py", "import torch\n\n\ndef inner_steps(model):\n    torch.ones(1).cuda()\n");
+  const page = await workbench.open();
+  await explorerFile(page, "cuda.py").click();
+  const allowed = panel(page, "simulation").getByLabel("Start on CPU ranks even though the file asks for CUDA");
+  await allowed.check();
+  await allowed.and(page.locator(":checked")).waitFor();
+  expect(workbench.complaints).toEqual([]);
+});
+
 test("keeps unsaved text over a reload, and offers it to another window", async () => {
   const workbench = await start();
   const file = putFile(workbench, "train.py", "first = 1\n");
