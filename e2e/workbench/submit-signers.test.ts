@@ -116,6 +116,8 @@ test("what is not signed in time is said to be over, and one button prepares it 
   await again.press("Enter");
   await timeLeft.waitFor();
   // Also while there is time: what is looked at for long is signed with all of it.
+  const prepared = await timeLeft.textContent();
+  await settled(() => timeLeft.textContent()).not.toBe(prepared);
   const shownBlocks = stake.getByText(/signs for .* for blocks/);
   const before = await shownBlocks.textContent();
   await again.click();

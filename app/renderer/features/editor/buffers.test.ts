@@ -142,6 +142,18 @@ test("keeps keys typed while the file is written as unsaved", async () => {
   expect(fileIn(buffers, id).dirty).toBe(true);
 });
 
+test("a save asked for while one is under way comes behind it, with what was typed meanwhile", async () => {
+  const { buffers, disk, type } = setUp();
+  const { id } = await buffers.openFile(FILE);
+  type(id, "a = 2\n");
+  const first = buffers.save(id);
+  type(id, "a = 23\n");
+  expect(await Promise.all([first, buffers.save(id), buffers.save(id)])).toEqual([true, true, true]);
+  expect(disk.files.get("train.py")?.text).toBe("a = 23\n");
+  expect(fileIn(buffers, id)).toMatchObject({ dirty: false, saving: false });
+  expect(disk.drafts.size).toBe(0);
+});
+
 test("writes nothing over a change from outside, and shows it", async () => {
   const { buffers, disk, type } = setUp();
   const { id } = await buffers.openFile(FILE);

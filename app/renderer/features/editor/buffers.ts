@@ -79,6 +79,8 @@ export class Buffers {
   readonly state: StoreApi<BuffersState> = createStore<BuffersState>(() => ({ buffers: [], activeId: null }));
   readonly #options: Required<BuffersOptions>;
   readonly #draftTimers = new Map<string, ReturnType<typeof setTimeout>>();
+  /** The newest save of a tab: one that is asked for meanwhile comes behind it. */
+  readonly #saves = new Map<string, Promise<boolean>>();
   /** Opening twice at once gives one tab. */
   readonly #opening = new Map<string, Promise<FileBuffer>>();
 
@@ -240,8 +242,19 @@ export class Buffers {
    * written, and `external` says what is there now. Other failures are thrown.
    */
   async save(id: string): Promise<boolean> {
+    const earlier = this.#saves.get(id);
+    const save = earlier === undefined ? this.#save(id) : earlier.catch(() => false).then(() => this.#save(id));
+    this.#saves.set(id, save);
+    try {
+      return await save;
+    } finally {
+      if (this.#saves.get(id) === save) this.#saves.delete(id);
+    }
+  }
+
+  async #save(id: string): Promise<boolean> {
     const buffer = this.#fileBuffer(id);
-    if (buffer === undefined || buffer.saving) return false;
+    if (buffer === undefined) return false;
     if (buffer.external !== null) return false;
     if (!buffer.dirty) return true;
     const { workspace, texts } = this.#options;
