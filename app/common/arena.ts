@@ -64,7 +64,6 @@ export const sourcePlaceSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("api"), address: serverAddressSchema }),
   z.object({ kind: z.literal("database"), path: z.string().min(1).max(4096) }),
 ]);
-export type SourcePlace = z.infer<typeof sourcePlaceSchema>;
 
 export const arenaSourceSchema = z.object({ name: serverNameSchema, place: sourcePlaceSchema });
 export type ArenaSource = z.infer<typeof arenaSourceSchema>;

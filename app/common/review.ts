@@ -38,7 +38,6 @@ export const reviewFindingSchema = z.object({
   /** The place itself, then the other places that led to the finding. */
   evidence: z.array(evidenceSchema).min(1),
 });
-export type ReviewFinding = z.infer<typeof reviewFindingSchema>;
 
 export const techniqueSchema = z.object({
   /** Stable id, e.g. "compile-max-autotune". */
@@ -55,7 +54,6 @@ export const unreviewedSchema = z.object({
   line: z.number().int().nullable(),
   message: z.string(),
 });
-export type Unreviewed = z.infer<typeof unreviewedSchema>;
 
 export const reviewSchema = z.object({
   /** Null where the file was reviewed; else there are no findings and no techniques, and nothing is known. */

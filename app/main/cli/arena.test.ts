@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { ArenaServerDouble, codeFor, doubleEvaluation, hashOf } from "../../../e2e/arena-server-double.ts";
+import { crusader } from "./crusader-for-tests.ts";
 import { EXIT } from "./io.ts";
-import { runCommand } from "./main.ts";
 
 async function bench() {
   const folder = mkdtempSync(join(tmpdir(), "crusader-arena-cli-"));
@@ -40,26 +40,19 @@ async function bench() {
       code: null,
     },
   );
-  await crusader("add", "main", server.address);
+  await arena("add", "main", server.address);
   return { folder, server };
 }
 
-async function crusader(...args: string[]) {
-  let [stdout, stderr] = ["", ""];
-  const io = {
-    stdout: { write: (text: string) => (stdout += text) },
-    stderr: { write: (text: string) => (stderr += text) },
-  };
-  return { exitCode: await runCommand(["arena", ...args], io), stdout, stderr };
-}
+const arena = (...args: string[]) => crusader("arena", ...args);
 
 test("the leaderboard, with the server and without it", async () => {
   const { server } = await bench();
-  const withoutTime = ({ stdout, ...rest }: Awaited<ReturnType<typeof crusader>>) => ({
+  const withoutTime = ({ stdout, ...rest }: Awaited<ReturnType<typeof arena>>) => ({
     ...rest,
     stdout: stdout.replace(/seen .* UTC/, "seen"),
   });
-  const online = withoutTime(await crusader("leaderboard"));
+  const online = withoutTime(await arena("leaderboard"));
   expect(online).toEqual({
     exitCode: EXIT.passed,
     stderr: "",
@@ -76,26 +69,26 @@ test("the leaderboard, with the server and without it", async () => {
     ].join("\n"),
   });
   await server.close();
-  expect(withoutTime(await crusader("leaderboard", "--offline"))).toEqual(online);
-  const away = await crusader("leaderboard");
+  expect(withoutTime(await arena("leaderboard", "--offline"))).toEqual(online);
+  const away = await arena("leaderboard");
   expect([away.exitCode, withoutTime(away).stdout]).toEqual([EXIT.passed, online.stdout]);
   expect(away.stderr).toMatch(/cannot be read: nothing listens there\. Shown is what was seen .* UTC\.\n$/);
 });
 
 test("a submission, its code and a diff, with nothing that a terminal obeys", async () => {
   const { folder } = await bench();
-  const shown = await crusader("show", "v1_commit_1010_2");
+  const shown = await arena("show", "v1_commit_1010_2");
   expect(shown.stdout).toContain("8 lines, 1 hidden character; what was committed");
   expect(shown.stdout).toContain("before it   v1_commit_1000_2");
-  const failed = await crusader("show", "v1_commit_1020_3");
+  const failed = await arena("show", "v1_commit_1020_3");
   expect(failed.stdout).toContain("error       loss_mismatch\ufffd[2J\n");
-  expect((await crusader("code", "v1_commit_1010_2", "--offline")).stdout).toBe(
+  expect((await arena("code", "v1_commit_1010_2", "--offline")).stdout).toBe(
     `${codeFor("v1_commit_1000_2")}# one more\ufffd\n`,
   );
   const file = join(folder, "theirs.py");
-  expect((await crusader("code", "v1_commit_1000_2", "--output", file)).stderr).toContain("is another's code");
+  expect((await arena("code", "v1_commit_1000_2", "--output", file)).stderr).toContain("is another's code");
   expect(readFileSync(file, "utf8")).toBe(codeFor("v1_commit_1000_2"));
-  const diff = await crusader("diff", "leader", "v1_commit_1010_2", "--json");
+  const diff = await arena("diff", "leader", "v1_commit_1010_2", "--json");
   expect([diff.exitCode, JSON.parse(diff.stdout)]).toEqual([
     EXIT.problemFound,
     {
@@ -105,29 +98,28 @@ test("a submission, its code and a diff, with nothing that a terminal obeys", as
       diff: expect.stringContaining("+# one more\ufffd"),
     },
   ]);
-  expect(await crusader("diff", file, "v1_commit_1000_2")).toMatchObject({ exitCode: EXIT.passed });
-  expect(await crusader("show", "none")).toMatchObject({ exitCode: EXIT.usage });
-  expect(await crusader("code", "v1_commit_1020_3")).toMatchObject({ exitCode: EXIT.usage });
+  expect(await arena("diff", file, "v1_commit_1000_2")).toMatchObject({ exitCode: EXIT.passed });
+  expect(await arena("show", "none")).toMatchObject({ exitCode: EXIT.usage });
+  expect(await arena("code", "v1_commit_1020_3")).toMatchObject({ exitCode: EXIT.usage });
 });
 
 test("what was copied from the arena is refused without a sandbox", async () => {
   const { folder } = await bench();
   const file = join(folder, "theirs.py");
-  await crusader("code", "v1_commit_1000_2", "--output", file);
+  await arena("code", "v1_commit_1000_2", "--output", file);
   writeFileSync(file, "# changed\n");
-  let stderr = "";
-  const io = { stdout: { write: () => true }, stderr: { write: (text: string) => (stderr += text) } };
-  expect(await runCommand(["simulate", file, "--no-sandbox"], io)).toBe(EXIT.environment);
+  const { exitCode, stderr } = await crusader("simulate", file, "--no-sandbox");
+  expect(exitCode).toBe(EXIT.environment);
   expect(stderr).toContain("This is another's code (submission v1_commit_1000_2 of main, ");
 });
 
 test("search and export", async () => {
   const { server, folder } = await bench();
-  const found = await crusader("search", "one", "more");
+  const found = await arena("search", "one", "more");
   expect(found.stdout.split("\n").at(-2)).toBe("1 of 1 submission.");
   await server.close();
   const file = join(folder, "arena.json");
-  const exported = await crusader("export", "--with-code", "--output", file);
+  const exported = await arena("export", "--with-code", "--output", file);
   expect([
     exported.exitCode,
     exported.stderr.includes("cannot be read"),
@@ -141,7 +133,7 @@ test("search and export", async () => {
     ["v1_commit_1010_2", codeFor("v1_commit_1000_2").length + 12],
     ["v1_commit_1020_3", undefined],
   ]);
-  expect((await crusader("export", "--output", file, "--offline")).exitCode).toBe(EXIT.usage);
+  expect((await arena("export", "--output", file, "--offline")).exitCode).toBe(EXIT.usage);
 });
 
 test("sources: named, checked, removed; a key comes from a file and is shown nowhere", async () => {
@@ -149,18 +141,18 @@ test("sources: named, checked, removed; a key comes from a file and is shown now
   const key = join(folder, "key");
   writeFileSync(key, "secret-key-1\n");
   server.apiKey = "secret-key-1";
-  expect((await crusader("leaderboard")).exitCode).toBe(EXIT.environment);
-  const added = await crusader("add", "main", server.address, "--key-file", key, "--replace");
+  expect((await arena("leaderboard")).exitCode).toBe(EXIT.environment);
+  const added = await arena("add", "main", server.address, "--key-file", key, "--replace");
   expect([added.exitCode, added.stdout.includes("secret-key-1"), added.stdout.includes("kept")]).toEqual([
     EXIT.passed,
     false,
     true,
   ]);
-  expect((await crusader("check")).stdout).toMatch(/^answers {2}main, in \d+ ms\n$/);
-  expect((await crusader("add", "x", "ftp://x")).exitCode).toBe(EXIT.usage);
-  expect((await crusader("add", "x", join(folder, "none.db"))).exitCode).toBe(EXIT.usage);
-  expect((await crusader("remove", "main", "--forget")).stdout).toContain("No sources are named.");
-  expect((await crusader("leaderboard")).exitCode).toBe(EXIT.usage);
-  expect((await crusader("leader")).exitCode).toBe(EXIT.usage);
-  expect((await crusader("--help")).exitCode).toBe(EXIT.passed);
+  expect((await arena("check")).stdout).toMatch(/^answers {2}main, in \d+ ms\n$/);
+  expect((await arena("add", "x", "ftp://x")).exitCode).toBe(EXIT.usage);
+  expect((await arena("add", "x", join(folder, "none.db"))).exitCode).toBe(EXIT.usage);
+  expect((await arena("remove", "main", "--forget")).stdout).toContain("No sources are named.");
+  expect((await arena("leaderboard")).exitCode).toBe(EXIT.usage);
+  expect((await arena("leader")).exitCode).toBe(EXIT.usage);
+  expect((await arena("--help")).exitCode).toBe(EXIT.passed);
 });

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { findDocker } from "../../../scripts/machine.mjs";
+import { crusader } from "./crusader-for-tests.ts";
 import { EXIT } from "./io.ts";
-import { runCommand } from "./main.ts";
 
 beforeEach(() => {
   const folder = mkdtempSync(join(tmpdir(), "crusader-doctor-cli-"));
@@ -15,14 +15,7 @@ beforeEach(() => {
   });
 });
 
-async function doctor(...args: string[]) {
-  let [stdout, stderr] = ["", ""];
-  const io = {
-    stdout: { write: (text: string) => (stdout += text) },
-    stderr: { write: (text: string) => (stderr += text) },
-  };
-  return { exitCode: await runCommand(["doctor", ...args], io), stdout, stderr };
-}
+const doctor = (...args: string[]) => crusader("doctor", ...args);
 
 test("a machine without an engine: what to install, and exit 1", async () => {
   vi.stubEnv("DOCKER_HOST", "unix:///no/such.sock");

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { crusader } from "./crusader-for-tests.ts";
 import { EXIT } from "./io.ts";
-import { runCommand } from "./main.ts";
 
 const LAUNCHER = fileURLToPath(new URL("../../../bin/crusader.mjs", import.meta.url));
 const ADDRESS = expect.stringMatching(/^5[1-9A-HJ-NP-Za-km-z]{46,47}$/);
@@ -23,14 +23,7 @@ beforeEach(() => {
   });
 });
 
-async function practice(...args: string[]) {
-  let [stdout, stderr] = ["", ""];
-  const io = {
-    stdout: { write: (text: string) => (stdout += text) },
-    stderr: { write: (text: string) => (stderr += text) },
-  };
-  return { exitCode: await runCommand(["practice", ...args], io), stdout, stderr };
-}
+const practice = (...args: string[]) => crusader("practice", ...args);
 
 test("a process of its own runs it; others use it, make a miner, publish, and stop it", async () => {
   const owner = spawn(process.execPath, [LAUNCHER, "practice", "start", "--block-time", "0.25", "--json"], {

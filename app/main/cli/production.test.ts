@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { crusader } from "./crusader-for-tests.ts";
 import { EXIT } from "./io.ts";
-import { runCommand } from "./main.ts";
 
 const EXAMPLE = fileURLToPath(new URL("../../../fixtures/production-source", import.meta.url));
 
@@ -17,25 +17,18 @@ beforeEach(() => {
   });
 });
 
-async function crusader(...args: string[]) {
-  let [stdout, stderr] = ["", ""];
-  const io = {
-    stdout: { write: (text: string) => (stdout += text) },
-    stderr: { write: (text: string) => (stderr += text) },
-  };
-  return { exitCode: await runCommand(["production", ...args], io), stdout, stderr };
-}
+const production = (...args: string[]) => crusader("production", ...args);
 
 test("fetch, changes, apply, and back", async () => {
-  expect(await crusader("changes")).toMatchObject({
+  expect(await production("changes")).toMatchObject({
     exitCode: EXIT.usage,
     stderr: expect.stringMatching(/not fetched/),
   });
-  const fetched = await crusader("fetch", "--folder", EXAMPLE, "--json");
+  const fetched = await production("fetch", "--folder", EXAMPLE, "--json");
   expect(fetched.exitCode).toBe(EXIT.passed);
   const { newest } = JSON.parse(fetched.stdout);
 
-  const changes = await crusader("changes");
+  const changes = await production("changes");
   expect(changes.stdout.split("\n")).toEqual(
     expect.arrayContaining([
       `built-in -> source ${newest.label}:`,
@@ -44,24 +37,17 @@ test("fetch, changes, apply, and back", async () => {
       "Not found:",
     ]),
   );
-  expect((await crusader("apply")).stdout).toContain(`In force  source ${newest.label}, profile production-source\n`);
-  expect((await crusader("changes", "--from", "builtin", "--to", "in_force", "--json")).exitCode).toBe(EXIT.passed);
+  expect((await production("apply")).stdout).toContain(`In force  source ${newest.label}, profile production-source\n`);
+  expect((await production("changes", "--from", "builtin", "--to", "in_force", "--json")).exitCode).toBe(EXIT.passed);
 
   // What the scan says follows.
   const submission = join(process.env.CRUSADER_HOME ?? "", "train.py");
   writeFileSync(submission, `print(1)\n${readFileSync(join(EXAMPLE, "../submissions/honest.py"), "utf8")}`);
-  const scan = async () => {
-    let stdout = "";
-    await runCommand(["scan", "--json", submission], {
-      stdout: { write: (text) => (stdout += text) },
-      stderr: { write: () => {} },
-    });
-    return JSON.parse(stdout)[0].verdict;
-  };
+  const scan = async () => JSON.parse((await crusader("scan", "--json", submission)).stdout)[0].verdict;
   expect(await scan()).toMatchObject({ ok: false, rule: "forbidden-name", line: 1 });
-  expect((await crusader("revert")).stdout).toContain("In force  built-in, profile production-2026-04\n");
+  expect((await production("revert")).stdout).toContain("In force  built-in, profile production-2026-04\n");
   expect(await scan()).toMatchObject({ ok: true });
-  expect((await crusader("remove")).stdout).toContain("Newest    none\n");
+  expect((await production("remove")).stdout).toContain("Newest    none\n");
 });
 
 test.each([
@@ -72,7 +58,7 @@ test.each([
   [["changes", "--from", "there"], /"there" is no side/],
   [["apply"], /Nothing was fetched yet/],
 ])("%j is wrong use", async (args, message) => {
-  expect(await crusader(...args)).toMatchObject({
+  expect(await production(...args)).toMatchObject({
     exitCode: EXIT.usage,
     stdout: "",
     stderr: expect.stringMatching(message),

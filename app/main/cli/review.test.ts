@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { runCommand } from "./main.ts";
+import { crusader } from "./crusader-for-tests.ts";
 
 const TEMPLATE = readFileSync(fileURLToPath(new URL("../../../templates/single.py", import.meta.url)), "utf8");
 const SUSPICIOUS = TEMPLATE.replace(
@@ -21,18 +21,13 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function crusader(...args: string[]) {
-  let stdout = "";
-  let stderr = "";
-  const exitCode = await runCommand(args, {
-    stdout: { write: (text: string) => (stdout += text) },
-    stderr: { write: (text: string) => (stderr += text) },
-  });
+const run = async (...args: string[]) => {
+  const { exitCode, stdout, stderr } = await crusader("review", ...args);
   return { exitCode, stdout: stdout.replaceAll(folder, "F"), stderr: stderr.replaceAll(folder, "F") };
-}
+};
 
 test("a file with nothing to look at, and its techniques", async () => {
-  expect(await crusader("review", join(folder, "honest.py"))).toEqual({
+  expect(await run(join(folder, "honest.py"))).toEqual({
     exitCode: 0,
     stdout: [
       "F/honest.py: nothing to look at",
@@ -46,7 +41,7 @@ test("a file with nothing to look at, and its techniques", async () => {
 });
 
 test("findings with what they would let one do; marks of direction do not reach the terminal", async () => {
-  expect(await crusader("review", join(folder, "suspicious.py"))).toEqual({
+  expect(await run(join(folder, "suspicious.py"))).toEqual({
     exitCode: 1,
     stdout: [
       "F/suspicious.py: 3 findings, 2 likely exploits",
@@ -69,7 +64,7 @@ test("findings with what they would let one do; marks of direction do not reach 
 
 test("files that cannot be reviewed say so, and the others are reviewed", async () => {
   const names = ["broken.py", "huge.py", "missing.py", "honest.py"].map((name) => join(folder, name));
-  const { exitCode, stdout, stderr } = await crusader("review", ...names);
+  const { exitCode, stdout, stderr } = await run(...names);
   expect({ exitCode, stdout: stdout.split("\n").slice(0, 3), stderr }).toEqual({
     exitCode: 2,
     stdout: [
@@ -79,12 +74,12 @@ test("files that cannot be reviewed say so, and the others are reviewed", async 
     ],
     stderr: "error: F/missing.py cannot be read: it does not exist.\n",
   });
-  expect((await crusader("review", join(folder, "broken.py"))).exitCode).toBe(1);
+  expect((await run(join(folder, "broken.py"))).exitCode).toBe(1);
 });
 
 test("JSON, in the order of the files, with others' text escaped", async () => {
   const names = ["suspicious.py", "honest.py"].map((name) => join(folder, name));
-  const { exitCode, stdout, stderr } = await crusader("review", "--json", ...names);
+  const { exitCode, stdout, stderr } = await run("--json", ...names);
   const results = JSON.parse(stdout);
   expect({ exitCode, stderr, hasMark: stdout.includes("\u202e") }).toEqual({ exitCode: 1, stderr: "", hasMark: false });
   expect(results[0].findings[1]).toEqual({
@@ -107,10 +102,10 @@ test("JSON, in the order of the files, with others' text escaped", async () => {
 });
 
 test.each([
-  [["review"], "Name at least one file to review."],
-  [["review", "--nope", "x.py"], "Unknown option '--nope'"],
+  [[], "Name at least one file to review."],
+  [["--nope", "x.py"], "Unknown option '--nope'"],
 ])("wrong use: %j", async (args, message) => {
-  const { exitCode, stdout, stderr } = await crusader(...args);
+  const { exitCode, stdout, stderr } = await run(...args);
   expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
   expect(stderr).toContain(message);
 });

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { runCommand } from "./main.ts";
+import { crusader } from "./crusader-for-tests.ts";
 
 const HEADER = "def inner_steps(model, data_iterator, optimizer, num_steps, device, num_gpus=1):\n";
 const GOOD = `${HEADER}    return train(fully_shard(model))\n`;
@@ -20,18 +20,13 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function crusader(...args: string[]) {
-  let stdout = "";
-  let stderr = "";
-  const exitCode = await runCommand(args, {
-    stdout: { write: (text: string) => (stdout += text) },
-    stderr: { write: (text: string) => (stderr += text) },
-  });
+const run = async (...args: string[]) => {
+  const { exitCode, stdout, stderr } = await crusader("scan", ...args);
   return { exitCode, stdout: stdout.replaceAll(folder, "F"), stderr: stderr.replaceAll(folder, "F") };
-}
+};
 
 test("a file that passes", async () => {
-  expect(await crusader("scan", "--num-gpus", "4", join(folder, "good.py"))).toEqual({
+  expect(await run("--num-gpus", "4", join(folder, "good.py"))).toEqual({
     exitCode: 0,
     stdout: "F/good.py: passes the scan, dp 4 x tp 1\n",
     stderr: "",
@@ -39,7 +34,7 @@ test("a file that passes", async () => {
 });
 
 test("findings in the validator's order, and what needs CUDA", async () => {
-  expect(await crusader("scan", join(folder, "bad.py"))).toEqual({
+  expect(await run(join(folder, "bad.py"))).toEqual({
     exitCode: 1,
     stdout: [
       "F/bad.py: rejected (security) at line 5: forbidden-module",
@@ -54,7 +49,7 @@ test("findings in the validator's order, and what needs CUDA", async () => {
 });
 
 test("advice in a section of its own, which rejects nothing", async () => {
-  expect(await crusader("scan", join(folder, "advised.py"))).toEqual({
+  expect(await run(join(folder, "advised.py"))).toEqual({
     exitCode: 0,
     stdout: [
       "F/advised.py: passes the scan, no topology declared",
@@ -68,8 +63,7 @@ test("advice in a section of its own, which rejects nothing", async () => {
 });
 
 test("JSON, in the order of the files", async () => {
-  const { exitCode, stdout, stderr } = await crusader(
-    "scan",
+  const { exitCode, stdout, stderr } = await run(
     "--json",
     ...["empty.py", "good.py", "huge.py"].map((name) => join(folder, name)),
   );
@@ -121,7 +115,7 @@ test("JSON, in the order of the files", async () => {
 
 test("a file that cannot be read is wrong use, and the others are scanned", async () => {
   const names = ["missing.py", "sub.py", "good.py/x.py", "good.py"].map((name) => join(folder, name));
-  expect(await crusader("scan", ...names, "")).toEqual({
+  expect(await run(...names, "")).toEqual({
     exitCode: 2,
     stdout: "F/good.py: passes the scan, dp 1 x tp 1\n",
     stderr: [
@@ -135,16 +129,16 @@ test("a file that cannot be read is wrong use, and the others are scanned", asyn
 });
 
 test.each([
-  [["scan"], "Name at least one file to scan."],
-  [["scan", "--num-gpus", "0", "x.py"], '--num-gpus takes a whole number from 1 to 99999, not "0".'],
-  [["scan", "--num-gpus", "2.5", "x.py"], '--num-gpus takes a whole number from 1 to 99999, not "2.5".'],
-  [["scan", "--nope", "x.py"], "Unknown option '--nope'"],
+  [[], "Name at least one file to scan."],
+  [["--num-gpus", "0", "x.py"], '--num-gpus takes a whole number from 1 to 99999, not "0".'],
+  [["--num-gpus", "2.5", "x.py"], '--num-gpus takes a whole number from 1 to 99999, not "2.5".'],
+  [["--nope", "x.py"], "Unknown option '--nope'"],
 ])("wrong use: %j", async (args, message) => {
-  const { exitCode, stdout, stderr } = await crusader(...args);
+  const { exitCode, stdout, stderr } = await run(...args);
   expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
   expect(stderr).toContain(message);
 });
 
 test("a name with control characters cannot draw on the terminal", async () => {
-  expect((await crusader("scan", "\u001b[2Jx.py")).stderr).toBe("error: x.py cannot be read: it does not exist.\n");
+  expect((await run("\u001b[2Jx.py")).stderr).toBe("error: x.py cannot be read: it does not exist.\n");
 });

@@ -39,10 +39,6 @@ export function useArena(): Arena {
   return useStore(known);
 }
 
-export function knownSources(): readonly ShownSource[] {
-  return known.getState().sources ?? [];
-}
-
 /** Throws nothing: what went wrong is told where the list would be. */
 export async function loadSources(): Promise<void> {
   try {

@@ -1,5 +1,5 @@
 /** Every submission over time: scores as points, the best so far as steps, and below them what failed, by its reason. */
-import { memo, useMemo, useRef, useState } from "react";
+import { memo, useMemo } from "react";
 import {
   CartesianGrid,
   ComposedChart,
@@ -14,7 +14,7 @@ import {
 } from "recharts";
 import type { ArenaHistory } from "../../../common/arena.ts";
 import { formatInteger, formatMfu } from "../../../common/format.ts";
-import { ChartFrame, type Zoom } from "../history/chart-frame.tsx";
+import { ChartFrame, useDragZoom, type Zoom } from "../history/chart-frame.tsx";
 import classes from "./arena.module.css";
 import { type Plot, type PlotPoint, plotCsv, plotOf, type Series, scoreRange } from "./chart-parts.ts";
 import { reasonOf, shortHotkey, shownMoment } from "./words.ts";
@@ -126,30 +126,10 @@ function TimePlot({ plot, width, height, bandHeight, zoom, setZoom }: TimePlotPr
       range: scoreRange(shown),
     };
   }, [plot, zoom, width]);
-  const [dragged, setDragged] = useState<[number, number] | null>(null);
-  const from = useRef<number | null>(null);
-  const place = (label: string | number | undefined) => (label === undefined ? null : Number(label));
+  const { dragged, handlers } = useDragZoom(setZoom);
   const isLong = domain[1] - domain[0] > 3 * DAY_MS;
   return (
-    <ComposedChart
-      width={width}
-      height={height}
-      data={columns}
-      margin={MARGIN}
-      accessibilityLayer
-      onMouseDown={({ activeLabel }) => {
-        from.current = place(activeLabel);
-      }}
-      onMouseMove={({ activeLabel }) => {
-        const to = place(activeLabel);
-        if (from.current !== null && to !== null && to !== from.current) setDragged([from.current, to]);
-      }}
-      onMouseUp={() => {
-        if (dragged !== null) setZoom([Math.min(...dragged), Math.max(...dragged)]);
-        setDragged(null);
-        from.current = null;
-      }}
-    >
+    <ComposedChart width={width} height={height} data={columns} margin={MARGIN} accessibilityLayer {...handlers}>
       <CartesianGrid stroke="var(--border)" vertical={false} />
       <XAxis
         {...AXIS}

@@ -1,6 +1,7 @@
 /** The arena in words. What comes of sources is shown as it is: nothing in it is hidden any more (common/arena.ts). Pure. */
 import type { ArenaSubmission, Board, ShownSource, SubmissionReference } from "../../../common/arena.ts";
 import { formatInteger, formatMfu, formatSignedPercent, formatWait } from "../../../common/format.ts";
+import { scoreToPass, thresholdAfter } from "../../../common/leader.ts";
 import type { Mark } from "../../shell/ui/verdict-mark.tsx";
 
 /** Names a submission among those of all sources. */
@@ -102,7 +103,10 @@ export function ownText(own: Own, board: Pick<Board, "leader" | "threshold">, no
       ? `${yours} passes the leader above ${formatMfu(threshold.scoreToPass ?? least)}; when the threshold has decayed is not known without a block.`
       : `${yours} never passes the leader: more than ${formatMfu(least)} is needed when the threshold has decayed to ${formatSignedPercent(100 * threshold.rules.baseThreshold)}.`;
   }
-  if (threshold.block !== null && passesAtBlock <= threshold.block) return `${yours} would pass the leader now.`;
+  if (threshold.block !== null && passesAtBlock <= threshold.block) {
+    const left = thresholdAfter(score, leader.score, threshold.rules);
+    return `${yours} would pass the leader now; to pass it in turn, more than ${formatMfu(scoreToPass(score, left))} would be needed at first.`;
+  }
   // The source has been away for longer than that takes.
   if (passesAtTime !== null && Date.parse(passesAtTime) <= nowMs) {
     return `${yours} passes the leader since block ${formatInteger(passesAtBlock)} (${shownMoment(passesAtTime)}) if nothing happened meanwhile.`;

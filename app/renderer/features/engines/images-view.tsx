@@ -8,6 +8,7 @@ import { client } from "../../client.ts";
 import { asCrusaderError } from "../../connection.ts";
 import { notify, notifyError } from "../../shell/notifications.ts";
 import { ErrorState, Loading } from "../../shell/ui/states.tsx";
+import { TokenForm } from "../../shell/ui/token-form.tsx";
 import { VerdictMark } from "../../shell/ui/verdict-mark.tsx";
 import { useLoaded } from "../production/use-loaded.ts";
 import classes from "./engines.module.css";
@@ -38,7 +39,7 @@ export function ImagesView({ engine, profile }: Place) {
       <ImageList engine={engine} key={`${engine} ${build?.state} ${build?.taskId}`} />
       <BuildForm engine={engine} profile={profile} />
       {build !== null && <BuildState build={build} />}
-      <TokenForm />
+      <HubToken />
     </>
   );
 }
@@ -361,51 +362,21 @@ function useSlowly(value: string): string {
   return shown;
 }
 
-function TokenForm() {
+function HubToken() {
   const { value, error, again } = useLoaded("token", (signal) => client.images.hasToken(undefined, { signal }));
-  const [token, setToken] = useState("");
   if (error !== null) return <ErrorState error={error} retry={again} />;
-  const hasToken = value?.hasToken === true;
-  const doing = (action: () => Promise<unknown>) => {
-    action()
-      .then(() => {
-        setToken("");
-        again();
-      })
-      .catch((thrown: unknown) => notifyError(thrown));
-  };
   return (
-    <details>
-      <summary>Hugging Face token: {hasToken ? "kept" : "none"}</summary>
-      <form
-        className={classes.part}
-        aria-label="Hugging Face token"
-        onSubmit={(event) => {
-          event.preventDefault();
-          doing(() => client.images.setToken({ token }));
-        }}
-      >
-        <p className={classes.dim}>
-          For gated models, tokenizers and data sets. It is kept on Crusader's machine for its owner only, goes to the
-          hub and to builds as a secret, and is never shown again.
-        </p>
-        <div className={classes.fields}>
-          <TextInput
-            type="password"
-            label={hasToken ? "Another token" : "Token"}
-            autoComplete="off"
-            value={token}
-            onChange={({ currentTarget }) => setToken(currentTarget.value.trim())}
-            classNames={{ input: "mono" }}
-            w="18rem"
-          />
-          <Button type="submit" disabled={!hubTokenPattern.test(token)}>
-            Keep the token
-          </Button>
-          {hasToken && <Button onClick={() => doing(() => client.images.removeToken())}>Forget the token</Button>}
-        </div>
-      </form>
-    </details>
+    <TokenForm
+      service="Hugging Face"
+      hasToken={value?.hasToken === true}
+      pattern={hubTokenPattern}
+      keep={(token) => client.images.setToken({ token })}
+      forget={() => client.images.removeToken()}
+      onChanged={again}
+    >
+      For gated models, tokenizers and data sets. It is kept on Crusader's machine for its owner only, goes to the hub
+      and to builds as a secret, and is never shown again.
+    </TokenForm>
   );
 }
 

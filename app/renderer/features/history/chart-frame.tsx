@@ -57,6 +57,30 @@ export function ChartFrame({ title, extent, csv, height = CHART_HEIGHT, children
   );
 }
 
+type ChartPointer = { activeLabel?: string | number | undefined };
+
+/** Drawing a part of the x axis with the mouse zooms to it. `dragged`: its two ends as they are drawn. */
+export function useDragZoom(setZoom: (zoom: Zoom) => void) {
+  const [dragged, setDragged] = useState<readonly [number, number] | null>(null);
+  const from = useRef<number | null>(null);
+  const placeOf = ({ activeLabel }: ChartPointer) => (activeLabel === undefined ? null : Number(activeLabel));
+  const handlers = {
+    onMouseDown: (pointer: ChartPointer) => {
+      from.current = placeOf(pointer);
+    },
+    onMouseMove: (pointer: ChartPointer) => {
+      const to = placeOf(pointer);
+      if (from.current !== null && to !== null && to !== from.current) setDragged([from.current, to]);
+    },
+    onMouseUp: () => {
+      if (dragged !== null) setZoom([Math.min(...dragged), Math.max(...dragged)]);
+      setDragged(null);
+      from.current = null;
+    },
+  };
+  return { dragged, handlers };
+}
+
 async function copyText(text: string): Promise<void> {
   try {
     await navigator.clipboard.writeText(text);

@@ -1,6 +1,6 @@
 /** The history in pictures: scores over time and by version, and where the time of the stages goes. */
 import { Select } from "@mantine/core";
-import { type ReactNode, startTransition, useEffect, useMemo, useRef, useState } from "react";
+import { type ReactNode, startTransition, useEffect, useMemo, useState } from "react";
 import {
   Area,
   Bar,
@@ -35,7 +35,7 @@ import {
   toCsv,
   usualScoreKind,
 } from "./chart-data.ts";
-import { ChartFrame, type Zoom } from "./chart-frame.tsx";
+import { ChartFrame, useDragZoom, type Zoom } from "./chart-frame.tsx";
 import classes from "./history.module.css";
 
 export type ChartsProps = {
@@ -175,29 +175,9 @@ function TimeChart({ points, width, height, zoom, setZoom, shown, extent, baseli
     () => markedPoints(drawn, ((domain[1] - domain[0]) * MARKS_APART_PIXELS) / Math.max(1, width - Y_WIDTH)),
     [drawn, domain, width],
   );
-  const [dragged, setDragged] = useState<[number, number] | null>(null);
-  const from = useRef<number | null>(null);
-  const place = (label: string | number | undefined) => (label === undefined ? null : Number(label));
+  const { dragged, handlers } = useDragZoom(setZoom);
   return (
-    <ComposedChart
-      width={width}
-      height={height}
-      data={drawn}
-      margin={MARGIN}
-      accessibilityLayer
-      onMouseDown={({ activeLabel }) => {
-        from.current = place(activeLabel);
-      }}
-      onMouseMove={({ activeLabel }) => {
-        const to = place(activeLabel);
-        if (from.current !== null && to !== null && to !== from.current) setDragged([from.current, to]);
-      }}
-      onMouseUp={() => {
-        if (dragged !== null) setZoom([Math.min(...dragged), Math.max(...dragged)]);
-        setDragged(null);
-        from.current = null;
-      }}
-    >
+    <ComposedChart width={width} height={height} data={drawn} margin={MARGIN} accessibilityLayer {...handlers}>
       <CartesianGrid stroke="var(--border)" vertical={false} />
       <XAxis
         {...AXIS}

@@ -1,5 +1,5 @@
 /** Publishing the file from here: as a secret gist, or on the practice network's own host. */
-import { Button, TextInput } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useState } from "react";
 import { GITHUB_NEW_TOKEN_PAGE } from "../../../common/addresses.ts";
 import type { Network } from "../../../common/chain.ts";
@@ -8,9 +8,9 @@ import { gitHubTokenPattern } from "../../../common/hosting.ts";
 import type { Target } from "../../../common/simulation.ts";
 import { client } from "../../client.ts";
 import { asCrusaderError } from "../../connection.ts";
-import { notifyError } from "../../shell/notifications.ts";
 import { freshTarget, type ShownTarget } from "../../shell/selection.ts";
 import { ErrorState } from "../../shell/ui/states.tsx";
+import { TokenForm } from "../../shell/ui/token-form.tsx";
 import { useLoaded } from "../production/use-loaded.ts";
 import classes from "./hosting.module.css";
 
@@ -96,56 +96,23 @@ function PublishAsGist({ target, gistId, onPublished }: PublishProps) {
         </span>
       </div>
       {error !== null && <ErrorState error={error} />}
-      <TokenForm hasToken={hasToken} error={token.error} again={token.again} />
-    </>
-  );
-}
-
-function TokenForm({ hasToken, error, again }: { hasToken: boolean; error: CrusaderError | null; again: () => void }) {
-  const [token, setToken] = useState("");
-  if (error !== null) return <ErrorState error={error} retry={again} />;
-  const doing = (action: () => Promise<unknown>) => {
-    action()
-      .then(() => {
-        setToken("");
-        again();
-      })
-      .catch((thrown: unknown) => notifyError(thrown));
-  };
-  return (
-    <details>
-      <summary>GitHub token: {hasToken ? "kept" : "none"}</summary>
-      <form
-        className={classes.part}
-        aria-label="GitHub token"
-        onSubmit={(event) => {
-          event.preventDefault();
-          doing(() => client.hosting.setToken({ token }));
-        }}
-      >
-        <p className={classes.dim}>
+      {token.error !== null && <ErrorState error={token.error} retry={token.again} />}
+      {token.error === null && (
+        <TokenForm
+          service="GitHub"
+          hasToken={hasToken}
+          pattern={gitHubTokenPattern}
+          keep={(word) => client.hosting.setToken({ token: word })}
+          forget={() => client.hosting.removeToken()}
+          onChanged={token.again}
+        >
           Give it the right to write gists and no other:{" "}
           <a className={classes.link} href={GITHUB_NEW_TOKEN_PAGE} target="_blank" rel="noreferrer">
             make one on GitHub
           </a>
           . It is kept on Crusader's machine for its owner only, goes to GitHub, and is never shown again.
-        </p>
-        <div className={classes.row}>
-          <TextInput
-            type="password"
-            label={hasToken ? "Another token" : "Token"}
-            autoComplete="off"
-            value={token}
-            onChange={({ currentTarget }) => setToken(currentTarget.value.trim())}
-            classNames={{ input: "mono" }}
-            w="18rem"
-          />
-          <Button type="submit" disabled={!gitHubTokenPattern.test(token)}>
-            Keep the token
-          </Button>
-          {hasToken && <Button onClick={() => doing(() => client.hosting.removeToken())}>Forget the token</Button>}
-        </div>
-      </form>
-    </details>
+        </TokenForm>
+      )}
+    </>
   );
 }
