@@ -1,17 +1,12 @@
 /** A source's name and place. An API key goes in here and comes out nowhere; a database is picked, not named by a path. */
-import { Button, Checkbox, Select, TextInput } from "@mantine/core";
+import { Button, Select, TextInput } from "@mantine/core";
 import { useState } from "react";
 import type { ShownSource } from "../../../common/arena.ts";
 import type { CrusaderError } from "../../../common/errors.ts";
-import {
-  ADDRESS_PROBLEM,
-  isPlain,
-  serverAddressOf,
-  serverNameProblem,
-  serverTokenProblem,
-} from "../../../common/servers.ts";
+import { ADDRESS_PROBLEM, isPlain, serverAddressOf, serverNameProblem } from "../../../common/servers.ts";
 import { client } from "../../client.ts";
 import { asCrusaderError } from "../../connection.ts";
+import { KeptSecretField, useKeptSecret } from "../../shell/ui/kept-secret.tsx";
 import { ErrorState } from "../../shell/ui/states.tsx";
 import { pickFolder } from "../workspace/picker.ts";
 import classes from "./arena.module.css";
@@ -34,17 +29,13 @@ export function SourceForm({ source, kind: firstKind, onDone }: SourceFormProps)
   const [kind, setKind] = useState<string>(source?.kind === "database" ? "database" : firstKind);
   const [name, setName] = useState(source?.name ?? "");
   const [address, setAddress] = useState(source?.kind === "api" ? source.place : "");
-  const [key, setKey] = useState("");
-  const [forgets, setForgets] = useState(false);
   const [isSaving, setSaving] = useState(false);
   const [error, setError] = useState<CrusaderError | null>(null);
   const meant = serverAddressOf(address.trim());
-  const word = key.trim();
   const hasMoved = source !== null && meant !== null && meant !== source.place;
-  const keeps = source?.hasApiKey === true && !hasMoved && !forgets && word === "";
+  const key = useKeptSecret(source?.hasApiKey === true, hasMoved);
   const nameIsWrong = serverNameProblem(name.trim());
-  const keyIsWrong = word === "" ? null : serverTokenProblem(word);
-  const isFit = nameIsWrong === null && (kind === "database" || (meant !== null && keyIsWrong === null));
+  const isFit = nameIsWrong === null && (kind === "database" || (meant !== null && key.problem === null));
   const replace = source !== null;
 
   const save = async () => {
@@ -52,8 +43,8 @@ export function SourceForm({ source, kind: firstKind, onDone }: SourceFormProps)
     setSaving(true);
     try {
       const place = { kind: "api" as const, address: meant };
-      const apiKey = word === "" ? null : word;
-      setSources(await client.arena.addSource({ name: name.trim(), place, apiKey, keepApiKey: keeps, replace }));
+      const { typed: apiKey, keeps: keepApiKey } = key;
+      setSources(await client.arena.addSource({ name: name.trim(), place, apiKey, keepApiKey, replace }));
       onDone(name.trim());
     } catch (thrown) {
       setError(asCrusaderError(thrown));
@@ -118,32 +109,13 @@ export function SourceForm({ source, kind: firstKind, onDone }: SourceFormProps)
             autoComplete="off"
           />
           {meant !== null && isPlain(meant) && <PlainWarning />}
-          <TextInput
-            type="password"
+          <KeptSecretField
+            secret={key}
             label="API key"
-            description="Only where the API asks for one. It is kept in a file for its owner only, and is shown nowhere."
-            placeholder={keeps ? "A key is kept; leave it empty to keep it" : "none"}
-            value={key}
-            onChange={({ currentTarget }) => setKey(currentTarget.value)}
-            error={keyIsWrong}
-            spellCheck={false}
-            autoComplete="off"
+            description="Only where the API asks for one."
+            noun="key"
+            whose="API"
           />
-          {source?.hasApiKey === true && !hasMoved && (
-            <Checkbox
-              size="xs"
-              label="Forget the key that is kept"
-              checked={forgets}
-              disabled={word !== ""}
-              onChange={({ currentTarget }) => setForgets(currentTarget.checked)}
-            />
-          )}
-          {source?.hasApiKey === true && hasMoved && word === "" && (
-            <p className={classes.caution}>
-              The key that is kept belongs to the old address and does not go to another: type it again, or the API gets
-              none.
-            </p>
-          )}
         </>
       )}
       {kind === "database" && (

@@ -1,5 +1,5 @@
 /** A server's name, address and token. The token goes in here and comes out nowhere. */
-import { Button, Checkbox, TextInput } from "@mantine/core";
+import { Button, TextInput } from "@mantine/core";
 import { useState } from "react";
 import type { CrusaderError } from "../../../common/errors.ts";
 import {
@@ -8,9 +8,9 @@ import {
   type ShownServer,
   serverAddressOf,
   serverNameProblem,
-  serverTokenProblem,
 } from "../../../common/servers.ts";
 import { asCrusaderError } from "../../connection.ts";
+import { KeptSecretField, useKeptSecret } from "../../shell/ui/kept-secret.tsx";
 import { ErrorState } from "../../shell/ui/states.tsx";
 import { PlainWarning } from "./plain-warning.tsx";
 import classes from "./servers.module.css";
@@ -19,18 +19,15 @@ import { saveServer } from "./servers-store.ts";
 export function ServerForm({ server, onDone }: { server: ShownServer | null; onDone: () => void }) {
   const [name, setName] = useState(server?.name ?? "");
   const [address, setAddress] = useState(server?.address ?? "");
-  const [token, setToken] = useState("");
-  const [forgets, setForgets] = useState(false);
   const [isSaving, setSaving] = useState(false);
   const [error, setError] = useState<CrusaderError | null>(null);
   const meant = serverAddressOf(address.trim());
-  const word = token.trim();
   const hasMoved = server !== null && meant !== null && meant !== server.address;
-  const keeps = server?.hasToken === true && !hasMoved && !forgets && word === "";
+  const token = useKeptSecret(server?.hasToken === true, hasMoved);
   const problems = {
     name: serverNameProblem(name.trim()),
     address: meant === null ? ADDRESS_PROBLEM : null,
-    token: word === "" ? null : serverTokenProblem(word),
+    token: token.problem,
   };
   const isFit = Object.values(problems).every((problem) => problem === null);
   const shownUnless = (isEmpty: boolean, problem: string | null) => (isEmpty ? null : problem);
@@ -42,8 +39,8 @@ export function ServerForm({ server, onDone }: { server: ShownServer | null; onD
       await saveServer({
         name: name.trim(),
         address: meant,
-        token: word === "" ? null : word,
-        keepToken: keeps,
+        token: token.typed,
+        keepToken: token.keeps,
         replace: server !== null,
       });
       onDone();
@@ -85,32 +82,13 @@ export function ServerForm({ server, onDone }: { server: ShownServer | null; onD
         autoComplete="off"
       />
       {meant !== null && isPlain(meant) && <PlainWarning />}
-      <TextInput
-        type="password"
+      <KeptSecretField
+        secret={token}
         label="Token"
-        description="The box's EVAL_AUTH_TOKEN. It is kept in a file for its owner only, and is shown nowhere."
-        placeholder={keeps ? "A token is kept; leave it empty to keep it" : "none"}
-        value={token}
-        onChange={({ currentTarget }) => setToken(currentTarget.value)}
-        error={problems.token}
-        spellCheck={false}
-        autoComplete="off"
+        description="The box's EVAL_AUTH_TOKEN."
+        noun="token"
+        whose="server"
       />
-      {server?.hasToken === true && !hasMoved && (
-        <Checkbox
-          size="xs"
-          label="Forget the token that is kept"
-          checked={forgets}
-          disabled={word !== ""}
-          onChange={({ currentTarget }) => setForgets(currentTarget.checked)}
-        />
-      )}
-      {server?.hasToken === true && hasMoved && word === "" && (
-        <p className={classes.caution}>
-          The token that is kept belongs to the old address and does not go to another: type it again, or the server
-          gets none.
-        </p>
-      )}
       {error !== null && <ErrorState error={error} />}
       <div className={classes.actions}>
         <Button type="submit" variant="filled" disabled={!isFit} loading={isSaving}>
