@@ -163,3 +163,18 @@ test("what is no metadata of such a chain is refused", async () => {
   await refused(metadata.slice(0, 2000)).toMatchObject({ code: "chain_refused" });
   await refused(metadata.replace("0x6d6574610e", "0x6d6574610d")).toMatchObject({ code: "chain_refused" });
 });
+
+test("an extension of a type that contains itself is unknown, and ends nothing", async () => {
+  const name = (text: string) => Buffer.from([text.length << 2, ...Buffer.from(text)]).toString("hex");
+  const path = `0c${["node_subtensor_runtime", "check_nonce", "CheckNonce"].map(name).join("")}`;
+  // Its number; a parameter T of no type; one field, which has no name, of a type of the other number.
+  const nonce = new RegExp(`(.{4})(${path}04${name("T")}00000400)(.{2})(01${name("T::Nonce")})`);
+  expect(metadata).toMatch(nonce);
+  const runtime = await Runtime.read(metadata.replace(nonce, "$1$2$1$4"), VERSION);
+  expect(() => runtime.checkExtensions()).toThrow(
+    expect.objectContaining({
+      code: "chain_refused",
+      message: expect.stringContaining('It wants "CheckNonce" signed, which Crusader knows in another form.'),
+    }),
+  );
+});

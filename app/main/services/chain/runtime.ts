@@ -44,6 +44,7 @@ const MAX_SIGNED_BYTES = 256;
 const ADDRESS_PREFIX = 42;
 const SR25519 = 1;
 const ED25519 = 0;
+const MAX_SHAPE_DEPTH = 8;
 
 /** What an extension signs beside the call, as the library writes it: what is in the extrinsic, and what is only signed. */
 const KNOWN_EXTENSIONS: Record<string, { extra: string; additional: string }> = {
@@ -495,9 +496,11 @@ export class Runtime {
   }
 
   /** How a type is laid out, as far as `KNOWN_EXTENSIONS` tells apart; "other" for the rest. */
-  #shapeOf(typeId: number): string {
+  #shapeOf(typeId: number, depth = 0): string {
     const found = this.#metadata.asV14.lookup.types[typeId]?.type;
-    if (found === undefined) return "other";
+    // Deeper than any known extension: a lying node's type may contain itself.
+    if (found === undefined || depth > MAX_SHAPE_DEPTH) return "other";
+    const shapeOf = (id: { toNumber: () => number }) => this.#shapeOf(id.toNumber(), depth + 1);
     const { def, path } = found;
     const name = path.at(-1)?.toString();
     const fields = def.isTuple
@@ -505,19 +508,19 @@ export class Runtime {
       : def.isComposite
         ? def.asComposite.fields.map(({ type }) => type)
         : null;
-    if (fields?.every((field) => this.#shapeOf(field.toNumber()) === "empty")) return "empty";
+    if (fields?.every((field) => shapeOf(field) === "empty")) return "empty";
     if (def.isPrimitive) return def.asPrimitive.type.toLowerCase();
-    if (def.isCompact) return `Compact<${this.#shapeOf(def.asCompact.type.toNumber())}>`;
-    if (def.isArray) return `[${this.#shapeOf(def.asArray.type.toNumber())}; ${def.asArray.len.toNumber()}]`;
+    if (def.isCompact) return `Compact<${shapeOf(def.asCompact.type)}>`;
+    if (def.isArray) return `[${shapeOf(def.asArray.type)}; ${def.asArray.len.toNumber()}]`;
     if (name === "Option" && def.isVariant) {
       const inner = def.asVariant.variants[1]?.fields[0]?.type;
-      return inner === undefined ? "other" : `Option<${this.#shapeOf(inner.toNumber())}>`;
+      return inner === undefined ? "other" : `Option<${shapeOf(inner)}>`;
     }
     if (name === "Era" && def.isVariant) return "Era";
     if (name === "Mode" && def.isVariant) return "mode";
     const [only, ...more] = fields ?? [];
     if (only === undefined || more.length > 0) return "other";
-    const inner = this.#shapeOf(only.toNumber());
+    const inner = shapeOf(only);
     // A named wrapper around one value is laid out as that value.
     return name === "H256" && inner === "[u8; 32]" ? "H256" : inner;
   }

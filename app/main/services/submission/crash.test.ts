@@ -205,6 +205,31 @@ test.each(SUBMISSION_STEPS)(
   },
 );
 
+test("a payment that a node called gone before its submission was abandoned is found by the next, and not made twice", async () => {
+  const first = await bench();
+  const { id } = await first.service.begin(first.order);
+  await take(first, id, "stake");
+  await first.close();
+  const denied = first.open({}, denying);
+  await denied.service.send(await signed({ ...first, ...denied }, id, "transfer"));
+  first.node.mine(3);
+  await until(denied.service, id, (now) => stepOf(now, "transfer").state === "expired");
+  await denied.service.abandon(id);
+  await denied.close();
+
+  const { service } = first.open();
+  expect(service.openPayments()).toEqual([]);
+  await expect(service.begin(orderOf(first.host, first.miner))).rejects.toMatchObject({
+    code: "conflict",
+    message: expect.stringMatching(/^The transfer of the fee that submission .* sent is on the chain after all/),
+  });
+  const [payment] = service.openPayments();
+  expect(payment).toMatchObject({ submissionId: id });
+  const citing = { ...orderOf(first.host, first.miner), coldkey: null, payment: payment ?? null };
+  expect((await service.begin(citing)).state).toBe("open");
+  expect(await takenOf(first)).toEqual([2, 0]);
+});
+
 test("a payment that is not where a node said it is, by the node of now, is cited by nothing", async () => {
   const first = await bench();
   const { id } = await first.service.begin(first.order);

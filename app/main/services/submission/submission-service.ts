@@ -9,14 +9,15 @@ import { codeHashOf, type Payment, packCommitment, paymentToCome } from "../../.
 import { CrusaderError } from "../../../common/errors.ts";
 import { formatAmount } from "../../../common/format.ts";
 import type { ExportedFile } from "../../../common/history.ts";
-import type {
-  DryRun,
-  Fee,
-  OpenPayment,
-  Preflight,
-  Signed,
-  Submission,
-  SubmissionStep,
+import {
+  type DryRun,
+  type Fee,
+  type OpenPayment,
+  type Preflight,
+  type Signed,
+  SUBMISSION_STEPS,
+  type Submission,
+  type SubmissionStep,
 } from "../../../common/submission.ts";
 import type { Chain } from "../chain/index.ts";
 import { lockFile } from "../locks/index.ts";
@@ -60,6 +61,12 @@ import {
 } from "./steps.ts";
 
 const LOOK_EVERY_MS = 1000;
+
+const FOUND_AGAIN_HINTS: Record<SubmissionStep, string> = {
+  stake: "What it created is still the coldkey's. Begin again to stake once more, or unstake it first.",
+  transfer: "The fee is paid: begin again with this payment, which is offered now, instead of a new one.",
+  commit: "Follow that submission: its commitment counts, and another would replace it.",
+};
 
 export class SubmissionService {
   readonly #needs: SubmissionNeeds;
@@ -162,7 +169,8 @@ export class SubmissionService {
     const accounts = [hotkeyAddress, ...(pays && coldkeyAddress !== null ? [coldkeyAddress] : [])];
     // Two hotkeys of one coldkey could cite one payment at the same moment.
     const payments = order.payment === null ? [] : [`payment-${order.payment.block}-${order.payment.extrinsicIndex}`];
-    return this.#locked([...accounts, ...payments], signal, () => {
+    return this.#locked([...accounts, ...payments], signal, async () => {
+      await this.#refuseFoundAgain(chain, accounts);
       this.#refuseOpenOthers(chain.genesisHash, accounts);
       const cited = fee === null ? null : order.payment;
       if (cited !== null && this.#ownPayment(chain.genesisHash, cited, null)?.isOpen === false) {
@@ -576,6 +584,30 @@ export class SubmissionService {
         `Submission ${meant.id} (${meant.fileName}) with the key ${shared} is not over. Nothing was begun.`,
         "Finish it, or abandon it.",
       );
+    }
+  }
+
+  /**
+   * What a node said is gone for good, of a submission that was then abandoned, is asked of the node of now: it may have lied,
+   * and a fee would be paid twice. Where this one cannot tell, that stands in nobody's way: it may have forgotten those blocks.
+   */
+  async #refuseFoundAgain(chain: Chain, accounts: readonly string[]): Promise<void> {
+    for (const { meant, journal } of this.#records.all()) {
+      const isShared = accountsOf(meant).some((account) => accounts.includes(account));
+      if (meant.genesisHash !== chain.genesisHash || !journal.isAbandoned || !isShared) continue;
+      for (const step of SUBMISSION_STEPS) {
+        if (finalizedOf(journal, step) !== null) continue;
+        await this.#following.lookAgain(meant.id, chain, step).catch((error: unknown) => {
+          if (!(error instanceof CrusaderError) || error.code !== "conflict") throw error;
+        });
+        if (finalizedOf(this.#records.read(meant.id).journal, step) === null) continue;
+        this.#moved.advance();
+        throw new CrusaderError(
+          "conflict",
+          `The ${STEP_WORDS[step]} that submission ${meant.id} sent is on the chain after all: a node had said that it never would be. Nothing was begun.`,
+          FOUND_AGAIN_HINTS[step],
+        );
+      }
     }
   }
 
