@@ -178,7 +178,9 @@ test("the lists by keyboard: along them, searched, and two of anything compared"
   putFile(workbench, "mine.py", "import torch\n");
   const page = await workbench.open();
   await added(page, server.address);
-  await row(page, "v5_commit_2100_9").waitFor();
+  // Rows take their places as details come in.
+  await settled(() => rank(page, "v5_commit_2000_7")).toEqual(["1", "2", "60.00 %"]);
+  await settled(() => rank(page, "v5_commit_2100_9")).toEqual(["2", "1", "60.30 %"]);
   await row(page, "v5_commit_2000_7").focus();
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Control+ArrowUp");

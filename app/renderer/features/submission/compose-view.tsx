@@ -44,7 +44,7 @@ export function ComposeView() {
   const request = requestOf(form, target?.target ?? null, profile);
   const revision = useActivity((state) => state.historyRevision);
   useEffect(() => watchNetwork(form.network), [form.network]);
-  const { asked, again } = usePreflight(request, revision);
+  const { asked, again } = usePreflight(request, { target, revision });
   const preflight = asked?.preflight ?? null;
   const reason =
     missingWords(form, target, profile) ??

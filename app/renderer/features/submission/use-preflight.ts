@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "react";
 import type { CrusaderError } from "../../../common/errors.ts";
 import type { Preflight, SubmissionRequest } from "../../../common/submission.ts";
 import { client, followStream } from "../../client.ts";
+import type { ShownTarget } from "../../shell/selection.ts";
 import { shownMeanwhile } from "./form.ts";
 
 /** Typing a URL is not a question at each key. */
@@ -18,10 +19,13 @@ export type Asked = {
   isRunning: boolean;
 };
 
-/** Null without a request. `again` asks anew, as does another `revision`: of what the answer goes by here. */
+/**
+ * Null without a request. `again` asks anew, as does what the answer goes by here and the request does not tell: another
+ * `target` (its file was saved), another `revision` of the runs.
+ */
 export function usePreflight(
   request: SubmissionRequest | null,
-  revision: number,
+  { target, revision }: { target: ShownTarget | null; revision: number },
 ): { asked: Asked | null; again: () => void } {
   const [asked, setAsked] = useState<Asked | null>(null);
   const latest = useRef(asked);
@@ -58,7 +62,7 @@ export function usePreflight(
       clearTimeout(timer);
       stop?.();
     };
-  }, [key, round, revision]);
+  }, [key, round, target, revision]);
   const isUnreachable =
     asked?.isRunning === false && asked.preflight?.checks.some(({ id, state }) => id === "node" && state === "block");
   useEffect(() => {
