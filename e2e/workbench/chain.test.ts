@@ -22,7 +22,7 @@ test("a chain is shown from when it is used, by name or address, with what stand
   expect(await bar(page, "practice").count()).toBe(0);
 
   await command(page, "Show Submit");
-  await bar(page, "practice").getByText("no connection").waitFor();
+  await bar(page, "practice").getByText("not running").waitFor();
   await submit(page).getByRole("button", { name: "Start the practice network" }).waitFor();
   await workbench.services.practice.start(1);
   await bar(page, "practice")

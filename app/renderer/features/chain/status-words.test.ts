@@ -38,6 +38,10 @@ test("before there is a block, and where there is no connection", () => {
     ["trouble", "reconnecting"],
     ["trouble", "no connection"],
   ]);
+  expect(statusWords({ ...nothing, network: "practice", state: "failed", problem: SLOW }, 0)).toMatchObject({
+    tone: "working",
+    text: "not running",
+  });
 });
 
 test("a node's own address is named by its host", () => {

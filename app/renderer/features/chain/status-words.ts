@@ -27,6 +27,8 @@ export function statusWords(status: ChainStatus, sinceMs: number): StatusWords {
     case "reconnecting":
       return { tone: "trouble", text: "reconnecting", problem };
     case "failed":
+      // One's own, which nobody has started: nothing is wrong.
+      if (status.network === "practice") return { tone: "working", text: "not running", problem };
       return { tone: "trouble", text: "no connection", problem };
     case "connected": {
       if (status.block === null || status.ageSeconds === null) return { tone: "working", text: "connected", problem };
