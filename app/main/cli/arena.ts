@@ -405,7 +405,7 @@ async function diff(context: Context): Promise<number> {
         await submissionFor({ ...context, words: [side.submissionId], options: { ...options, source } });
     }
   }
-  const found = services.arena.diff(a, b);
+  const found = await services.arena.diff(a, b, { offline: options.offline === true });
   if (options.json === true) {
     const { a: sideA, b: sideB, identical, diff: patch } = found;
     const titled = ({ title, sha256 }: typeof sideA) => ({ title, sha256 });

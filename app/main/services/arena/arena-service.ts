@@ -409,10 +409,20 @@ export class ArenaService implements Standings {
       );
   }
 
-  /** Throws `not_found`, `usage` where both sides are the one before the other. */
-  diff(a: DiffedSide, b: DiffedSide): ArenaDiff {
+  /** Code that is not kept yet is read from its source first, unless `offline`. Throws `not_found`. */
+  async diff(a: DiffedSide, b: DiffedSide, { offline = false }: { offline?: boolean } = {}): Promise<ArenaDiff> {
     const reference = [a, b].find((side) => side.kind === "submission");
-    const [sideA, sideB] = [this.#diffed(a, reference), this.#diffed(b, reference)];
+    const diffed = async (side: DiffedSide): Promise<ArenaDiff["a"]> => {
+      const { title, bytes, submission } = this.#diffed(side, reference);
+      if (submission !== null && !offline) await this.#bringCode(submission);
+      const content = submission === null ? bytes : this.code(submission).bytes;
+      return {
+        title,
+        text: shownLines(Buffer.from(content).toString("utf8")),
+        sha256: createHash("sha256").update(content).digest("hex"),
+      };
+    };
+    const [sideA, sideB] = await Promise.all([diffed(a), diffed(b)]);
     const identical = sideA.sha256 === sideB.sha256;
     const options = { context: 3, timeout: DIFF_TIMEOUT_MS, headerOptions: FILE_HEADERS_ONLY };
     const diff = identical
@@ -720,28 +730,37 @@ export class ArenaService implements Standings {
     });
   }
 
-  #diffed(side: DiffedSide, reference: DiffedSide | undefined): ArenaDiff["a"] {
-    const of = (title: string, bytes: Uint8Array) => ({
-      title,
-      text: shownLines(Buffer.from(bytes).toString("utf8")),
-      sha256: createHash("sha256").update(bytes).digest("hex"),
-    });
+  /** What a side is, with its bytes, or of which submission they are. */
+  #diffed(
+    side: DiffedSide,
+    reference: DiffedSide | undefined,
+  ): { title: string } & ({ bytes: Uint8Array; submission: null } | { bytes: null; submission: SubmissionReference }) {
     switch (side.kind) {
       case "bytes":
-        return of(side.title, side.bytes);
+        return { title: side.title, bytes: side.bytes, submission: null };
       case "submission":
-        return of(side.submissionId, this.code(side).bytes);
+        return { title: side.submissionId, bytes: null, submission: side };
       case "leader": {
         const leader = this.#leaderOf(side.source);
         if (leader === null) throw new CrusaderError("not_found", `Nobody leads in ${side.source} yet.`);
-        return of(`${leader.submissionId} (leader)`, this.code(leader).bytes);
+        return { title: `${leader.submissionId} (leader)`, bytes: null, submission: leader };
       }
       case "previous": {
         const previous = reference?.kind === "submission" ? this.#archive.previousOf(this.#kept(reference)) : null;
         if (previous === null)
           throw new CrusaderError("not_found", "Its author has none before it.", "Compare it with another one.");
-        return of(`${previous.submissionId} (the author's one before)`, this.code(previous).bytes);
+        return { title: `${previous.submissionId} (the author's one before)`, bytes: null, submission: previous };
       }
+    }
+  }
+
+  /** From its source, where none is kept: nobody has looked at it closer yet. Where that fails, whoever needs it says so. */
+  async #bringCode(reference: SubmissionReference): Promise<void> {
+    if (this.#kept(reference).codeRow !== null) return;
+    try {
+      await this.#looks.lookAtSubmission(reference.source, reference.submissionId);
+    } catch (error) {
+      if (!(error instanceof CrusaderError)) throw error;
     }
   }
 

@@ -586,24 +586,40 @@ test("a diff against the leader, the author's one before, another submission and
   });
   await arena.refresh();
   const a = { kind: "submission" as const, source: "main", submissionId: "v1_commit_1080_1" };
-  const previous = arena.diff({ kind: "previous" }, a);
+  const previous = await arena.diff({ kind: "previous" }, a);
   // The failed one is of the same hotkey, and nearer; the waiting one has no code.
   expect(previous.a.title).toBe("v1_commit_1060_4 (the author's one before)");
-  const base = arena.diff({ kind: "submission", source: "main", submissionId: "v1_commit_900_1" }, a);
+  const base = await arena.diff({ kind: "submission", source: "main", submissionId: "v1_commit_900_1" }, a);
   expect([base.identical, base.diff?.split("\n").filter((line) => /^[+-]/.test(line))]).toEqual([
     false,
     ["--- v1_commit_900_1", "+++ v1_commit_1080_1", "+# more\ufffd"],
   ]);
-  expect(arena.diff({ kind: "leader", source: "main" }, a).a.title).toBe("v1_commit_1000_2 (leader)");
+  expect((await arena.diff({ kind: "leader", source: "main" }, a)).a.title).toBe("v1_commit_1000_2 (leader)");
   const bytes = Buffer.from(codeFor("v1_commit_900_1"));
-  const same = arena.diff(
+  const same = await arena.diff(
     { kind: "bytes", title: "train.py", bytes },
     { kind: "submission", source: "main", submissionId: "v1_commit_900_1" },
   );
   expect([same.identical, same.diff]).toEqual([true, ""]);
-  expect(() =>
+  await expect(
     arena.diff({ kind: "previous" }, { kind: "submission", source: "main", submissionId: "v1_commit_900_1" }),
-  ).toThrow("Its author has none before it.");
+  ).rejects.toThrow("Its author has none before it.");
+});
+
+test("a diff reads what nobody has looked at closer yet from its source", async () => {
+  const { arena, server } = await bench();
+  for (let index = 0; index < 100; index += 1) {
+    server.put({ submission_id: `v1_commit_${1000 + index}_1`, final_score: 30, code: `x = ${index}\n` });
+  }
+  await arena.refresh();
+  const submissions = arena.export("main", false).map(({ submissionId }) => submissionId);
+  const unread = submissions.find((id) => arena.submission({ source: "main", submissionId: id }).code === null);
+  const read = submissions.find((id) => arena.submission({ source: "main", submissionId: id }).code !== null);
+  const sides = [unread, read].map((id) => ({ kind: "submission" as const, source: "main", submissionId: id ?? "" }));
+  const [a, b] = sides as [(typeof sides)[0], (typeof sides)[0]];
+  await expect(arena.diff(a, b, { offline: true })).rejects.toThrow(`No code of ${unread} is kept.`);
+  expect((await arena.diff(a, b)).a.text).toBe(`x = ${Number(unread?.split("_")[2]) - 1000}\n`);
+  expect(arena.submission(a).code).not.toBeNull();
 });
 
 test("search over code and what is beside it", async () => {

@@ -51,6 +51,15 @@ function useWholeWindow(): void {
 
 function Page({ reference, onClose }: ArenaSubmissionProps) {
   const { value: shown, error } = useSubmission(reference);
+  const isAsked = useRef(false);
+  const lacksCode = shown !== null && shown.code === null;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once for each page, which is another one's for another reference
+  useEffect(() => {
+    if (!lacksCode || isAsked.current) return;
+    isAsked.current = true;
+    // Nobody may have looked at it closer yet. Where its source does not answer, its code part says that there is none.
+    client.arena.refreshSubmission(reference).catch(() => undefined);
+  }, [lacksCode]);
   return (
     <article className={classes.page} aria-label={`Submission ${reference.submissionId}`}>
       <Header reference={reference} shown={shown} onClose={onClose} />
