@@ -272,3 +272,15 @@ test("code that hides, is none, or is not there yet", { timeout: WALK_TIMEOUT_MS
     .waitFor();
   expect([found, workbench.complaints]).toEqual([[], []]);
 });
+
+test("code that its source has stored since it was looked at is there when its page is opened", {
+  timeout: WALK_TIMEOUT_MS,
+}, async () => {
+  const server = await serve();
+  server.put({ submission_id: "v5_commit_2600_2", final_score: 30, code: null });
+  const { workbench, page } = await workbenchWith(server);
+  server.put({ submission_id: "v5_commit_2600_2", final_score: 30, code: "import torch\n" });
+  await open(page, "v5_commit_2600_2");
+  await lines(page).getByText("import torch").waitFor();
+  expect(workbench.complaints).toEqual([]);
+});
