@@ -23,6 +23,7 @@ const SUBMISSION_OPENINGS = 9;
 const BOARD_OPENINGS = 5;
 /** Longer than a layout waits to be saved. */
 const LAYOUT_SAVED_MS = 1000;
+const SETTLED_MS = 300;
 const [FEW_RUNS, MANY_RUNS] = [2, 20];
 const SCANNED_LINES = 250;
 const SCANNED_KEYS = 60;
@@ -616,7 +617,10 @@ async function openingSubmissions(page) {
   const times = [];
   for (let opened = 0; opened <= SUBMISSION_OPENINGS; opened += 1) {
     await active.focus();
-    await page.keyboard.press("ArrowDown");
+    // Another one each time; back in the list, the first is where the keyboard is.
+    for (let row = 0; row <= opened; row += 1) await page.keyboard.press("ArrowDown");
+    // Drawing the list and moving along it is no part of opening.
+    await page.waitForTimeout(SETTLED_MS);
     await page.keyboard.press("Enter");
     times.push(await page.evaluate("opened"));
     // What is found in it comes later, and is no part of the next one's time.
