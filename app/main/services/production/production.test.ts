@@ -481,7 +481,7 @@ function recordRun(
 ) {
   const content = { evaluation_runs: 1, ...more.content };
   const plan: RunDraft["plan"] = {
-    submission: { name: "train.py", path: more.path ?? "/work/train.py" },
+    submission: { name: "train.py", path: more.path ?? "/mine/train.py" },
     profile: { name: "p", kind: more.kind ?? "production", sha256: "0", content },
     backend: "local",
     sandbox: "none",
@@ -632,10 +632,10 @@ describe("changes, and putting them in force", () => {
     const { service, runs } = bench({ ownFiles: () => ({ files, truncated: false }) });
     const record = (path: string, source: string) => finish(recordRun(runs, { path, source }), 0.01);
     const own = files[0]?.source.toString() ?? "";
-    record("/work/a.py", own);
-    record("/work/b.py", own.replace("print(1)", "import asyncio"));
-    const last = record("/work/b.py", own.replace("print(1)", "print(2)"));
-    record("/work/c.py", own.replace("print(1)", "print(2)"));
+    record("/mine/a.py", own);
+    record("/mine/b.py", own.replace("print(1)", "import asyncio"));
+    const last = record("/mine/b.py", own.replace("print(1)", "print(2)"));
+    record("/mine/c.py", own.replace("print(1)", "print(2)"));
     service.chooseSource({ kind: "folder", path: EXAMPLE });
     await service.fetch();
     const { changes, notes } = await service.changes("in_force", "newest");
