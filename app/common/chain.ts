@@ -111,7 +111,8 @@ export const chainStatusSchema = z.object({
   network: z.string(),
   /** The node's address. */
   endpoint: z.string(),
-  state: z.enum(["connecting", "connected", "reconnecting", "failed"]),
+  /** `nowhere`: it has no address, as the practice network has while nobody runs it. */
+  state: z.enum(["connecting", "connected", "reconnecting", "failed", "nowhere"]),
   /** The newest block's number, when that block says it was made, and how old that is by this machine's clock. */
   block: z.number().int().nullable(),
   finalizedBlock: z.number().int().nullable(),

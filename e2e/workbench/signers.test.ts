@@ -365,7 +365,7 @@ test.for<[string, "hotkey" | "coldkey", UnsignedExtrinsic["call"], number]>([
     await show(page, { role, network: "finney", unsigned });
     await pick(page, label, /Type an address/);
     const field = page.getByLabel(`Address of the ${role}`);
-    await field.fill(unsigned.payload.address.replace(/.$/, "1"));
+    await field.fill(unsigned.payload.address.replace(/.$/, (last) => (last === "1" ? "2" : "1")));
     await page.getByText("This is no address.").waitFor();
     await field.fill(role === "coldkey" ? made.coldkeyAddress : made.hotkeyAddress);
     await page.getByRole("heading", { name: "On the machine with the key" }).waitFor();

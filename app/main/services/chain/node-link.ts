@@ -248,7 +248,9 @@ export class NodeLink {
                 ? "reconnecting"
                 : failure === null
                   ? "connecting"
-                  : "failed",
+                  : failure instanceof CrusaderError && failure.code === "not_found"
+                    ? "nowhere"
+                    : "failed",
         head: established?.head ? { ...established.head, finalizedBlock: established.finalizedBlock } : null,
         silentSeconds: established === null ? 0 : (performance.now() - established.headSeenAt) / 1000,
         silenceLimitSeconds: this.#silenceMs(secondsPerBlock) / 1000,

@@ -26,9 +26,10 @@ export function statusWords(status: ChainStatus, sinceMs: number): StatusWords {
       return { tone: "working", text: "connecting", problem };
     case "reconnecting":
       return { tone: "trouble", text: "reconnecting", problem };
+    case "nowhere":
+      // Nobody has started it: nothing is wrong.
+      return { tone: "working", text: "not running", problem };
     case "failed":
-      // One's own, which nobody has started: nothing is wrong.
-      if (status.network === "practice") return { tone: "working", text: "not running", problem };
       return { tone: "trouble", text: "no connection", problem };
     case "connected": {
       if (status.block === null || status.ageSeconds === null) return { tone: "working", text: "connected", problem };
