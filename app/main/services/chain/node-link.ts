@@ -233,24 +233,12 @@ export class NodeLink {
   status(): ChainStatus {
     const established = this.#established;
     const failure = this.#over ?? this.#failure;
-    const wasConnected = this.#first !== null;
     const secondsPerBlock = established?.place.secondsPerBlock ?? DEFAULT_SECONDS_PER_BLOCK;
     return statusOf(
       {
         network: this.#options.network,
         endpoint: established?.place.endpoint ?? this.#endpoint,
-        state:
-          established !== null
-            ? "connected"
-            : this.#over !== null
-              ? "failed"
-              : wasConnected
-                ? "reconnecting"
-                : failure === null
-                  ? "connecting"
-                  : failure instanceof CrusaderError && failure.code === "not_found"
-                    ? "nowhere"
-                    : "failed",
+        state: this.#state(failure),
         head: established?.head ? { ...established.head, finalizedBlock: established.finalizedBlock } : null,
         silentSeconds: established === null ? 0 : (performance.now() - established.headSeenAt) / 1000,
         silenceLimitSeconds: this.#silenceMs(secondsPerBlock) / 1000,
@@ -268,6 +256,14 @@ export class NodeLink {
       },
       this.#options.now(),
     );
+  }
+
+  #state(failure: unknown): ChainStatus["state"] {
+    if (this.#established !== null) return "connected";
+    if (this.#over !== null) return "failed";
+    if (this.#first !== null) return "reconnecting";
+    if (failure === null) return "connecting";
+    return failure instanceof CrusaderError && failure.code === "not_found" ? "nowhere" : "failed";
   }
 
   /** How it stands, and again with each change; keeps the connection wanted. */

@@ -160,9 +160,7 @@ export class Following {
    * now, as the other may have lied, or was of a part of the chain that is no more. Throws `conflict` where it may still count.
    */
   async lookAgain(id: string, chain: Chain, step: SubmissionStep): Promise<void> {
-    const { journal } = this.#records.read(id);
-    if (finalizedOf(journal, step) !== null) return;
-    const ended = attemptsOf(journal, step).filter(isSettled);
+    const ended = attemptsOf(this.#records.read(id).journal, step).filter(isSettled);
     const [first] = ended;
     if (first === undefined) return;
     const next = await chain.nonceOf(first.signer);
